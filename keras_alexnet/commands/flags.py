@@ -1,0 +1,69 @@
+"""absl flags made from the fields of a dataclass, and the dataclass from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from absl import flags
+
+Config = TypeVar("Config")
+
+_DEFINERS: dict[type, Callable[..., Any]] = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+}
+
+
+def option(default: Any, help: str) -> Any:
+    """A dataclass field that is a flag: its default and its help."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def parse(kind: type[Config], arguments: list[str]) -> tuple[Config, list[str]]:
+    """Makes a `kind` from command-line arguments.
+
+    Args:
+        kind: A dataclass whose fields have metadata `help`, and `choices` perhaps.
+        arguments: The program's name, flags (`--flagfile` among them), the rest.
+
+    Returns:
+        The dataclass, and what is no flag.
+
+    Raises:
+        absl.flags.Error: If a flag is unknown or its value not of its type.
+        ValueError: If the dataclass refuses a value.
+        SystemExit: With code 0 and the flags on standard output, for `--help`.
+    """
+    values = flags.FlagValues()
+    types = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        _define(values, field, types[field.name])
+    flags.DEFINE_bool("help", False, "Show this.", flag_values=values, short_name="h")
+    rest = values(arguments)[1:]
+    if values["help"].value:
+        print(f"usage: {arguments[0]} [flags]\n{values.get_help()}")
+        raise SystemExit(0)
+    given = {name: values[name].value for name in types if name in values}
+    return kind(**given), rest
+
+
+def _define(values: flags.FlagValues, field: Any, annotation: Any) -> None:
+    optional = [each for each in typing.get_args(annotation) if each is not type(None)]
+    kind = optional[0] if optional else annotation
+    if field.metadata.get("choices"):
+        flags.DEFINE_enum(
+            field.name,
+            field.default,
+            list(field.metadata["choices"]),
+            field.metadata["help"],
+            flag_values=values,
+        )
+        return
+    _DEFINERS[kind](
+        field.name, field.default, field.metadata["help"], flag_values=values
+    )

@@ -1,0 +1,59 @@
+"""Runs a command: flags in, exit code out, one line for what a person can mend."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from types import ModuleType
+
+import tensorflow as tf
+from absl import flags as absl_flags
+
+from keras_alexnet.commands import flags
+
+USAGE_ERROR = 2
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def run(command: ModuleType, arguments: list[str]) -> int:
+    """Runs `command.main(config, rest)` and returns the exit code.
+
+    Args:
+        command: A module with a dataclass `Config` and a function `main`.
+        arguments: The program, the name of the command, its flags and the rest.
+    """
+    tf.get_logger().setLevel("ERROR")
+    warnings.simplefilter("ignore")
+    name = command.__name__.rpartition(".")[2]
+    try:
+        config, rest = flags.parse(
+            command.Config, [_program(arguments[0], name), *arguments[2:]]
+        )
+        command.main(config, rest)
+    except (absl_flags.Error, ValueError, OSError, tf.errors.OpError) as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _program(script: str, name: str) -> str:
+    """How the person calls the command `name`."""
+    folder, base = os.path.split(script)
+    if base.endswith(".py"):
+        return f"python {os.path.join(folder, name)}.py"
+    return f"keras-alexnet {name}"
+
+
+def sibling(name: str) -> str:
+    """How to call another command, the way that this one was called."""
+    return _program(sys.argv[0], name)
+
+
+def no_arguments(rest: list[str]) -> None:
+    """Raises ValueError if there are arguments that are no flags."""
+    if rest:
+        raise ValueError(f"all arguments must be flags: --name=value. Received: {rest}")

@@ -1,0 +1,46 @@
+"""`train`: a run from flags, and what to do with it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from keras_alexnet.commands.running import no_arguments, sibling
+from keras_alexnet.training import Trainer
+from keras_alexnet.training import TrainingConfig as Config
+
+
+def main(config: Config, rest: list[str]) -> None:
+    """Trains as the flags say, or goes on, or says that there is nothing to do."""
+    no_arguments(rest)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    trainer = Trainer(config, console)
+    if config.dry_run:
+        trainer.dry_run()
+        return
+    result = trainer.fit()
+    if not result.fresh:
+        console.print(f"{config.model_dir} holds this run, finished: nothing to do")
+    _tell(console, config, result.values)
+
+
+def _tell(console: Console, config: Config, values: dict) -> None:
+    run = config.model_dir
+    console.print(
+        f"val top-1 {values['val_top1']:.3f}, top-5 {values['val_top5']:.3f}, "
+        f"loss {values['val_loss']:.3f} on {values['val_pictures']} pictures\n"
+        f"\n"
+        f"result       {run}/result.json\n"
+        f"each epoch   {run}/metrics.csv\n"
+        f"settings     {run}/config.flags\n"
+        f"checkpoints  {run}/checkpoints\n"
+        f"TensorBoard  tensorboard --logdir={run}/events"
+    )
+    if values["export"] is not None:
+        console.print(f"SavedModel   {values['export']}")
+    console.print(
+        f"\n"
+        f"next:\n"
+        f"  {sibling('predict')} --model={run} {run}/example.jpg\n"
+        f"  {sibling('evaluate')} --model={run} --data={config.data}\n"
+        f"  {sibling('export')} --model={run} --export_dir=exports/mine"
+    )

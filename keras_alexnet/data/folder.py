@@ -1,0 +1,126 @@
+"""Pictures in folders: `DIR/train/CLASS/…` and `DIR/val/CLASS/…`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
+
+# What tf.io decodes, told by the first bytes, since suffixes often lie.
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+_VALIDATION_FOLDERS = ("val", "validation", "test")
+
+
+class FolderSource(Source):
+    """Pictures whose class is the name of the folder that they lie in.
+
+    Args:
+        directory: Holds `train/` and one of `val/`, `validation/` and `test/`,
+            each with one folder a class; the classes of `train/` count.
+
+    Raises:
+        ValueError: If a folder is missing or empty, a class of the validation
+            pictures is not among the training ones, or a file is no picture.
+    """
+
+    def __init__(self, directory: str) -> None:
+        root = Path(directory)
+        folders = {TRAIN: root / TRAIN, VALIDATION: _validation_folder(root)}
+        _check_exist(root, folders)
+        names = tuple(_subfolders(folders[TRAIN]))
+        self._files = {
+            split: _labelled_files(folder, names) for split, folder in folders.items()
+        }
+        sizes = {split: len(labels) for split, (_, labels) in self._files.items()}
+        super().__init__(f"folder:{directory}", names, sizes)
+
+    def ordered(self, split: str) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(self._files[split]).map(_example)
+
+    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+        paths, labels = map(tf.constant, self._files[split])
+        count = self.sizes[split]
+
+        def at(position: tf.Tensor) -> dict[str, tf.Tensor]:
+            # A permutation without a table: any position is found at once.
+            index = tf.random.experimental.index_shuffle(
+                position % count, tf.stack([seed, position // count]), count - 1
+            )
+            return {**_example(paths[index], labels[index]), "position": position}
+
+        everything = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        return everything.map(at, num_parallel_calls=2, deterministic=True)
+
+
+def _example(path: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {"name": path, "label": label, "image": tf.io.read_file(path)}
+
+
+def _validation_folder(root: Path) -> Path:
+    present = [root / name for name in _VALIDATION_FOLDERS if (root / name).is_dir()]
+    return present[0] if present else root / _VALIDATION_FOLDERS[0]
+
+
+def _check_exist(root: Path, folders: dict[str, Path]) -> None:
+    for folder in folders.values():
+        if not folder.is_dir():
+            raise ValueError(
+                "data=folder:DIR must hold DIR/train/CLASS/… and DIR/val/CLASS/… "
+                f"(or DIR/test/CLASS/…). Received: {str(root)!r}, where "
+                f"{str(folder)!r} does not exist"
+            )
+
+
+def _subfolders(folder: Path) -> list[str]:
+    return sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+
+
+def _labelled_files(
+    folder: Path, names: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    unknown = sorted(set(_subfolders(folder)) - set(names))
+    if unknown:
+        raise ValueError(
+            "every class must be a folder of the training pictures too. Received: "
+            f"{str(folder)!r} with {unknown}"
+        )
+    paths: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        files = sorted(_pictures(folder / name))
+        paths += files
+        labels += [label] * len(files)
+    if not paths:
+        raise ValueError(
+            "the folders of the classes must hold pictures. "
+            f"Received: {str(folder)!r} without any"
+        )
+    return np.array(paths), np.array(labels, np.int64)
+
+
+def _pictures(folder: Path) -> Iterator[str]:
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            if not name.startswith("."):
+                path = os.path.join(parent, name)
+                _check_beginning(path)
+                yield path
+
+
+def _check_beginning(path: str) -> None:
+    with open(path, "rb") as file:
+        beginning = file.read(8)
+    if not beginning.startswith(_BEGINNINGS):
+        raise ValueError(
+            "files in the folder of a class must be JPEG, PNG, GIF or BMP pictures; "
+            f"repair or remove it. Received: {path!r}, which begins with {beginning!r}"
+        )

@@ -1,0 +1,126 @@
+"""Data sets of tensorflow-datasets, the embedded one among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
+
+# Encoded pictures held back for shuffling: about 1 GB of ImageNet's. The files
+# themselves are shuffled when tensorflow-datasets writes them.
+_SHUFFLE_BUFFER = 10_000
+
+
+class TfdsSource(Source):
+    """An image classification set of tensorflow-datasets.
+
+    Pictures stay encoded until a view decodes what it needs of them. The
+    validation pictures are those of the split `validation`, or of `test` where
+    there is none.
+
+    Args:
+        spec: `shapes`, or `tfds:NAME[/CONFIG]`.
+        data_dir: Where prepared sets lie; tensorflow-datasets' default otherwise.
+
+    Raises:
+        ValueError: If there is no such set, it cannot be had, or it has no
+            picture with one label.
+    """
+
+    def __init__(self, spec: str, data_dir: str | None = None) -> None:
+        self._builder = _prepared(spec, data_dir)
+        info = self._builder.info
+        self._image, self._label = _keys(spec, info)
+        self._splits = {TRAIN: TRAIN, VALIDATION: _validation_split(spec, info)}
+        sizes = {
+            ours: info.splits[its].num_examples for ours, its in self._splits.items()
+        }
+        super().__init__(spec, tuple(info.features[self._label].names), sizes)
+
+    def ordered(self, split: str) -> tf.data.Dataset:
+        examples = self._builder.as_dataset(
+            split=self._splits[split],
+            shuffle_files=False,
+            decoders={self._image: tfds.decode.SkipDecoding()},
+            read_config=tfds.ReadConfig(add_tfds_id=True, try_autocache=False),
+        )
+        return examples.map(self._example)
+
+    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+        count, ordered = self.sizes[split], self.ordered(split)
+        first = start // count
+
+        def epoch(number: tf.Tensor) -> tf.data.Dataset:
+            # Sets the seed of this function's graph alone, so that the order does
+            # not hang on the program's global seed. (TensorFlow fails at 0 here.)
+            tf.random.set_seed(seed + 1)
+            return ordered.shuffle(
+                min(count, _SHUFFLE_BUFFER),
+                seed=number,
+                reshuffle_each_iteration=False,
+            )
+
+        epochs = tf.data.Dataset.range(first, np.iinfo(np.int64).max).flat_map(epoch)
+        stream = epochs.enumerate(start=first * count).skip(start - first * count)
+        return stream.map(lambda position, example: {**example, "position": position})
+
+    def _example(self, features: dict[str, Any]) -> dict[str, tf.Tensor]:
+        return {
+            "name": features["tfds_id"],
+            "label": tf.cast(features[self._label], tf.int64),
+            "image": features[self._image],
+        }
+
+
+def _prepared(spec: str, data_dir: str | None) -> Any:
+    """The builder of a set, after its data have been made or fetched."""
+    try:
+        builder = _builder(spec, data_dir)
+        builder.download_and_prepare()
+    except Exception as error:  # whatever the set's own code raises
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            "data must be a set that tensorflow-datasets can prepare in data_dir="
+            f"{data_dir or 'its default'}. Received: data={spec!r} "
+            f"({type(error).__name__}: {reason[:300]})"
+        ) from error
+    return builder
+
+
+def _builder(spec: str, data_dir: str | None) -> Any:
+    tfds.disable_progress_bar()
+    if spec == "shapes":
+        from keras_alexnet.data.shapes import Shapes
+
+        return Shapes(data_dir=data_dir)
+    return tfds.builder(spec.partition(":")[2], data_dir=data_dir)
+
+
+def _keys(spec: str, info: Any) -> tuple[str, str]:
+    """Names of the picture and of its label among the features."""
+    keys, features = info.supervised_keys, dict(info.features)
+    if (
+        keys is None
+        or len(keys) != 2
+        or not isinstance(features.get(keys[0]), tfds.features.Image)
+        or not isinstance(features.get(keys[1]), tfds.features.ClassLabel)
+    ):
+        raise ValueError(
+            "data must be an image classification set: a picture and one label. "
+            f"Received: data={spec!r} with features {list(features)}"
+        )
+    return keys[0], keys[1]
+
+
+def _validation_split(spec: str, info: Any) -> str:
+    for name in (VALIDATION, "test"):
+        if TRAIN in info.splits and name in info.splits:
+            return name
+    raise ValueError(
+        "data must have a split 'train', and 'validation' or 'test'. "
+        f"Received: data={spec!r} with {list(info.splits)}"
+    )

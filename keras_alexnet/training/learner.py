@@ -1,0 +1,85 @@
+"""One step of training: model, optimizer and what a batch does to them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from keras_alexnet import architectures
+from keras_alexnet.data import ColourNoise, ColourStatistics
+from keras_alexnet.evaluation import Evaluator, totals
+from keras_alexnet.models import AlexNet
+from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.update_rules import PaperSGD
+
+
+class Learner:
+    """A model in training, on the devices of one strategy.
+
+    Args:
+        config: The run's settings.
+        classes: Number of classes.
+        statistics: Mean colour and components of the data.
+        strategy: Under which the variables are made.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        classes: int,
+        statistics: ColourStatistics,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self._batch_size = config.batch_size
+        self._strategy = strategy
+        self._noise = ColourNoise(
+            config.colour_noise, config.colour_noise_strength, statistics
+        )
+        self.preprocessing = dataclasses.replace(
+            architectures.get(config.variant).preprocessing, mean=statistics.mean
+        )
+        with strategy.scope():
+            self.model = AlexNet(
+                config.variant,
+                input_shape=(config.image_size, config.image_size, 3),
+                classes=classes,
+                classifier_activation=None,
+                initialization=config.initialization,
+            )
+            self.optimizer = PaperSGD(
+                config.learning_rate,
+                config.momentum,
+                config.weight_decay,
+                config.bias_rate,
+            )
+            self.optimizer.build(self.model.trainable_variables)
+        # What evaluation.totals gives, summed up since the last report.
+        self.totals = tf.Variable(tf.zeros([4], tf.float64), trainable=False)
+        self.evaluator = Evaluator(
+            self.model, self.preprocessing, from_logits=True, strategy=strategy
+        )
+
+    def step(self, batch: dict[str, tf.Tensor], learning_rate: float) -> None:
+        """Updates the weights by one batch, as `training_batches` gives it."""
+        self.optimizer.learning_rate = learning_rate
+        self._step(batch)
+
+    @tf.function
+    def _step(self, batch: dict[str, tf.Tensor]) -> None:
+        sums = self._strategy.run(self._replica_step, (batch,))
+        self.totals.assign_add(self._strategy.reduce("SUM", sums, axis=None))
+
+    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        pictures = self._noise(self.preprocessing(batch["image"]), batch["noise"])
+        with tf.GradientTape() as tape:
+            logits = tf.cast(self.model(pictures, training=True), tf.float32)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                batch["label"], logits
+            )
+            # The mean over the whole batch: replicas' gradients are summed.
+            loss = tf.reduce_sum(losses) / self._batch_size
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=False))
+        return totals(logits, batch["label"])

@@ -1,0 +1,63 @@
+"""`metrics.csv` and TensorBoard's events: one line, one point, an epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import tensorflow as tf
+
+from keras_alexnet import files
+from keras_alexnet.training.run_directory import RunDirectory
+
+COLUMNS = (
+    "epoch",
+    "loss",
+    "top1",
+    "top5",
+    "val_loss",
+    "val_top1",
+    "val_top5",
+    "learning_rate",
+    "images_per_second",
+    "data_wait",
+)
+
+
+class MetricsLog:
+    """Writes what was measured, once for each epoch.
+
+    The file is written anew each time, so that it is whole whenever it is read,
+    and a run that is taken up again drops the lines of epochs that it repeats.
+
+    Args:
+        run: Where to write.
+        epochs: Number of epochs that are done: earlier lines stay.
+    """
+
+    def __init__(self, run: RunDirectory, epochs: int) -> None:
+        self._path = run.metrics_path
+        self._rows: list[dict[str, Any]] = []
+        if self._path.is_file():
+            with open(self._path, newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
+        self._writer = tf.summary.create_file_writer(str(run.events_path))
+
+    def write(self, row: dict[str, Any], step: int) -> None:
+        """Adds an epoch's values, by the names in `COLUMNS`, measured after `step`."""
+        self._rows.append({name: _shown(row[name]) for name in COLUMNS})
+        text = io.StringIO()
+        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._rows)
+        files.write_text(self._path, text.getvalue())
+        with self._writer.as_default(step=step):
+            for name in COLUMNS[1:]:
+                tf.summary.scalar(name, row[name])
+        self._writer.flush()
+
+
+def _shown(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

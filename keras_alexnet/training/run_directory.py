@@ -1,0 +1,103 @@
+"""What lies in the directory of a run, and whose run it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from keras_alexnet import files
+from keras_alexnet.data import ColourStatistics, Source
+from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.training.config import TrainingConfig
+
+# These change nothing of what is trained.
+_FREE = ("model_dir", "export_dir", "checkpoint_steps", "dry_run", "data_dir")
+
+
+class RunDirectory:
+    """The directory that a run writes to.
+
+    `config.flags` holds its settings, `data.json` its classes and colours,
+    `metrics.csv` a line each epoch, `result.json` what it came to,
+    `checkpoints/` its state, `events/` what TensorBoard shows, and `example.jpg`
+    the first validation picture, to try `predict` on.
+
+    Args:
+        path: The directory; it need not exist.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.flags_path = self.path / "config.flags"
+        self.metrics_path = self.path / "metrics.csv"
+        self.example_path = self.path / "example.jpg"
+        self.events_path = self.path / "events"
+        self._result_path = self.path / "result.json"
+        self._data_path = self.path / "data.json"
+
+    def check(self, config: TrainingConfig) -> None:
+        """Raises ValueError if the directory is not this configuration's, or free."""
+        if not self.flags_path.is_file():
+            if self.path.exists() and any(self.path.iterdir()):
+                raise ValueError(
+                    "model_dir must be new, empty, or hold this run. "
+                    f"Received: {str(self.path)!r}, which holds something else"
+                )
+            return
+        theirs, ours = self.config(), self._settings(config.as_flags())
+        for name in sorted(theirs.keys() | ours.keys()):
+            if theirs.get(name) != ours.get(name):
+                raise ValueError(
+                    "model_dir must hold a run of the same configuration; give the "
+                    f"same flags, or another --model_dir. Received: {str(self.path)!r}"
+                    f", whose run has {name}={theirs.get(name)}, "
+                    f"not {ours.get(name)}"
+                )
+
+    @staticmethod
+    def _settings(text: str) -> dict[str, str]:
+        pairs = (line[2:].partition("=") for line in text.splitlines() if line)
+        return {name: value for name, _, value in pairs if name not in _FREE}
+
+    def claim(self, config: TrainingConfig, source: Source) -> None:
+        """Makes the directory this run's."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        data = {
+            "spec": source.spec,
+            "sizes": source.sizes,
+            "class_names": source.class_names,
+            "statistics": dataclasses.asdict(source.statistics),
+        }
+        if not self.example_path.is_file():
+            for example in source.ordered(VALIDATION).take(1):
+                files.write_bytes(self.example_path, example["image"].numpy())
+        files.write_text(self._data_path, json.dumps(data, indent=2) + "\n")
+        files.write_text(self.flags_path, config.as_flags())
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What the run came to, or None as long as it is not finished."""
+        if not self._result_path.is_file():
+            return None
+        return json.loads(self._result_path.read_text(encoding="utf-8"))
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Writes what the run came to: its last act."""
+        files.write_text(self._result_path, json.dumps(result, indent=2) + "\n")
+
+    def config(self) -> dict[str, str]:
+        """The settings that the run was made with, as text by their names."""
+        return self._settings(self.flags_path.read_text(encoding="utf-8"))
+
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that the run tells apart."""
+        return tuple(self._data()["class_names"])
+
+    def statistics(self) -> ColourStatistics:
+        """Mean colour and components that the run was trained with."""
+        return ColourStatistics(**self._data()["statistics"])
+
+    def _data(self) -> dict[str, Any]:
+        return json.loads(self._data_path.read_text(encoding="utf-8"))

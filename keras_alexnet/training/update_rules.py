@@ -1,0 +1,68 @@
+"""The update rule of 2012 (paper, section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="keras_alexnet")
+class PaperSGD(keras.optimizers.SGD):
+    """Stochastic gradient descent as the paper has it.
+
+    `v ← momentum · v − decay · ε · w − ε · g`, `w ← w + v`
+
+    with ε the learning rate and g the mean gradient of the batch. Biases have
+    `bias_rate` times the rate and no decay. The decay goes through the momentum,
+    which sets this rule apart from Keras' `weight_decay` (decoupled), and ε is
+    inside v, which sets it apart from PyTorch's SGD after the rate has dropped.
+
+    Args:
+        learning_rate: ε, a number or a Keras schedule.
+        momentum: Share of the last step that a step keeps.
+        decay: Weight decay, the paper's 0.0005.
+        bias_rate: Rate of biases over that of weights; the released source starts
+            with 2 (`layer-params-145.cfg`).
+        **kwargs: Other arguments of `keras.optimizers.SGD`.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(PaperSGD(learning_rate=0.01), loss="mse")
+
+    Reference:
+        - Krizhevsky et al. 2012, section 5; `weights.cu` of the released source.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.9,
+        decay: float = 0.0005,
+        bias_rate: float = 2.0,
+        name: str = "paper_sgd",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, momentum=momentum, name=name, **kwargs)
+        self.decay = decay
+        self.bias_rate = bias_rate
+
+    def update_step(self, gradient: Any, variable: Any, *rate: Any) -> None:
+        # Keras' own momentum is the paper's once decay and rate are in the gradient.
+        # Keras 3 passes the rate, Keras 2 does not.
+        if _is_bias(variable):
+            gradient = gradient * tf.cast(self.bias_rate, gradient.dtype)
+        else:
+            gradient = gradient + tf.cast(self.decay, variable.dtype) * variable
+        super().update_step(gradient, variable, *rate)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"decay": self.decay, "bias_rate": self.bias_rate}
+        return {**super().get_config(), **own}
+
+
+def _is_bias(variable: Any) -> bool:
+    # "bias:0", "conv1/bias:0", and on a replica "conv1/bias/replica_1:0".
+    return "bias" in variable.name.split(":")[0].split("/")

@@ -1,0 +1,165 @@
+"""The scripts and the `keras-alexnet` command, as a person uses them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_alexnet import commands
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path):
+    """Runs a command within this process; gives exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            commands.main(["keras-alexnet", *arguments])
+        return (caught.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.mark.compat
+def test_a_script_trains_and_tells_what_is_next(script, pictures: Path) -> None:
+    settings = (
+        f"--data=folder:{pictures}",
+        "--image_size=64",
+        "--batch_size=8",
+        "--epochs=1",
+        "--model_dir=run",
+        "--export_dir=served",
+    )
+    first = script("train", *settings)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "epoch 1/1" in first.stdout
+    assert "predict.py --model=run run/example.jpg" in first.stdout
+    second = script("train", *settings)
+    assert second.returncode == 0
+    assert "finished: nothing to do" in second.stdout
+    flagfile = script("train", "--flagfile=run/config.flags")
+    assert "finished: nothing to do" in flagfile.stdout
+
+
+@pytest.mark.compat
+def test_predictions_of_a_run_and_its_export_agree(command, run: Path) -> None:
+    answers = []
+    for model in (run, run / "servable", run / "servable" / "1"):
+        code, out, _ = command("predict", f"--model={model}", str(run / "example.jpg"))
+        assert code == 0
+        answers.append([line.split()[-2:] for line in out.splitlines()[1:]])
+    assert answers[0] == answers[1] == answers[2]
+    assert {name for name, _ in answers[0]} == {"0_red", "1_green", "2_blue"}
+
+
+def test_a_run_is_judged_as_its_export_is(command, run: Path, pictures: Path) -> None:
+    data = f"--data=folder:{pictures}"
+    _, of_run, _ = command("evaluate", f"--model_dir={run}", data)
+    _, of_export, _ = command("evaluate", f"--model={run / 'servable'}", data)
+    assert of_run.split()[:4] == of_export.split()[:4]
+    result = (run / "result.json").read_text()
+    assert f'"val_top1": {float(of_run.split()[1]):.3}'[:16] in result
+
+
+def test_files_of_a_model_are_taken_too(command, run: Path, tmp_path: Path) -> None:
+    import keras_alexnet
+
+    model = keras_alexnet.AlexNet(weights=run, input_shape=(64, 64, 3), classes=3)
+    model.save(tmp_path / "my.keras")
+    model.save_weights(str(tmp_path / "my.weights.h5"))
+    names = tmp_path / "names.txt"
+    names.write_text("0_red\n1_green\n2_blue\n")
+    picture = str(run / "example.jpg")
+    _, expected, _ = command("predict", f"--model={run}", picture)
+    for name, more in (("my.keras", ()), ("my.weights.h5", ("--image_size=64",))):
+        code, out, _ = command(
+            "predict", f"--model={name}", f"--class_names={names}", *more, picture
+        )
+        assert (code, out) == (0, expected)
+        code, out, _ = command(
+            "export", f"--model={name}", f"--class_names={names}", *more
+        )
+        assert code == 0
+        assert "exports/alexnet/" in out
+
+
+def test_a_dry_run_tells_and_writes_nothing(command, pictures: Path, tmp_path) -> None:
+    settings = (f"--data=folder:{pictures}", "--image_size=64", "--batch_size=8")
+    code, out, _ = command("train", *settings, "--model_dir=run", "--dry_run")
+    assert code == 0
+    assert "--learning_rate=0.01" in out
+    assert "conv5" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_shows_every_setting(command) -> None:
+    code, out, _ = command("train", "--help")
+    assert code == 0
+    for name in ("data", "variant", "checkpoint_steps", "deterministic", "flagfile"):
+        assert name in out
+
+
+BAD = {
+    "no command": ((), "the first argument must be one of"),
+    "unknown command": (("trian",), "Received: 'trian'"),
+    "unknown flag": (("train", "--batch_sze=3"), "batch_sze"),
+    "value of another type": (("train", "--batch_size=many"), "--batch_size=many"),
+    "unknown variant": (("train", "--variant=vgg"), "--variant=vgg"),
+    "missing flagfile": (("train", "--flagfile=none.flags"), "none.flags"),
+    "words that are no flags": (("train", "fast"), "Received: ['fast']"),
+    "missing folder": (("train", "--data=folder:none"), "'none'"),
+    "unknown data": (("train", "--data=imagenet"), "Received: data='imagenet'"),
+    "no model": (("evaluate",), "exactly one of --model and --model_dir"),
+    "missing model": (("evaluate", "--model=none"), "Received: 'none'"),
+    "no picture": (("predict", "--model=none"), "at least one picture"),
+    "missing picture": (("predict", "--model=none", "no.jpg"), "no.jpg"),
+    "names of nothing": (("export", "--model=x.weights.h5"), "x.weights.h5"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_a_person_can_mend_is_one_line(command, case: str, tmp_path: Path) -> None:
+    arguments, message = BAD[case]
+    code, out, err = command(*arguments)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert message in err
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_is_no_picture(command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("a cat, I think")
+    code, _, err = command("predict", f"--model={run}", "notes.jpg")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "notes.jpg" in err
+
+
+def test_a_model_dir_that_cannot_be_made_is_one_line(
+    script, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = script("train", f"--data=folder:{pictures}", "--model_dir=file/run")
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "file/run" in result.stderr
+
+
+@pytest.mark.compat
+def test_the_installed_command_is_there(tmp_path: Path) -> None:
+    program = Path(sys.executable).parent / "keras-alexnet"
+    result = subprocess.run(
+        [program, "train", "--epochs=0"],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stderr == "train: epochs must be at least 1. Received: epochs=0\n"

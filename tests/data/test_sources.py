@@ -1,0 +1,134 @@
+"""Where pictures come from: folders, tensorflow-datasets, and what is neither."""
+
+from __future__ import annotations
+
+import collections
+import shutil
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.data import Source, open_source
+
+
+def names(source: Source, seed: int, start: int, count: int) -> list[bytes]:
+    stream = source.shuffled("train", seed, start).take(count)
+    return [example["name"].numpy() for example in stream]
+
+
+@pytest.fixture(params=["folder", "shapes"])
+def source(request: pytest.FixtureRequest, pictures: Path, shapes_dir: str) -> Source:
+    if request.param == "folder":
+        return open_source(f"folder:{pictures}")
+    return open_source("shapes", shapes_dir)
+
+
+def test_a_folder_tells_its_classes(pictures: Path) -> None:
+    source = open_source(f"folder:{pictures}")
+    assert source.class_names == ("0_red", "1_green", "2_blue")
+    assert source.sizes == {"train": 24, "validation": 9}
+    for example in source.ordered("validation"):
+        folder = Path(example["name"].numpy().decode()).parent.name
+        assert folder == source.class_names[int(example["label"])]
+
+
+@pytest.mark.compat
+def test_shapes_come_through_tensorflow_datasets(shapes_dir: str) -> None:
+    source = open_source("shapes", shapes_dir)
+    assert source.sizes == {"train": 2000, "validation": 500}
+    assert len(source.class_names) == 10
+    example = next(iter(source.ordered("validation")))
+    assert tf.io.decode_jpeg(example["image"]).shape[-1] == 3
+
+
+@pytest.mark.compat
+def test_an_epoch_has_every_picture_once(source: Source) -> None:
+    count = source.sizes["train"]
+    for start in (0, count):
+        seen = collections.Counter(names(source, 3, start, count))
+        assert len(seen) == count
+        assert set(seen.values()) == {1}
+
+
+def test_the_order_is_a_function_of_the_seed_alone(source: Source) -> None:
+    tf.random.set_seed(1)
+    before = names(source, 0, 0, 40)
+    tf.random.set_seed(2)
+    assert names(source, 0, 0, 40) == before
+    assert names(source, 1, 0, 40) != before
+    count = source.sizes["train"]
+    assert names(source, 0, count, 40) != before  # nor is it the next epoch's
+
+
+def test_a_stream_goes_on_where_it_stopped(source: Source) -> None:
+    count = source.sizes["train"]
+    whole = names(source, 5, count - 10, 20)
+    assert names(source, 5, count - 3, 13) == whole[7:]
+    stream = source.shuffled("train", 5, count - 3).take(5)
+    positions = [int(example["position"]) for example in stream]
+    assert positions == list(range(count - 3, count + 2))
+
+
+def test_pictures_are_known_by_content_not_suffix(
+    pictures: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    picture = next((root / "train" / "0_red").iterdir())
+    picture.rename(picture.with_suffix(".dat"))
+    (root / "train" / "0_red" / ".DS_Store").write_bytes(b"not a picture")
+    assert open_source(f"folder:{root}").sizes["train"] == 24
+
+
+def spoiled(root: Path, how: str) -> Path:
+    """Makes a copy of the pictures bad in one way."""
+    if how == "no train":
+        shutil.rmtree(root / "train")
+    elif how == "no val":
+        shutil.rmtree(root / "val")
+    elif how == "empty":
+        for folder in (root / "train").iterdir():
+            shutil.rmtree(folder)
+            folder.mkdir()
+    elif how == "one class":
+        for folder in ("train", "val"):
+            for name in ("1_green", "2_blue"):
+                shutil.rmtree(root / folder / name)
+    elif how == "unknown class":
+        (root / "val" / "3_grey").mkdir()
+    elif how == "text":
+        (root / "train" / "0_red" / "notes.jpg").write_text("red things")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("no train", "train' does not exist"),
+        ("no val", "val' does not exist"),
+        ("empty", "without any"),
+        ("one class", "at least two classes"),
+        ("unknown class", "3_grey"),
+        ("text", "notes.jpg', which begins with b'red thin'"),
+    ],
+)
+def test_bad_folders_are_named(
+    pictures: Path, tmp_path: Path, how: str, message: str
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    with pytest.raises(ValueError, match=message):
+        open_source(f"folder:{spoiled(root, how)}")
+
+
+@pytest.mark.parametrize("spec", ["", "folder:", "tfds:", "imagenet", "zip:x"])
+def test_specs_that_are_none_are_refused(spec: str) -> None:
+    with pytest.raises(ValueError, match="data must be shapes, tfds:NAME"):
+        open_source(spec)
+
+
+def test_an_unknown_set_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no_such_set") as caught:
+        open_source("tfds:no_such_set", str(tmp_path))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,93 @@
+"""Grouped convolution against loops over groups, pixels and kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.ops import grouped_conv2d
+
+# Where oneDNN is off TensorFlow refuses the gradient of the grouped form; the op
+# must not.
+WITHOUT_ONEDNN = """
+import numpy as np, tensorflow as tf
+from keras_alexnet.ops import grouped_conv2d
+x, kernel = tf.random.normal([2, 6, 6, 8]), tf.random.normal([3, 3, 4, 6])
+
+@tf.function
+def step(x, kernel):
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        y = tf.nn.relu(grouped_conv2d(x, kernel, 2) + 0.1)
+    return tape.gradient(y, [x, kernel])
+
+print(all(np.isfinite(each).all() for each in step(x, kernel)))
+"""
+
+
+def convolved(
+    x: np.ndarray, kernel: np.ndarray, groups: int, stride: int
+) -> np.ndarray:
+    """VALID convolution, one output number at a time."""
+    size, _, depth, filters = kernel.shape
+    rows = (x.shape[1] - size) // stride + 1
+    columns = (x.shape[2] - size) // stride + 1
+    out = np.zeros((x.shape[0], rows, columns, filters))
+    for f, r, c in np.ndindex(filters, rows, columns):
+        first = f // (filters // groups) * depth
+        patch = x[:, r * stride :, c * stride :, first : first + depth][:, :size, :size]
+        out[:, r, c, f] = (patch * kernel[..., f]).sum((1, 2, 3))
+    return out
+
+
+def operands(groups: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(groups)
+    return rng.normal(size=(2, 7, 6, 12)), rng.normal(size=(3, 3, 12 // groups, 24))
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_each_group_reads_its_own_channels(groups: int, stride: int) -> None:
+    x, kernel = operands(groups)
+    y = grouped_conv2d(
+        tf.constant(x, "float32"), tf.constant(kernel, "float32"), groups, stride
+    )
+    np.testing.assert_allclose(y, convolved(x, kernel, groups, stride), atol=1e-4)
+
+
+@pytest.mark.compat
+def test_gradients_are_those_of_a_dense_kernel_with_zero_blocks() -> None:
+    x, kernel = (tf.constant(each, "float32") for each in operands(2))
+    dense = tf.concat(
+        [
+            tf.pad(kernel[..., :12], [[0, 0], [0, 0], [0, 6], [0, 0]]),
+            tf.pad(kernel[..., 12:], [[0, 0], [0, 0], [6, 0], [0, 0]]),
+        ],
+        axis=-1,
+    )
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, kernel, dense])
+        grouped = tf.reduce_sum(grouped_conv2d(x, kernel, 2) ** 2)
+        packed = tf.reduce_sum(tf.nn.conv2d(x, dense, 1, "VALID") ** 2)
+    np.testing.assert_allclose(
+        tape.gradient(grouped, x), tape.gradient(packed, x), rtol=1e-4, atol=1e-3
+    )
+    blocks = tape.gradient(packed, dense)
+    own = tf.concat([blocks[:, :, :6, :12], blocks[:, :, 6:, 12:]], axis=-1)
+    np.testing.assert_allclose(
+        tape.gradient(grouped, kernel), own, rtol=1e-4, atol=1e-3
+    )
+
+
+def test_it_trains_without_onednn(python) -> None:
+    assert python(WITHOUT_ONEDNN, TF_ENABLE_ONEDNN_OPTS="0").strip() == "True"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "groups"), [([3, 3, 4, 6], 2), ([3, 3, 6, 7], 2), ([3, 3, 12, 6], 0)]
+)
+def test_groups_that_do_not_divide_are_named(kernel: list[int], groups: int) -> None:
+    with pytest.raises(ValueError, match=f"Received: groups={groups}, channels=12"):
+        grouped_conv2d(tf.zeros([1, 5, 5, 12]), tf.zeros(kernel), groups)

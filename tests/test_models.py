@@ -1,0 +1,205 @@
+"""The network: its sizes, its names, its two towers, its arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_alexnet
+from keras_alexnet import AlexNet, architectures
+
+# Facts of the paper's figure 2, and sizes by the released source's rules.
+MAPS = {
+    "conv1": (55, 55, 96),
+    "pool1": (27, 27, 96),
+    "conv2": (27, 27, 256),
+    "pool2": (13, 13, 256),
+    "conv3": (13, 13, 384),
+    "conv4": (13, 13, 384),
+    "conv5": (13, 13, 256),
+    "pool5": (6, 6, 256),
+    "fc6": (4096,),
+    "fc7": (4096,),
+    "fc8": (1000,),
+}
+# layers-145.cfg: weights of each layer, both towers together.
+WEIGHTS = {
+    "conv1": 34_848,
+    "conv2": 307_200,
+    "conv3": 884_736,
+    "conv4": 663_552,
+    "conv5": 442_368,
+    "fc6": 37_748_736,
+    "fc7": 16_777_216,
+    "fc8": 4_096_000,
+}
+
+
+@pytest.fixture(scope="module")
+def paper() -> keras.Model:
+    return AlexNet()
+
+
+def small(**arguments: object) -> keras.Model:
+    return AlexNet(**{"input_shape": (64, 64, 3), "classes": 5, **arguments})
+
+
+@pytest.mark.compat
+def test_the_paper_has_60_965_224_parameters(paper: keras.Model) -> None:
+    assert paper.count_params() == 60_965_224
+    for name, count in WEIGHTS.items():
+        assert np.prod(paper.get_layer(name).kernel.shape) == count
+
+
+def test_maps_have_the_papers_sizes(paper: keras.Model) -> None:
+    sizes = {name: tuple(paper.get_layer(name).output.shape)[1:] for name in MAPS}
+    assert sizes == MAPS
+
+
+@pytest.mark.parametrize("side", [64, 67, 100, 163, 224, 227, 256])
+def test_conv1_rounds_up_as_the_released_source_does(side: int) -> None:
+    model = small(input_shape=(side, side, 3), include_top=False)
+    modules = 1 + int(np.ceil((side - 11) / 4))  # layer.py, modulesX
+    assert model.get_layer("conv1").output.shape[1] == modules
+
+
+def test_the_smallest_input_leaves_one_position() -> None:
+    assert small(include_top=False).output_shape == (None, 1, 1, 256)
+    with pytest.raises(ValueError, match=r"at least 64x64.*Received.*63, 64, 3"):
+        small(input_shape=(63, 64, 3))
+
+
+def test_towers_meet_only_where_the_paper_cross_connects() -> None:
+    model = small()
+
+    def first_tower_changes(first: str, last: str) -> bool:
+        inner = keras.Model(model.get_layer(first).input, model.get_layer(last).output)
+        shape = inner.input_shape[1:]
+        a = tf.random.stateless_normal([1, *shape], [0, 1])
+        half = shape[-1] // 2
+        b = tf.concat([a[..., :half], a[..., half:] + 1], axis=-1)
+        ya, yb = inner(a), inner(b)
+        own = ya.shape[-1] // 2
+        return not np.allclose(ya[..., :own], yb[..., :own])
+
+    assert not first_tower_changes("relu1", "pool2")
+    assert first_tower_changes("conv3", "conv3")
+    assert not first_tower_changes("conv4", "pool5")
+
+
+def test_starting_values_are_as_named() -> None:
+    for name, fc6, conv3, bias in (
+        ("default", 0.005, 0.01, 0.1),
+        ("caffe", 0.005, 0.01, 0.1),
+        ("paper", 0.01, 0.01, 1.0),
+        ("source", 0.01, 0.03, 1.0),
+    ):
+        model = small(initialization=name)
+        assert np.std(model.get_layer("fc6").kernel) == pytest.approx(fc6, rel=0.01)
+        assert np.std(model.get_layer("conv3").kernel) == pytest.approx(conv3, rel=0.01)
+        for layer in ("conv2", "conv4", "conv5", "fc6", "fc7"):
+            assert np.allclose(model.get_layer(layer).bias, bias)
+        for layer in ("conv1", "conv3", "fc8"):
+            assert not np.any(model.get_layer(layer).bias)
+
+
+@pytest.mark.compat
+def test_heads_are_those_of_keras_applications() -> None:
+    x = np.zeros((2, 64, 64, 3), "float32")
+    np.testing.assert_allclose(tf.reduce_sum(small()(x), axis=1), [1, 1], rtol=1e-6)
+    assert small(classifier_activation=None).layers[-1].name == "fc8"
+    assert AlexNet(include_top=False).output_shape == (None, None, None, 256)
+    for pooling in ("avg", "max"):
+        model = AlexNet(include_top=False, pooling=pooling)
+        assert model.output_shape == (None, 256)
+    inputs = keras.Input((80, 64, 3), name="mine")
+    model = AlexNet(input_tensor=inputs, classes=7)
+    assert model.input.name.startswith("mine")
+    assert model.output_shape == (None, 7)
+
+
+def test_softmax_is_in_float32_under_a_mixed_policy() -> None:
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = small()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert model.get_layer("conv2").compute_dtype == "bfloat16"
+    assert model(np.zeros((1, 64, 64, 3), "float32")).dtype == tf.float32
+
+
+@pytest.mark.compat
+def test_a_saved_model_gives_the_same(tmp_path: Path) -> None:
+    model, x = small(), np.random.default_rng(0).normal(0, 50, (2, 64, 64, 3))
+    model.save(tmp_path / "alexnet.keras")
+    loaded = keras.saving.load_model(tmp_path / "alexnet.keras")
+    np.testing.assert_array_equal(loaded(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"variant": "vgg"}, "Received: variant='vgg'"),
+        ({"initialization": "he"}, "Received: initialization='he'"),
+        ({"kernels": "fast"}, "Received: kernels='fast'"),
+        ({"pooling": "sum"}, "Received: pooling='sum'"),
+        ({"classes": 0}, "Received: classes=0"),
+        ({"input_shape": (64, 64)}, r"Received: input_shape=\(64, 64\)"),
+        ({"input_shape": (None, None, 3)}, "include_top=True"),
+        ({"weights": "no/such/file"}, "Received: 'no/such/file'.*does not exist"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        small(**arguments)
+
+
+def test_channels_first_is_refused() -> None:
+    keras.backend.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="Received: image_data_format="):
+            small()
+    finally:
+        keras.backend.set_image_data_format("channels_last")
+
+
+def test_records_cannot_be_changed() -> None:
+    record = architectures.get("paper")
+    with pytest.raises(AttributeError):
+        record.towers = 1
+
+
+def test_preprocessing_takes_the_mean_off() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype="uint8")
+    expected = x - np.array([127.305, 119.715, 104.913])
+    prepared = keras_alexnet.preprocess_input(x)
+    assert isinstance(prepared, np.ndarray)
+    np.testing.assert_allclose(prepared, expected, atol=1e-4)
+    np.testing.assert_array_equal(
+        keras_alexnet.preprocess_input(tf.constant(x)), prepared
+    )
+    with pytest.raises(ValueError, match="Received: shape"):
+        keras_alexnet.preprocess_input(np.zeros((2, 4, 4, 1)))
+
+
+def test_weights_go_through_a_file(tmp_path: Path) -> None:
+    model = small()
+    path = tmp_path / "mine.weights.h5"
+    model.save_weights(str(path))
+    x = np.random.default_rng(0).normal(0, 50, (1, 64, 64, 3))
+    np.testing.assert_array_equal(small(weights=path)(x), model(x))
+    with pytest.raises(ValueError, match=r"Received: .*mine\.weights\.h5"):
+        small(weights=path, classes=6)
+
+
+def test_a_runs_weights_are_its_newest_checkpoint(run: Path) -> None:
+    model = small(weights=run, classes=3)
+    assert not np.allclose(model.get_layer("fc8").bias, 0)
+    with pytest.raises(ValueError, match="`classes` that they were trained with"):
+        small(weights=run, classes=4)
+    with pytest.raises(ValueError, match="`input_shape` that they were trained"):
+        small(weights=run, classes=3, input_shape=(96, 96, 3))

@@ -1,0 +1,204 @@
+"""Runs: what they write, and that they go on where they stopped."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from rich.console import Console
+
+from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights.runs import read_weights
+
+COLUMNS = (
+    "epoch,loss,top1,top5,val_loss,val_top1,val_top5,"
+    "learning_rate,images_per_second,data_wait"
+)
+TIMINGS = ("images_per_second", "data_wait")
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with open(run / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def config(pictures: Path, tmp_path: Path) -> TrainingConfig:
+    return TrainingConfig(
+        data=f"folder:{pictures}",
+        image_size=64,
+        batch_size=8,
+        epochs=3,
+        steps_per_epoch=2,
+        checkpoint_steps=1,
+        model_dir=str(tmp_path / "run"),
+    )
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+@pytest.mark.compat
+def test_a_run_writes_what_it_says(run: Path) -> None:
+    assert (run / "metrics.csv").read_text().splitlines()[0] == COLUMNS
+    table = rows(run)
+    assert [row["epoch"] for row in table] == ["1", "2"]
+    assert all(0 <= float(row["data_wait"]) <= 1 for row in table)
+    assert all(math.isfinite(float(row["loss"])) for row in table)
+    result = json.loads((run / "result.json").read_text())
+    assert result["val_top1"] == pytest.approx(float(table[-1]["val_top1"]), abs=1e-5)
+    assert result["val_pictures"] == 9
+    assert (run / "example.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
+    assert json.loads((run / "data.json").read_text())["class_names"][0] == "0_red"
+
+
+def test_its_events_are_tensorboards(run: Path) -> None:
+    (path,) = (run / "events").iterdir()
+    tags = {
+        value.tag
+        for record in tf.data.TFRecordDataset(str(path))
+        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
+    }
+    assert tags == set(COLUMNS.split(",")[1:])
+
+
+def test_a_finished_run_is_left_as_it_is(run: Path, pictures: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    config = TrainingConfig(
+        data=f"folder:{pictures}",
+        image_size=64,
+        batch_size=8,
+        epochs=2,
+        steps_per_epoch=2,
+        model_dir=str(run),
+    )
+    result = Trainer(config, quiet()).fit()
+    assert not result.fresh
+    assert result.values == json.loads((run / "result.json").read_text())
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a run die after so many steps, where no handler sees it."""
+    step = Loop._step
+
+    def dying(self: Loop, batches: object, number: int, rate: float) -> None:
+        if number > steps:
+            raise Killed
+        step(self, batches, number, rate)
+
+    monkeypatch.setattr(Loop, "_step", dying)
+
+
+def without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras' dropout draws from a state of its own, which a new process lacks."""
+    from keras_alexnet import architectures
+
+    record = dataclasses.replace(architectures.PAPER, dropout=0.0)
+    monkeypatch.setitem(architectures._ARCHITECTURES, "paper", record)
+
+
+@pytest.mark.parametrize("steps", [3, 4])
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, steps: int, tmp_path: Path
+) -> None:
+    without_dropout(monkeypatch)
+    whole = dataclasses.replace(config, model_dir=str(tmp_path / "whole"))
+    Trainer(whole, quiet()).fit()
+    with monkeypatch.context() as patch:
+        killed_after(steps, patch)
+        with pytest.raises(Killed):
+            Trainer(config, quiet()).fit()
+    console = quiet()
+    Trainer(config, console).fit()
+    assert f"taken up again after step {steps}" in console.file.getvalue()
+
+    once, twice = rows(tmp_path / "whole"), rows(Path(config.model_dir))
+    for one, other in zip(once, twice, strict=True):
+        for name in set(one) - set(TIMINGS):
+            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-4), name
+    weights = read_weights(Path(config.model_dir))
+    for layer, values in read_weights(tmp_path / "whole").items():
+        for name, value in values.items():
+            np.testing.assert_allclose(weights[layer][name], value, atol=1e-6)
+
+
+def test_another_configurations_run_is_not_touched(run: Path, pictures: Path) -> None:
+    config = TrainingConfig(data=f"folder:{pictures}", model_dir=str(run))
+    with pytest.raises(ValueError, match="whose run has batch_size=8, not 128"):
+        Trainer(config, quiet())
+
+
+def test_a_directory_with_other_things_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("my life's work")
+    with pytest.raises(ValueError, match="holds something else"):
+        Trainer(TrainingConfig(model_dir=str(tmp_path)), quiet())
+
+
+def test_a_picture_that_goes_bad_is_named(
+    config: TrainingConfig, pictures: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    bad = root / "train" / "2_blue" / "003.jpg"
+    bad.write_bytes(bad.read_bytes()[:300])
+    spoiled = dataclasses.replace(config, data=f"folder:{root}")
+    with pytest.raises(ValueError, match=r"Received: .*2_blue/003\.jpg"):
+        Trainer(spoiled, quiet()).fit()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig) -> None:
+    wild = dataclasses.replace(config, learning_rate=1e6)
+    with pytest.raises(ValueError, match="lower --learning_rate"):
+        Trainer(wild, quiet()).fit()
+
+
+# Two devices share each batch of what one device takes alone.
+TWO_DEVICES = """
+import io, sys
+import keras, tensorflow as tf
+from rich.console import Console
+from keras_alexnet.training import Trainer, TrainingConfig
+import dataclasses
+from keras_alexnet import architectures
+record = dataclasses.replace(architectures.PAPER, dropout=0.0)
+architectures._ARCHITECTURES["paper"] = record
+count, data, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+cpu = tf.config.list_physical_devices("CPU")[0]
+devices = [tf.config.LogicalDeviceConfiguration()] * count
+tf.config.set_logical_device_configuration(cpu, devices)
+config = TrainingConfig(data=data, image_size=64, batch_size=8, epochs=3,
+                        steps_per_epoch=2, model_dir=path)
+console = Console(file=io.StringIO())
+Trainer(config, console).fit()
+print(f"on {count} device(s)" in console.file.getvalue())
+"""
+
+
+@pytest.mark.compat
+def test_two_devices_train_as_one(python, pictures: Path, tmp_path: Path) -> None:
+    for count in ("1", "2"):
+        out = python(TWO_DEVICES, count, f"folder:{pictures}", str(tmp_path / count))
+        assert out.strip() == "True"
+    one, two = rows(tmp_path / "1"), rows(tmp_path / "2")
+    for first, second in zip(one, two, strict=True):
+        for name in ("loss", "val_loss"):
+            assert float(first[name]) == pytest.approx(float(second[name]), rel=1e-5)
+    alone = read_weights(tmp_path / "1")
+    for layer, values in read_weights(tmp_path / "2").items():
+        for name, value in values.items():
+            np.testing.assert_allclose(value, alone[layer][name], atol=1e-6)
