@@ -119,8 +119,8 @@ def preprocess_input(x: Any, variant: str = "paper") -> Any:
 
     Example:
 
-    >>> preprocess_input(np.full([1, 1, 3], 128, "uint8")).ravel()
-    array([ 0.69499969,  8.285004  , 23.087     ], dtype=float32)
+    >>> preprocess_input(np.full([1, 1, 3], 128, "uint8")).ravel().round(2)
+    array([ 0.69,  8.29, 23.09], dtype=float32)
     """
     return architectures.get(variant).preprocessing(x)
 

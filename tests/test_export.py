@@ -149,4 +149,3 @@ def test_nothing_is_left_of_an_export_that_fails(
 def test_bad_arguments_are_named(arguments: dict, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         keras_alexnet.export_saved_model(small(), tmp_path, **arguments)
-

@@ -37,9 +37,9 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
 
     Example:
 
-    >>> builder = Shapes(data_dir="/tmp/shapes")
-    >>> builder.download_and_prepare()
-    >>> dataset = builder.as_dataset(split="train", as_supervised=True)
+    >>> builder = Shapes(data_dir="data")  # doctest: +SKIP
+    >>> builder.download_and_prepare()  # doctest: +SKIP
+    >>> dataset = builder.as_dataset(split="train")  # doctest: +SKIP
     """
 
     VERSION = tfds.core.Version("1.0.0")

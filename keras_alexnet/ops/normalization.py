@@ -141,9 +141,8 @@ def _check_maps(x: tf.Tensor, towers: int) -> None:
 def _composite(lrn: LRN, towers: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """The op in stock ops, the windowed sum as a product with a 0/1 band.
 
-    That product is a matrix product over channels, which is faster here than
-    `tf.nn.local_response_normalization` and, with the gradient that it makes
-    possible, twice as fast in training (benchmarks/normalization.py).
+    A matrix product over channels, unlike `tf.nn.local_response_normalization`,
+    takes every type and tower, and its gradient is another one.
     """
 
     @tf.custom_gradient

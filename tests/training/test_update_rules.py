@@ -26,7 +26,9 @@ def test_ten_steps_are_the_papers() -> None:
         weights, bias = weights + velocity, bias + bias_velocity
         optimizer.learning_rate = rate
         gradients = [tf.constant(each, tf.float32) for each in (g, h)]
-        optimizer.apply_gradients(zip(gradients, layer.trainable_variables, strict=True))
+        optimizer.apply_gradients(
+            zip(gradients, layer.trainable_variables, strict=True)
+        )
     ours = layer.get_weights()
     np.testing.assert_allclose(ours[0], weights, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(ours[1], bias, rtol=1e-5, atol=1e-7)
@@ -34,7 +36,7 @@ def test_ten_steps_are_the_papers() -> None:
 
 @pytest.mark.compat
 def test_keras_fits_with_it_and_saves_it() -> None:
-    model = keras.Sequential([keras.layers.Dense(1)])
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
     model.compile(PaperSGD(0.1, decay=0.0), loss="mse")
     x = np.linspace(-1, 1, 64)[:, None].astype("float32")
     losses = model.fit(x, 3 * x, epochs=30, verbose=0).history["loss"]
