@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
 
 from keras_alexnet.architectures import Architecture, Convolution
 from keras_alexnet.initializations import Initialization
-from keras_alexnet.layers import GroupedConv2D, LocalResponseNormalization
+from keras_alexnet.layers import CrossConnection, GroupedConv2D
 
 
 def convolution(x: Any, index: int, record: Convolution, starts: Initialization) -> Any:
@@ -35,19 +34,17 @@ def convolution(x: Any, index: int, record: Convolution, starts: Initialization)
 
 def seam(x: Any, index: int, record: Convolution, towers: int, kernels: str) -> Any:
     """What stands between two convolutions (paper, section 3.5)."""
-    x = keras.layers.ReLU(name=f"relu{index}")(x)
-    if record.norm is not None:
-        x = LocalResponseNormalization(
-            **dataclasses.asdict(record.norm),
-            towers=towers,
-            kernels=kernels,
-            name=f"norm{index}",
-        )(x)
-    if record.pool is not None:
-        pool = record.pool
-        name = f"pool{index}"
-        x = keras.layers.MaxPooling2D(pool.size, pool.strides, name=name)(x)
-    return x
+    if record.norm is None and record.pool is None:
+        return keras.layers.ReLU(name=f"relu{index}")(x)
+    pool = record.pool
+    return CrossConnection(
+        towers,
+        norm=record.norm,
+        pool_size=None if pool is None else pool.size,
+        pool_strides=None if pool is None else pool.strides,
+        kernels=kernels,
+        name=f"seam{index}",
+    )(x)
 
 
 def classifier(

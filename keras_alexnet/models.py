@@ -28,10 +28,10 @@ def AlexNet(
 ) -> keras.Model:
     """Builds an AlexNet.
 
-    Its layers bear the paper's names: `conv1` … `conv5`, `fc6`, `fc7`, `fc8`, with
-    `relu1`, `norm1`, `pool1`, `dropout6` and so on between them. The two towers of
-    the paper are packed in one tensor, the first half of the channels being the
-    first tower.
+    Its layers bear the paper's names: `conv1` … `conv5`, `fc6`, `fc7`, `fc8`. Between
+    them stand `seam1` (ReLU, normalisation and pooling), `relu3`, `dropout6` and so on.
+    The two towers of the paper are packed in one tensor, the first half of the channels
+    being the first tower.
 
     The model takes pictures that `keras_alexnet.preprocess_input` has prepared
     from RGB in 0-255. `variant="paper"` with 1000 classes has 60,965,224 parameters.
@@ -52,7 +52,7 @@ def AlexNet(
         initialization: Starting values: `"default"`, `"paper"` (the text's: it
             stays at chance for thousands of steps), `"source"` (the released
             source's) or `"caffe"`. The default is Caffe's, which learns.
-        kernels: `"auto"` or `"composite"`, for local response normalisation.
+        kernels: `"auto"`, `"native"` or `"composite"`, for the seams.
         name: Name of the model.
 
     Input shape:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(keras_alexnet.__path__, "keras_alexnet.")
+    if not module.name.endswith(".libkeras_alexnet")  # no module of Python's
 )
 # What the examples take for granted, besides the names of their own module.
 KNOWN = {"np": np, "tf": tf, "keras": keras, **vars(keras_alexnet)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import keras
@@ -12,6 +13,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import keras_alexnet
+from keras_alexnet.layers import (
+    CrossConnection,
+    GroupedConv2D,
+    LocalResponseNormalization,
+)
 from keras_alexnet.training.run_directory import RunDirectory
 
 # In a process that has no keras_alexnet and no Keras loaded.
@@ -110,6 +116,97 @@ def test_decoded_pictures_give_the_same_as_bytes(run: Path) -> None:
     named = loaded.signatures["classify_bytes"](image_bytes=image[None])
     plain = loaded.signatures["predict_images"](images=pixels)["probabilities"]
     np.testing.assert_allclose(named["scores"][0], np.sort(plain[0])[::-1], atol=1e-6)
+
+
+def person_model(layer: keras.layers.Layer) -> keras.Model:
+    """A model of somebody else with one of our layers in it, compiled and fitted."""
+    inputs = keras.Input((8, 8, 4))
+    x = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(layer(x))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    model.compile("sgd", loss="mse")
+    model.fit(np.ones((4, 8, 8, 4)), np.ones((4, 2)), verbose=0)
+    return model
+
+
+@pytest.fixture(params=["seam", "lrn", "grouped"])
+def model(request: pytest.FixtureRequest) -> keras.Model:
+    layers = {
+        "seam": lambda: CrossConnection(2, pool_size=3),
+        "lrn": lambda: LocalResponseNormalization(towers=2),
+        "grouped": lambda: GroupedConv2D(4, 3, groups=2),
+    }
+    return person_model(layers[request.param]())
+
+
+# In a process without the package and without oneDNN, which refuses what neither a
+# stock server nor a plain build of TensorFlow can run.
+RUN = """
+import sys
+import numpy as np, tensorflow as tf
+x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+for path in sys.argv[1:]:
+    serve = tf.saved_model.load(path).signatures["serving_default"]
+    (name,) = serve.structured_input_signature[1]
+    (y,) = serve(**{name: x}).values()
+    print(*y.numpy().ravel())
+"""
+
+
+@pytest.mark.compat
+def test_a_persons_own_export_runs_anywhere(
+    model: keras.Model, tmp_path: Path, python
+) -> None:
+    tf.saved_model.save(model, str(tmp_path / "saved"))
+    function = tf.function(model, input_signature=[tf.TensorSpec([None, 8, 8, 4])])
+    function(np.ones((1, 8, 8, 4), "float32"))  # traced, natively, before it is saved
+    tf.saved_model.save(model, str(tmp_path / "function"), signatures=function)
+    model.export(str(tmp_path / "exported"))
+    paths = [str(path) for path in tmp_path.iterdir()]
+    out = python(RUN, *paths, TF_ENABLE_ONEDNN_OPTS="0").splitlines()
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    for line, path in zip(out, paths, strict=True):
+        assert not [node for node in nodes(Path(path)) if "KerasAlexnet" in node.op]
+        exact = np.ravel(model(x))
+        np.testing.assert_allclose(np.array(line.split(), float), exact, atol=1e-5)
+
+
+@pytest.mark.compat
+def test_a_tflite_file_is_of_stock_ops(model: keras.Model) -> None:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TensorFlow's own deprecations
+        flat = converter.convert()  # refuses custom ops unless they are allowed
+        interpreter = tf.lite.Interpreter(model_content=flat)
+    (wanted,) = interpreter.get_input_details()
+    interpreter.allocate_tensors()
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("float32")
+    interpreter.set_tensor(wanted["index"], x)
+    interpreter.invoke()
+    (given,) = interpreter.get_output_details()
+    np.testing.assert_allclose(
+        interpreter.get_tensor(given["index"]), model(x), atol=1e-5
+    )
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("name", ["seam", "grouped"])
+def test_a_function_that_was_traced_before_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    layer = CrossConnection(2) if name == "seam" else GroupedConv2D(4, 3, groups=2)
+    model = person_model(layer)
+    traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 8, 8, 4]))
+    with pytest.raises(ValueError, match="tracing gradients") as caught:
+        tf.saved_model.save(model, str(tmp_path), signatures=traced)
+    assert "a ConcreteFunction that was traced before" in str(caught.value.__cause__)
+
+
+def test_who_asks_for_the_native_op_gets_it(tmp_path: Path) -> None:
+    model = person_model(CrossConnection(2, kernels="native"))
+    tf.saved_model.save(model, str(tmp_path / "saved"))
+    found = {node.op for node in nodes(tmp_path / "saved")}
+    assert "KerasAlexnet>CrossConnect" in found
 
 
 def small() -> keras.Model:

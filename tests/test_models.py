@@ -15,13 +15,13 @@ from keras_alexnet import AlexNet, architectures
 # Facts of the paper's figure 2, and sizes by the released source's rules.
 MAPS = {
     "conv1": (55, 55, 96),
-    "pool1": (27, 27, 96),
+    "seam1": (27, 27, 96),
     "conv2": (27, 27, 256),
-    "pool2": (13, 13, 256),
+    "seam2": (13, 13, 256),
     "conv3": (13, 13, 384),
     "conv4": (13, 13, 384),
     "conv5": (13, 13, 256),
-    "pool5": (6, 6, 256),
+    "seam5": (6, 6, 256),
     "fc6": (4096,),
     "fc7": (4096,),
     "fc8": (1000,),
@@ -86,9 +86,9 @@ def test_towers_meet_only_where_the_paper_cross_connects() -> None:
         own = ya.shape[-1] // 2
         return not np.allclose(ya[..., :own], yb[..., :own])
 
-    assert not first_tower_changes("relu1", "pool2")
+    assert not first_tower_changes("seam1", "seam2")
     assert first_tower_changes("conv3", "conv3")
-    assert not first_tower_changes("conv4", "pool5")
+    assert not first_tower_changes("conv4", "seam5")
 
 
 def test_starting_values_are_as_named() -> None:
@@ -120,6 +120,25 @@ def test_heads_are_those_of_keras_applications() -> None:
     model = AlexNet(input_tensor=inputs, classes=7)
     assert model.input.name.startswith("mine")
     assert model.output_shape == (None, 7)
+
+
+def test_both_kernels_give_one_network() -> None:
+    x = np.random.default_rng(0).normal(0, 50, (2, 64, 64, 3)).astype("float32")
+    labels = tf.constant([1, 3])
+    outcomes = []
+    weights = None
+    for kernels in ("native", "composite"):
+        model = small(kernels=kernels, classifier_activation=None)
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        with tf.GradientTape() as tape:
+            logits = model(x)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        first = model.get_layer("conv1").kernel
+        outcomes.append((logits, tape.gradient(losses, [first])[0]))
+    for native, composite in zip(*outcomes, strict=True):
+        scale = float(tf.reduce_max(tf.abs(composite)))
+        np.testing.assert_allclose(native, composite, atol=1e-5 * scale)
 
 
 def test_softmax_is_in_float32_under_a_mixed_policy() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_alexnet.ops import LRN, local_response_normalization
 from keras_alexnet.ops.kernels import check_kernels
-from keras_alexnet.ops.normalization import LRN, local_response_normalization
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -34,7 +34,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         alpha_mode: `"sum"` (alpha times the sum) or `"mean"` (alpha / size times).
         towers: Number of equal groups of channels that do not see each other: 2
             for a packed tensor of the two-tower network.
-        kernels: `"auto"` or `"composite"`.
+        kernels: `"auto"`, `"native"` or `"composite"`.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Input shape:

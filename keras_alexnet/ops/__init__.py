@@ -1,6 +1,17 @@
-"""Functions on tensors: what the layers compute, in stock TensorFlow ops."""
+"""Functions on tensors: what the layers compute, natively or in stock TensorFlow."""
 
 from keras_alexnet.ops.convolution import grouped_conv2d
-from keras_alexnet.ops.normalization import LRN, local_response_normalization
+from keras_alexnet.ops.cross_connection import (
+    cross_connect,
+    local_response_normalization,
+)
+from keras_alexnet.ops.native import native_library
+from keras_alexnet.ops.normalization import LRN
 
-__all__ = ["LRN", "grouped_conv2d", "local_response_normalization"]
+__all__ = [
+    "LRN",
+    "cross_connect",
+    "grouped_conv2d",
+    "local_response_normalization",
+    "native_library",
+]

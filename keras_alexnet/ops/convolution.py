@@ -6,7 +6,8 @@ import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
-from tensorflow.python.saved_model import save_context
+
+from keras_alexnet.ops.exports import being_saved, refuse_export
 
 IntOrPair = int | Sequence[int]
 
@@ -55,8 +56,10 @@ def grouped_conv2d(
     convolve = functools.partial(
         tf.nn.conv2d, strides=strides, padding=padding, dilations=dilations
     )
-    if groups == 1 or (not save_context.in_save_context() and _grouped_runs(x.dtype)):
+    if groups == 1:
         return convolve(x, kernel)
+    if not being_saved() and grouped_runs(x.dtype):
+        return refuse_export(convolve(x, kernel), "a grouped convolution")
     pairs = zip(
         tf.split(x, groups, axis=-1), tf.split(kernel, groups, axis=-1), strict=False
     )
@@ -74,7 +77,7 @@ def _check_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> None:
 
 
 @functools.cache
-def _grouped_runs(dtype: tf.DType) -> bool:
+def grouped_runs(dtype: tf.DType) -> bool:
     """Whether every kind of device at hand convolves and differentiates groups."""
     with tf.init_scope():
         kinds = ["CPU"] + (["GPU"] if tf.config.list_logical_devices("GPU") else [])

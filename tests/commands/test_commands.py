@@ -125,11 +125,10 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_what_a_person_can_mend_is_one_line(command, case: str, tmp_path: Path) -> None:
     arguments, message = BAD[case]
-    code, out, err = command(*arguments)
+    code, _, err = command(*arguments)
     assert code == 2
     assert err.count("\n") == 1
     assert message in err
-    assert out == ""
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.layers import GroupedConv2D, LocalResponseNormalization
+from keras_alexnet.layers import (
+    CrossConnection,
+    GroupedConv2D,
+    LocalResponseNormalization,
+)
+from keras_alexnet.ops import LRN
 
 LAYERS = {
     "lrn": lambda **k: LocalResponseNormalization(3, 1.0, 0.2, 0.6, "mean", 2, **k),
+    "seam": lambda **k: CrossConnection(
+        2, activation_first=False, norm=LRN(3, 1.0, 0.2, 0.6), pool_size=(3, 2), **k
+    ),
+    "exchange": lambda **k: CrossConnection(activation=None, norm=None, **k),
     "grouped": lambda **k: GroupedConv2D(
         8, 3, groups=2, strides=2, padding="same", activation="relu", **k
     ),
@@ -86,6 +95,10 @@ def test_shapes_are_told_before_anything_runs(make) -> None:
         (lambda: LocalResponseNormalization(size=0), "Received: size=0"),
         (lambda: LocalResponseNormalization(towers=0), "Received: towers=0"),
         (lambda: model_of(LocalResponseNormalization(towers=4)), "Received: towers=4"),
+        (lambda: CrossConnection(towers=0), "Received: towers=0"),
+        (lambda: CrossConnection(pool_size=0), "Received: pool_size=0"),
+        (lambda: model_of(CrossConnection(4)), "Received: towers=4"),
+        (lambda: model_of(CrossConnection(pool_size=8)), "maps of height 7"),
         (lambda: GroupedConv2D(8, 3, 3), "groups"),
         (
             lambda: GroupedConv2D(8, 3, 2, data_format="channels_first"),
@@ -96,3 +109,29 @@ def test_shapes_are_told_before_anything_runs(make) -> None:
 def test_bad_arguments_are_named(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.compat
+def test_the_seam_joins_a_list_of_towers(tmp_path: Path) -> None:
+    towers = [keras.Input((7, 7, channels)) for channels in (4, 2)]
+    seam = CrossConnection(pool_size=3, pool_strides=2)
+    model = keras.Model(towers, seam(towers))
+    assert model.output_shape == (None, 3, 3, 6)
+    model.save(tmp_path / "towers.keras")
+    loaded = keras.saving.load_model(tmp_path / "towers.keras")
+    parts = [X[..., :4], X[..., 4:]]
+    np.testing.assert_array_equal(loaded(parts), model(parts))
+    assert loaded.layers[-1].lrn == LRN()
+
+
+@pytest.mark.compat
+def test_keras_trains_through_every_layer(make) -> None:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((7, 7, 6))
+    x = make()(keras.layers.Conv2D(8, 3)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
+    model.compile(keras.optimizers.SGD(1e-3), loss="mse")
+    before = model.get_weights()
+    losses = model.fit(X, X[:, 0, 0, :1], epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert not np.allclose(before[0], model.get_weights()[0])

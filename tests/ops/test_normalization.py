@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from seam_reference import normalized
 
 from keras_alexnet.ops import LRN, local_response_normalization
 
@@ -16,23 +17,6 @@ CONSTANTS = [
     LRN(size=4, k=0.5, alpha=0.2, beta=1.3, alpha_mode="mean"),
     LRN(size=9, k=3.0, alpha=0.1, beta=0.75),
 ]
-
-
-def normalized(x: np.ndarray, lrn: LRN, towers: int) -> np.ndarray:
-    """The formula, map by map."""
-    channels, out = x.shape[-1], np.empty(x.shape, np.float64)
-    width = channels // towers
-    scale = lrn.alpha / lrn.size if lrn.alpha_mode == "mean" else lrn.alpha
-    for f in range(channels):
-        first = f - lrn.size // 2
-        window = [
-            g
-            for g in range(first, first + lrn.size)
-            if 0 <= g < channels and g // width == f // width
-        ]
-        energy = sum(x[..., g].astype(np.float64) ** 2 for g in window)
-        out[..., f] = x[..., f] * (lrn.k + scale * energy) ** -lrn.beta
-    return out
 
 
 def ours(x: tf.Tensor, lrn: LRN, towers: int) -> tf.Tensor:

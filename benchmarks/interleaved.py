@@ -1,0 +1,44 @@
+"""Times several things in turns, so that a noisy machine is noisy for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+Times = dict[str, np.ndarray]
+
+
+def interleaved(cases: dict[str, Callable[[], object]], repetitions: int) -> Times:
+    """Milliseconds of each repetition of each case, after one of each to warm up."""
+    for run in cases.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(repetitions):
+        for name, run in cases.items():
+            began = time.perf_counter()
+            run()
+            times[name].append(1e3 * (time.perf_counter() - began))
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def show(title: str, times: Times, unit: float = 1.0, word: str = "ms") -> None:
+    """Prints the median of each case and, in brackets, its 10th to 90th percentile."""
+    print(f"\n{title}")
+    for name, values in times.items():
+        low, median, high = np.percentile(values, [10, 50, 90]) * unit
+        print(f"  {name:44} {median:8.2f} {word}  [{low:.2f} .. {high:.2f}]")
+
+
+def ratio(times: Times, slow: str, fast: str, goal: float | None = None) -> None:
+    """Prints how many times `fast` goes into `slow`, with the spread of the turns."""
+    each = times[slow] / times[fast]
+    low, high = np.percentile(each, [10, 90])
+    value = np.median(times[slow]) / np.median(times[fast])
+    judged = (
+        ""
+        if goal is None
+        else f"  (goal {goal}: {'met' if value >= goal else 'MISSED'})"
+    )
+    print(f"  {slow} / {fast}: {value:.2f}  [{low:.2f} .. {high:.2f}]{judged}")

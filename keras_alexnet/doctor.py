@@ -1,0 +1,88 @@
+"""`python -m keras_alexnet.doctor`: what is loaded, what is not, and what to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from keras_alexnet._version import __version__
+from keras_alexnet.ops import convolution, kernels, native
+
+Line = tuple[str, str]
+
+
+def report() -> list[Line]:
+    """Lines of a subject and what there is to say of it.
+
+    Returns:
+        Pairs of text; a line whose subject is empty says what to do about the one
+        above it.
+
+    Example:
+
+    >>> dict(report())["keras-alexnet"] == keras_alexnet.__version__  # doctest: +SKIP
+    True
+    """
+    return [*_versions(), *_library(), *_choice(), *_convolution()]
+
+
+def _versions() -> Iterator[Line]:
+    yield "keras-alexnet", __version__
+    yield "Python", f"{platform.python_version()} on {platform.platform()}"
+    yield "TensorFlow", tf.__version__
+    yield "Keras", f"{keras.__version__}, backend {keras.backend.backend()}"
+    yield "devices", ", ".join(d.name for d in tf.config.list_physical_devices())
+
+
+def _library() -> Iterator[Line]:
+    path = native.native_library()
+    if path is None:
+        yield "native library", f"none: {native.why_not()}"
+        yield (
+            "",
+            "the ops run in stock TensorFlow, right but slower; to have it, install a "
+            "C++17 compiler and keras-alexnet from its sources (BUILD.md)",
+        )
+        return
+    yield "native library", path
+    for name, value in native.describe().items():
+        if value is None:
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield f"  {name.replace('_', ' ')}", shown
+
+
+def _choice() -> Iterator[Line]:
+    setting = os.environ.get(kernels.VARIABLE)
+    yield kernels.VARIABLE, setting or "not set: auto"
+    try:
+        used = kernels.use_native("auto", [tf.zeros([1, 1, 1, 1])])
+    except ValueError as error:
+        yield "kernels on this machine", f"none: {error}"
+        yield "", f"unset {kernels.VARIABLE}, or mend what it says"
+        return
+    yield "kernels on this machine", "native" if used else "composite"
+    if not used and native.native_library() is not None:
+        yield "", "a GPU runs the composite; tensors on a CPU would run natively"
+
+
+def _convolution() -> Iterator[Line]:
+    if convolution.grouped_runs(tf.float32):
+        yield "grouped convolution", "TensorFlow's own, in one piece"
+        return
+    yield "grouped convolution", "a group at a time: TensorFlow refuses its gradient"
+    yield "", "unset TF_ENABLE_ONEDNN_OPTS to have oneDNN run it in one piece"
+
+
+def main() -> None:
+    """Prints the report."""
+    for subject, text in report():
+        print(f"{subject:24} {text}")
+
+
+if __name__ == "__main__":
+    main()

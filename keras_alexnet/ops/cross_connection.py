@@ -1,0 +1,163 @@
+"""The seam between two convolutions of the two-tower network, as one op."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from keras_alexnet.ops import native
+from keras_alexnet.ops.exports import being_saved, refuse_export
+from keras_alexnet.ops.kernels import check_kernels, use_native
+from keras_alexnet.ops.normalization import LRN, normalize
+from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
+
+
+def cross_connect(
+    maps: Any,
+    *,
+    towers: int | None = None,
+    activation: str | None = "relu",
+    activation_first: bool = True,
+    norm: LRN | None = LRN(),  # noqa: B008 (frozen)
+    pool_size: IntOrPair | None = None,
+    pool_strides: IntOrPair | None = None,
+    kernels: str = "auto",
+) -> tf.Tensor:
+    """Joins the towers' maps after ReLU, normalisation and pooling within each.
+
+    `y = concat_t pool(norm(relu(maps_t)))` over the towers t, each stage optional,
+    with `norm(x)[f] = x[f] · (k + a · Σ_g x[g]²)^(−beta)`, g over the window of f
+    within its own tower (see `LRN`), and max pooling without padding. With every stage
+    off it is the bare exchange: concatenation forward, split backward.
+
+    This is what the paper's GPUs do between two layers before each may read the maps of
+    both. The native kernel does it in one pass over the maps, and its gradient in
+    another, keeping nothing but the maps; sums and powers are in float32 (float64 in
+    float64).
+
+    Args:
+        maps: A list of tensors `[B, H, W, C_t]`, one a tower, or one packed tensor
+            `[B, H, W, C]` of `towers` equal towers.
+        towers: Number of towers of a packed tensor; 1 by default. Not with a list.
+        activation: `"relu"` or `None`.
+        activation_first: Whether the ReLU comes before the normalisation (the
+            paper's text) or after it (layer 1 of the released source).
+        norm: The constants of the normalisation, or `None` for none.
+        pool_size: Side or sides of the pooled window, or `None` for no pooling.
+        pool_strides: Step or steps of the window; `pool_size` if not given.
+        kernels: `"auto"`, `"native"` or `"composite"`.
+
+    Returns:
+        `[B, H', W', Σ C_t]`, in the type of the maps.
+
+    Raises:
+        ValueError: If an argument is out of range or the maps do not fit; it says
+            which and what came.
+
+    Example:
+
+    >>> left, right = tf.ones([2, 27, 27, 128]), tf.ones([2, 27, 27, 128])
+    >>> tuple(cross_connect([left, right], pool_size=3, pool_strides=2).shape)
+    (2, 13, 13, 256)
+
+    Reference:
+        - Krizhevsky et al. 2012, sections 3.2 to 3.5.
+    """
+    check_kernels(kernels)
+    seam = Seam.of(activation, activation_first, norm, pool_size, pool_strides)
+    packed = not isinstance(maps, (list, tuple))
+    tensors = [tf.convert_to_tensor(each) for each in ([maps] if packed else maps)]
+    sizes = tower_sizes(tensors, towers if packed else None)
+    if not packed and towers not in (None, len(sizes)):
+        raise ValueError(
+            "towers must be left out with a list of maps. Received: "
+            f"towers={towers}, {len(sizes)} maps"
+        )
+    return run_seam(tensors, sizes, seam, kernels)
+
+
+def run_seam(
+    maps: list[tf.Tensor], towers: tuple[int, ...], seam: Seam, kernels: str
+) -> tf.Tensor:
+    """Runs the stages of a seam on checked maps, natively or in stock ops."""
+    shape = seam.output_shape(maps, towers)
+    if not use_native(kernels, maps):
+        return tf.ensure_shape(_composite(maps, towers, seam), shape)
+    y = native.cross_connect(maps, {"towers": len(towers), **seam.attributes()})
+    y.set_shape(shape)
+    asked = kernels == "native" and being_saved()
+    return y if asked else refuse_export(y, "the op KerasAlexnet>CrossConnect")
+
+
+def _composite(
+    maps: Sequence[tf.Tensor], towers: tuple[int, ...], seam: Seam
+) -> tf.Tensor:
+    x = tf.concat(maps, axis=-1) if len(maps) > 1 else maps[0]
+    if seam.activation and seam.activation_first:
+        x = tf.nn.relu(x)
+    if seam.norm is not None:
+        x = normalize(x, seam.norm, towers)
+    if seam.activation and not seam.activation_first:
+        x = tf.nn.relu(x)
+    if seam.pool_size is not None:
+        x = tf.nn.max_pool2d(x, seam.pool_size, seam.pool_strides, "VALID")
+    return x
+
+
+def local_response_normalization(
+    x: Any,
+    size: int = 5,
+    k: float = 2.0,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    alpha_mode: str = "sum",
+    towers: int = 1,
+    kernels: str = "auto",
+) -> tf.Tensor:
+    """Divides every activity by a power of its neighbours' energy.
+
+    `y[…, f] = x[…, f] · (k + a · Σ_g x[…, g]²)^(−beta)`, where g runs over the
+    `size` maps around f that lie in f's own tower, and a is `alpha`
+    (`alpha_mode="sum"`) or `alpha / size` (`"mean"`). At the edge of a tower fewer
+    squares are summed; the divisor of `"mean"` stays `size`.
+
+    Sums and powers are computed in float32 (float64 for float64) and only the
+    input is kept for the gradient.
+
+    Args:
+        x: Floating-point tensor `[…, channels]`, its channels known statically.
+        size: Width of the window, in maps.
+        k: Additive constant.
+        alpha: Factor of the sum.
+        beta: Exponent.
+        alpha_mode: `"sum"` or `"mean"`, see `LRN`.
+        towers: Number of equal groups of channels that do not see each other.
+        kernels: `"auto"`, `"native"` or `"composite"`.
+
+    Returns:
+        A tensor of the shape and type of `x`.
+
+    Raises:
+        ValueError: If `x` is not floating point, has no static number of
+            channels, `towers` does not divide it, or a constant is out of range.
+
+    Example:
+
+    >>> x = tf.ones([1, 1, 1, 4])
+    >>> local_response_normalization(x, 3, 1.0, 1.0, 1.0).numpy().ravel()
+    array([0.33333334, 0.25      , 0.25      , 0.33333334], dtype=float32)
+
+    Reference:
+        - Krizhevsky et al. 2012, section 3.3.
+    """
+    check_kernels(kernels)
+    seam = Seam(activation=False, norm=LRN(size, k, alpha, beta, alpha_mode))
+    x = tf.convert_to_tensor(x)
+    sizes = tower_sizes([x], towers)
+    if x.shape.rank == 4:
+        return run_seam([x], sizes, seam, kernels)
+    flat = tf.reshape(x, [-1, 1, 1, x.shape[-1]])
+    y = tf.reshape(run_seam([flat], sizes, seam, kernels), tf.shape(x))
+    return tf.ensure_shape(y, x.shape)

@@ -1,0 +1,87 @@
+"""The native library: found, loaded once, and called."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+LIBRARY = Path(__file__).parent / (
+    "libkeras_alexnet.dylib" if sys.platform == "darwin" else "libkeras_alexnet.so"
+)
+DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+
+
+@functools.cache
+def _load() -> tuple[Any, str | None]:
+    """The module of ops, or None with the reason why there is none."""
+    if not LIBRARY.is_file():
+        return None, f"{LIBRARY.name} was not built with this installation"
+    try:
+        ops = tf.load_op_library(str(LIBRARY))
+    except (tf.errors.OpError, OSError, RuntimeError) as error:
+        return None, f"{LIBRARY} did not load: {' '.join(str(error).split())}"
+    if not hasattr(ops, "keras_alexnet_cross_connect"):
+        return None, f"{LIBRARY} registered no op: {_described()['error']}"
+    return ops, None
+
+
+def native_library() -> str | None:
+    """Loads the native library if that has not been done, and gives its path.
+
+    Returns:
+        The path of the loaded library, or None where there is none: the ops then run
+        in stock TensorFlow. `python -m keras_alexnet.doctor` says why.
+
+    Example:
+
+    >>> native_library() is None or native_library().endswith(("so", "dylib"))
+    True
+    """
+    return None if _load()[0] is None else str(LIBRARY)
+
+
+def why_not() -> str | None:
+    """Why there is no native library, or None if there is one."""
+    return _load()[1]
+
+
+def describe() -> dict[str, Any]:
+    """What the library says of itself: version, instruction set, threads, ops."""
+    return {} if native_library() is None else _described()
+
+
+def _described() -> dict[str, Any]:
+    function = ctypes.CDLL(str(LIBRARY)).keras_alexnet_describe
+    function.restype = ctypes.c_char_p
+    return json.loads(function())
+
+
+def cross_connect(maps: Sequence[tf.Tensor], attributes: dict[str, Any]) -> tf.Tensor:
+    """Runs the native op on tensors that have been checked.
+
+    The gradient is an op of its own that reads the maps and the incoming gradient and
+    nothing else, so nothing but the maps is kept for it.
+
+    Args:
+        maps: `[B, H, W, C_t]` each, of one of `DTYPES`, on a CPU.
+        attributes: Those of the op `KerasAlexnet>CrossConnect`.
+    """
+    ops = _load()[0]
+
+    @tf.custom_gradient
+    def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable[..., list[tf.Tensor]]]:
+        def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
+            return ops.keras_alexnet_cross_connect_grad(
+                maps=tensors, gradient=upstream, **attributes
+            )
+
+        return ops.keras_alexnet_cross_connect(maps=tensors, **attributes), gradient
+
+    return run(*maps)

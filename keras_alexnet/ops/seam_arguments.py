@@ -1,0 +1,146 @@
+"""The arguments of a seam, checked, and the shapes that come of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from keras_alexnet.ops.normalization import LRN
+
+IntOrPair = int | Sequence[int]
+Pair = tuple[int, int]
+_AXES = ("height", "width")
+_OFF = LRN()  # what the op's attributes hold where there is no normalisation
+
+
+@dataclasses.dataclass(frozen=True)
+class Seam:
+    """The stages between two convolutions; see `keras_alexnet.ops.cross_connect`."""
+
+    activation: bool = True
+    activation_first: bool = True
+    norm: LRN | None = None
+    pool_size: Pair | None = None
+    pool_strides: Pair | None = None
+
+    @classmethod
+    def of(
+        cls,
+        activation: str | None,
+        activation_first: bool,
+        norm: LRN | None,
+        pool_size: IntOrPair | None,
+        pool_strides: IntOrPair | None,
+    ) -> Seam:
+        """A seam from what a person gave; ValueError names what is out of range."""
+        if activation not in ("relu", None):
+            raise ValueError(
+                "activation must be 'relu' or None. "
+                f"Received: activation={activation!r}"
+            )
+        if norm is not None and not isinstance(norm, LRN):
+            raise ValueError(f"norm must be an LRN or None. Received: norm={norm!r}")
+        if pool_size is None and pool_strides is not None:
+            raise ValueError(
+                "pool_strides needs a pool_size. Received: pool_size=None, "
+                f"pool_strides={pool_strides!r}"
+            )
+        size = None if pool_size is None else _pair("pool_size", pool_size)
+        strides = size
+        if pool_strides is not None:
+            strides = _pair("pool_strides", pool_strides)
+        return cls(activation == "relu", bool(activation_first), norm, size, strides)
+
+    def output_shape(
+        self, maps: Sequence[tf.Tensor], towers: tuple[int, ...]
+    ) -> list[int | None]:
+        """The static shape of the joined maps; ValueError if the pool is too large."""
+        shape = maps[0].shape
+        if shape.rank != 4:
+            raise ValueError(
+                f"maps must be of rank 4: [B, H, W, C]. Received: shape={shape}"
+            )
+        for other in maps[1:]:
+            if not shape[:3].is_compatible_with(other.shape[:3]):
+                raise ValueError(
+                    "maps must be of one batch, height and width. Received: "
+                    f"shapes={[tuple(each.shape) for each in maps]}"
+                )
+            shape = shape[:3].merge_with(other.shape[:3]).concatenate([None])
+        return [
+            shape[0],
+            self._pooled(shape[1], 0),
+            self._pooled(shape[2], 1),
+            sum(towers),
+        ]
+
+    def _pooled(self, side: int | None, axis: int) -> int | None:
+        if side is None or self.pool_size is None or self.pool_strides is None:
+            return side
+        if self.pool_size[axis] > side:
+            raise ValueError(
+                "pool_size must not be larger than the maps. Received: "
+                f"pool_size={self.pool_size}, maps of {_AXES[axis]} {side}"
+            )
+        return (side - self.pool_size[axis]) // self.pool_strides[axis] + 1
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the native op; a size of 0 is a stage that is off."""
+        norm = self.norm or _OFF
+        size, strides = self.pool_size or (0, 0), self.pool_strides or (0, 0)
+        return {
+            "relu": self.activation,
+            "activation_first": self.activation_first,
+            "lrn_size": norm.size if self.norm else 0,
+            # As text: an op's numbers are float32, and 1e-4 is none of them.
+            "lrn_k": repr(float(norm.k)),
+            "lrn_alpha": repr(float(norm.alpha)),
+            "lrn_beta": repr(float(norm.beta)),
+            "lrn_mean": norm.alpha_mode == "mean",
+            "pool_height": size[0],
+            "pool_width": size[1],
+            "stride_height": strides[0],
+            "stride_width": strides[1],
+        }
+
+
+def tower_sizes(maps: Sequence[tf.Tensor], towers: int | None) -> tuple[int, ...]:
+    """Channels of each tower, of a list of maps or of one packed tensor."""
+    if not maps:
+        raise ValueError("maps must hold at least one tensor. Received: maps=[]")
+    for x in maps:
+        if not x.dtype.is_floating:
+            raise ValueError(
+                f"maps must be floating point. Received: dtype={x.dtype.name}"
+            )
+        if x.dtype != maps[0].dtype:
+            raise ValueError(
+                "maps must be of one type. Received: "
+                f"dtypes={[each.dtype.name for each in maps]}"
+            )
+        if not x.shape.rank or x.shape[-1] is None:
+            raise ValueError(
+                f"maps must have a known number of channels. Received: shape={x.shape}"
+            )
+    channels = [x.shape[-1] for x in maps]
+    if len(maps) > 1:
+        return tuple(channels)
+    count = 1 if towers is None else towers
+    if isinstance(count, bool) or count < 1 or channels[0] % count:
+        raise ValueError(
+            "towers must be above 0 and divide the number of channels. "
+            f"Received: towers={towers}, channels={channels[0]}"
+        )
+    return (channels[0] // count,) * count
+
+
+def _pair(name: str, value: IntOrPair) -> Pair:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or any(isinstance(n, bool) or int(n) != n or n < 1 for n in pair):
+        raise ValueError(
+            f"{name} must be a whole number above 0, or two. Received: {name}={value!r}"
+        )
+    return int(pair[0]), int(pair[1])

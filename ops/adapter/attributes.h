@@ -1,0 +1,23 @@
+// A node's attributes, read once when its kernel is made.
+
+#ifndef KERAS_ALEXNET_ADAPTER_ATTRIBUTES_H_
+#define KERAS_ALEXNET_ADAPTER_ATTRIBUTES_H_
+
+#include <vector>
+
+#include "adapter/handles.h"
+#include "core/seam.h"
+
+namespace keras_alexnet {
+
+// The attributes of both ops, as op definitions spell them. TensorFlow's float
+// attributes are float32, too coarse for float64 maps, so the three constants are
+// decimal text ("0.0001"; Python's repr() of a float comes back exactly).
+const std::vector<const char*>& attribute_specs();
+
+// A request without its maps. Throws Failure if an attribute is wrong.
+Request read_attributes(TF_OpKernelConstruction* construction);
+
+}  // namespace keras_alexnet
+
+#endif  // KERAS_ALEXNET_ADAPTER_ATTRIBUTES_H_

@@ -1,0 +1,130 @@
+#include "adapter/kernels.h"
+
+#include "adapter/attributes.h"
+#include "adapter/handles.h"
+#include "core/planning.h"
+#include "core/seam.h"
+
+namespace keras_alexnet {
+namespace {
+
+// A kernel is its attributes, and is shared by concurrent computations.
+using Kernel = const Request;
+
+Tensor input(TF_OpKernelContext* context, int index) {
+  const Status status(TF_NewStatus());
+  TF_Tensor* tensor = nullptr;
+  TF_GetInput(context, index, &tensor, status.get());
+  throw_if_bad(status);
+  return Tensor(tensor);
+}
+
+Shape shape_of(const Tensor& tensor) {
+  Shape shape;
+  for (int i = 0; i < TF_NumDims(tensor.get()); ++i) {
+    shape.push_back(TF_Dim(tensor.get(), i));
+  }
+  return shape;
+}
+
+// The context holds the inputs while it computes, so their memory outlives the
+// handle by which it was found.
+struct Maps {
+  Request request;
+  std::vector<const void*> data;
+};
+
+Maps read_maps(const Kernel& kernel, TF_OpKernelContext* context, int count) {
+  Maps maps{kernel, {}};
+  for (int i = 0; i < count; ++i) {
+    const Tensor tensor = input(context, i);
+    maps.request.maps.push_back(shape_of(tensor));
+    maps.data.push_back(TF_TensorData(tensor.get()));
+  }
+  refuse_if(fault_in(maps.request));
+  return maps;
+}
+
+size_t elements_in(const Shape& shape) {
+  size_t elements = 1;
+  for (const int64_t extent : shape) elements *= static_cast<size_t>(extent);
+  return elements;
+}
+
+Tensor allocate(TF_OpKernelContext* context, DType dtype, const Shape& shape) {
+  const Status status(TF_NewStatus());
+  Tensor tensor(TF_AllocateOutput(
+      context, 0, TF_ExpectedOutputDataType(context, 0), shape.data(),
+      static_cast<int>(shape.size()), elements_in(shape) * bytes_of(dtype),
+      status.get()));
+  throw_if_bad(status);
+  return tensor;
+}
+
+// Output `index`, in the memory of input `index` if nobody else holds that and
+// the gradient may be computed in place: these are the largest tensors of the net.
+Tensor reuse_or_allocate(TF_OpKernelContext* context, const Request& request,
+                         int index) {
+  const Status status(TF_NewStatus());
+  const Shape& shape = request.maps[static_cast<size_t>(index)];
+  int forwarded = -1;
+  Tensor tensor(TF_ForwardInputOrAllocateOutput(
+      context, &index, gradient_works_in_place(request) ? 1 : 0, index,
+      shape.data(), static_cast<int>(shape.size()), &forwarded, status.get()));
+  throw_if_bad(status);
+  return tensor;
+}
+
+void forward(const Kernel& kernel, TF_OpKernelContext* context) {
+  const Maps maps = read_maps(kernel, context, TF_NumInputs(context));
+  const Shape shape = joined_shape(maps.request);
+  const Tensor joined = allocate(context, kernel.dtype, shape);
+  if (elements_in(shape) == 0) return;
+  cross_connect(maps.request, maps.data.data(), TF_TensorData(joined.get()));
+}
+
+void backward(const Kernel& kernel, TF_OpKernelContext* context) {
+  const int count = TF_NumInputs(context) - 1;
+  const Maps maps = read_maps(kernel, context, count);
+  const Tensor gradient = input(context, count);
+  refuse_if(fault_in_gradient(maps.request, shape_of(gradient)));
+  std::vector<Tensor> outputs;
+  std::vector<void*> data;
+  for (int i = 0; i < count; ++i) {
+    outputs.push_back(reuse_or_allocate(context, maps.request, i));
+    data.push_back(TF_TensorData(outputs.back().get()));
+  }
+  cross_connect_gradient(maps.request, maps.data.data(),
+                         TF_TensorData(gradient.get()), data.data());
+}
+
+template <class Work>
+void compute(void* kernel, TF_OpKernelContext* context, Work work) {
+  report_failure([&] { work(*static_cast<Kernel*>(kernel), context); },
+                 [&](TF_Status* status) {
+                   TF_OpKernelContext_Failure(context, status);
+                 });
+}
+
+}  // namespace
+
+void* create_kernel(TF_OpKernelConstruction* construction) {
+  void* kernel = nullptr;
+  report_failure([&] { kernel = new Request(read_attributes(construction)); },
+                 [&](TF_Status* status) {
+                   TF_OpKernelConstruction_Failure(construction, status);
+                 });
+  return kernel;
+}
+
+void delete_kernel(void* kernel) { delete static_cast<Request*>(kernel); }
+
+void compute_cross_connect(void* kernel, TF_OpKernelContext* context) {
+  compute(kernel, context, forward);
+}
+
+void compute_cross_connect_gradient(void* kernel, TF_OpKernelContext* context) {
+  compute(kernel, context, backward);
+}
+
+}  // namespace keras_alexnet

@@ -1,0 +1,17 @@
+// What TensorFlow calls.
+
+#ifndef KERAS_ALEXNET_ADAPTER_KERNELS_H_
+#define KERAS_ALEXNET_ADAPTER_KERNELS_H_
+
+#include "adapter/tensorflow_c_api.h"
+
+namespace keras_alexnet {
+
+void* create_kernel(TF_OpKernelConstruction* construction);
+void delete_kernel(void* kernel);
+void compute_cross_connect(void* kernel, TF_OpKernelContext* context);
+void compute_cross_connect_gradient(void* kernel, TF_OpKernelContext* context);
+
+}  // namespace keras_alexnet
+
+#endif  // KERAS_ALEXNET_ADAPTER_KERNELS_H_

@@ -1,0 +1,109 @@
+// Op definitions and kernels, registered as the library is loaded. Python makes
+// "KerasAlexnet>CrossConnect" keras_alexnet_cross_connect.
+
+#include "adapter/registration.h"
+
+#include "adapter/attributes.h"
+#include "adapter/handles.h"
+#include "adapter/kernels.h"
+
+// Counts the copies of the library in the process. GCC makes an inline variable a
+// symbol that is unique in the process, even among libraries opened RTLD_LOCAL, as
+// TensorFlow opens them; elsewhere each copy counts itself alone.
+extern "C" {
+__attribute__((visibility("default"))) inline int keras_alexnet_copies = 0;
+}
+
+namespace keras_alexnet {
+namespace {
+
+constexpr char kForward[] = "KerasAlexnet>CrossConnect";
+constexpr char kGradient[] = "KerasAlexnet>CrossConnectGrad";
+
+// Shape functions of the C API cannot read integers, so the joined shape is
+// unknown here; the Python binding sets it.
+void unknown_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeInferenceContextSetUnknownShape(context, status);
+}
+
+// The gradient of each map has the map's shape.
+void shapes_of_maps(TF_ShapeInferenceContext* context, TF_Status* status) {
+  const int64_t maps = TF_ShapeInferenceContextNumInputs(context) - 1;
+  for (int i = 0; i < maps && TF_GetCode(status) == TF_OK; ++i) {
+    const ShapeHandle shape(TF_NewShapeHandle());
+    TF_ShapeInferenceContextGetInput(context, i, shape.get(), status);
+    if (TF_GetCode(status) != TF_OK) return;
+    TF_ShapeInferenceContextSetOutput(context, i, shape.get(), status);
+  }
+}
+
+using ShapeFunction = void (*)(TF_ShapeInferenceContext*, TF_Status*);
+using Compute = void (*)(void*, TF_OpKernelContext*);
+
+TF_OpDefinitionBuilder* definition(const char* name, ShapeFunction shapes) {
+  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
+  for (const char* spec : attribute_specs()) {
+    TF_OpDefinitionBuilderAddAttr(builder, spec);
+  }
+  TF_OpDefinitionBuilderAddInput(builder, "maps: N * T");
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, shapes);
+  return builder;
+}
+
+void define_forward() {
+  TF_OpDefinitionBuilder* builder = definition(kForward, unknown_shape);
+  TF_OpDefinitionBuilderAddOutput(builder, "joined: T");
+  const Status status(TF_NewStatus());
+  TF_RegisterOpDefinition(builder, status.get());
+  throw_if_bad(status);
+}
+
+void define_gradient() {
+  TF_OpDefinitionBuilder* builder = definition(kGradient, shapes_of_maps);
+  TF_OpDefinitionBuilderAddInput(builder, "gradient: T");
+  TF_OpDefinitionBuilderAddOutput(builder, "map_gradients: N * T");
+  const Status status(TF_NewStatus());
+  TF_RegisterOpDefinition(builder, status.get());
+  throw_if_bad(status);
+}
+
+void add_kernel(const char* op, Compute compute, TF_DataType type) {
+  const Status status(TF_NewStatus());
+  TF_KernelBuilder* builder =
+      TF_NewKernelBuilder(op, "CPU", create_kernel, compute, delete_kernel);
+  TF_KernelBuilder_TypeConstraint(builder, "T", type, status.get());
+  throw_if_bad(status);
+  TF_RegisterKernelBuilder(op, builder, status.get());
+  throw_if_bad(status);
+}
+
+// A second copy, from another path, would double every kernel, and TensorFlow
+// would then refuse to choose between them: it keeps quiet instead.
+void register_all(Registration& done) {
+  if (keras_alexnet_copies++ > 0) {
+    throw Failure(TF_INTERNAL, "another copy of the library is loaded already");
+  }
+  for (const TF_DataType type : {TF_FLOAT, TF_DOUBLE, TF_HALF, TF_BFLOAT16}) {
+    add_kernel(kForward, compute_cross_connect, type);
+    add_kernel(kGradient, compute_cross_connect_gradient, type);
+  }
+  define_forward();
+  done.ops.push_back(kForward);
+  define_gradient();
+  done.ops.push_back(kGradient);
+}
+
+Registration made_on_loading() {
+  Registration done;
+  report_failure([&] { register_all(done); },
+                 [&](TF_Status* status) { done.error = TF_Message(status); });
+  return done;
+}
+
+const Registration on_loading = made_on_loading();
+
+}  // namespace
+
+const Registration& registration() { return on_loading; }
+
+}  // namespace keras_alexnet

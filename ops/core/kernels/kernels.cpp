@@ -1,0 +1,77 @@
+// Compiled once for each instruction set, with the flags that build.py gives it:
+// picks the instance of a kernel that fits a plan.
+
+#include "core/kernels/gradient.h"
+
+namespace keras_alexnet {
+namespace KERAS_ALEXNET_LEVEL {
+namespace {
+
+// Calls `go` with the types that fit the plan. The paper's constants (beta 0.75,
+// size 5, pools of 3x3) have instances of their own; the rest share general ones.
+template <class S, class Extent, class Go>
+void with_norm(const Plan& plan, Go go) {
+  using A = Accumulator<S>;
+  using Paper = ThreeQuarters<A, sizeof(S) != 2>;
+  const bool five = plan.below == 2 && plan.above == 2;
+  if (!plan.normalise) {
+    go(NoNorm(), Extent(plan));
+  } else if (plan.beta != 0.75) {
+    go(Norm<AnyBeta<A>, Window<0>>(), Extent(plan));
+  } else if (five) {
+    go(Norm<Paper, Window<5>>(), Extent(plan));
+  } else {
+    go(Norm<Paper, Window<0>>(), Extent(plan));
+  }
+}
+
+template <class S, class Go>
+void with_types(const Plan& plan, Go go) {
+  if (plan.pool_height == 3 && plan.pool_width == 3) {
+    with_norm<S, Extent<3>>(plan, go);
+  } else {
+    with_norm<S, Extent<0>>(plan, go);
+  }
+}
+
+template <class S>
+void forward(const Plan& plan, const void* const* maps, void* joined,
+             const Band& band, void* scratch) {
+  with_types<S>(plan, [&](auto norm, auto extent) {
+    forward_band<S, decltype(norm), decltype(extent)>(plan, maps, joined, band,
+                                                      scratch);
+  });
+}
+
+template <class S>
+void gradient(const Plan& plan, const void* const* maps, const void* joined,
+              void* const* map_gradients, const Band& band, void* scratch) {
+  with_types<S>(plan, [&](auto norm, auto extent) {
+    gradient_band<S, decltype(norm), decltype(extent)>(
+        plan, maps, joined, map_gradients, band, scratch);
+  });
+}
+
+template <class S>
+constexpr Kernel kernel_for = {forward<S>, gradient<S>};
+
+#define KERAS_ALEXNET_TEXT(name) #name
+#define KERAS_ALEXNET_NAME(name) KERAS_ALEXNET_TEXT(name)
+
+constexpr KernelTable kTable = {
+    KERAS_ALEXNET_NAME(KERAS_ALEXNET_LEVEL),
+    {kernel_for<float>, kernel_for<double>, kernel_for<Half>,
+     kernel_for<Bfloat16>}};
+
+}  // namespace
+}  // namespace KERAS_ALEXNET_LEVEL
+
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+const KernelTable& avx512_kernels() { return avx512::kTable; }
+#elif defined(KERAS_ALEXNET_LEVEL_AVX2)
+const KernelTable& avx2_kernels() { return avx2::kTable; }
+#else
+const KernelTable& baseline_kernels() { return baseline::kTable; }
+#endif
+
+}  // namespace keras_alexnet

@@ -1,0 +1,160 @@
+// A vector register's worth of accumulators, in the compiler's vector extension
+// (GCC and Clang): one source for every instruction set, with the few operations
+// the extension lacks filled in. Everything lives in a namespace named after the
+// instruction set, for this header is compiled once for each.
+
+#ifndef KERAS_ALEXNET_CORE_KERNELS_PACK_H_
+#define KERAS_ALEXNET_CORE_KERNELS_PACK_H_
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+#define KERAS_ALEXNET_LEVEL avx512
+#define KERAS_ALEXNET_VECTOR_BYTES 64
+#elif defined(KERAS_ALEXNET_LEVEL_AVX2)
+#define KERAS_ALEXNET_LEVEL avx2
+#define KERAS_ALEXNET_VECTOR_BYTES 32
+#else
+#define KERAS_ALEXNET_LEVEL baseline
+#define KERAS_ALEXNET_VECTOR_BYTES 16
+#endif
+
+#define KERAS_ALEXNET_INLINE inline __attribute__((always_inline))
+
+namespace keras_alexnet {
+namespace KERAS_ALEXNET_LEVEL {
+
+template <class A>
+struct PackOf;
+
+template <>
+struct PackOf<float> {
+  typedef float Type __attribute__((vector_size(KERAS_ALEXNET_VECTOR_BYTES)));
+  typedef int32_t Bits __attribute__((vector_size(KERAS_ALEXNET_VECTOR_BYTES)));
+};
+
+template <>
+struct PackOf<double> {
+  typedef double Type __attribute__((vector_size(KERAS_ALEXNET_VECTOR_BYTES)));
+  typedef int64_t Bits __attribute__((vector_size(KERAS_ALEXNET_VECTOR_BYTES)));
+};
+
+template <class A>
+using Pack = typename PackOf<A>::Type;
+template <class A>
+using Bits = typename PackOf<A>::Bits;
+
+template <class A>
+constexpr int kLanes = KERAS_ALEXNET_VECTOR_BYTES / int(sizeof(A));
+
+template <class A>
+KERAS_ALEXNET_INLINE Pack<A> load(const A* from) {
+  Pack<A> pack;
+  memcpy(&pack, from, sizeof pack);
+  return pack;
+}
+
+template <class A>
+KERAS_ALEXNET_INLINE void store(A* to, Pack<A> pack) {
+  memcpy(to, &pack, sizeof pack);
+}
+
+template <class A>
+KERAS_ALEXNET_INLINE Pack<A> all(A value) {
+  return value - Pack<A>{};
+}
+
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+
+// Lanes kBy and on of `low`, followed by the first kBy of `high`.
+template <int kBy, class A>
+KERAS_ALEXNET_INLINE Pack<A> shifted(Pack<A> low, Pack<A> high) {
+  Pack<A> pack;
+  const __m512i bits = _mm512_alignr_epi32(
+      (__m512i)high, (__m512i)low, kBy * int(sizeof(A) / sizeof(int32_t)));
+  memcpy(&pack, &bits, sizeof pack);
+  return pack;
+}
+
+#endif
+
+// A NaN stays, as in tf.nn.relu.
+template <class P>
+KERAS_ALEXNET_INLINE P relu(P x) {
+  return x < 0 ? P{} : x;
+}
+
+// Zero where the output was not positive, as in TensorFlow, NaN included.
+template <class P>
+KERAS_ALEXNET_INLINE P relu_gradient(P output, P gradient) {
+  return output > 0 ? gradient : P{};
+}
+
+// Where the challenger beats the champion of a pooling window: it is greater, or
+// the champion is not a number and the challenger is one. TensorFlow's pooling
+// passes over NaN wherever the window holds a number; equals keep the first.
+template <class P>
+KERAS_ALEXNET_INLINE auto beats(P challenger, P champion) {
+  return ~(challenger <= champion) & (challenger == challenger);
+}
+
+template <class P>
+KERAS_ALEXNET_INLINE P larger(P champion, P challenger) {
+  return beats(challenger, champion) ? challenger : champion;
+}
+
+// Builtins, for <cmath>'s overloads are inline functions of the standard library.
+KERAS_ALEXNET_INLINE float lane_root(float x) { return __builtin_sqrtf(x); }
+KERAS_ALEXNET_INLINE double lane_root(double x) { return __builtin_sqrt(x); }
+KERAS_ALEXNET_INLINE float lane_power(float x, float exponent) {
+  return __builtin_powf(x, exponent);
+}
+KERAS_ALEXNET_INLINE double lane_power(double x, double exponent) {
+  return __builtin_pow(x, exponent);
+}
+
+template <class A>
+KERAS_ALEXNET_INLINE Pack<A> lane_square_root(Pack<A> x) {
+  for (int i = 0; i < kLanes<A>; ++i) x[i] = lane_root(x[i]);
+  return x;
+}
+
+KERAS_ALEXNET_INLINE Pack<float> square_root(Pack<float> x) {
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+  return _mm512_sqrt_ps(x);
+#elif defined(KERAS_ALEXNET_LEVEL_AVX2)
+  return _mm256_sqrt_ps(x);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(x);
+#else
+  return lane_square_root<float>(x);
+#endif
+}
+
+KERAS_ALEXNET_INLINE Pack<double> square_root(Pack<double> x) {
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+  return _mm512_sqrt_pd(x);
+#elif defined(KERAS_ALEXNET_LEVEL_AVX2)
+  return _mm256_sqrt_pd(x);
+#elif defined(__SSE2__)
+  return _mm_sqrt_pd(x);
+#else
+  return lane_square_root<double>(x);
+#endif
+}
+
+template <class A>
+KERAS_ALEXNET_INLINE Pack<A> power(Pack<A> x, A exponent) {
+  for (int i = 0; i < kLanes<A>; ++i) x[i] = lane_power(x[i], exponent);
+  return x;
+}
+
+}  // namespace KERAS_ALEXNET_LEVEL
+}  // namespace keras_alexnet
+
+#endif  // KERAS_ALEXNET_CORE_KERNELS_PACK_H_

@@ -1,0 +1,88 @@
+// What the kernels are handed: plain numbers and pointers, the same for every
+// instruction set. Kept free of the standard library, so that no inline function
+// of it is compiled for AVX-512 and then picked by the linker for everyone.
+
+#ifndef KERAS_ALEXNET_CORE_KERNELS_PLAN_H_
+#define KERAS_ALEXNET_CORE_KERNELS_PLAN_H_
+
+#include <stdint.h>
+
+namespace keras_alexnet {
+
+// Where a tower's channels lie in a dense tensor.
+struct Place {
+  int64_t tensor;  // index into the array of tensors
+  int64_t offset;  // of the tower's first channel in a pixel
+  int64_t stride;  // elements from pixel to pixel
+};
+
+struct Tower {
+  int64_t channels;
+  int64_t slot;  // where its channels start in a pixel of scratch
+  Place map;     // in the op's inputs
+  Place joined;  // in the op's output
+};
+
+// Scratch holds pixels in accumulator type, each tower followed by `gap` zeros.
+// One gap is the right border of its tower and the left border of the next, so
+// the windowed sum needs no special case at a tower's ends and no tower sees
+// another.
+struct Plan {
+  int64_t batch, height, width;
+  int64_t out_height, out_width;
+  bool relu_first, relu_last;
+
+  bool normalise;
+  int64_t below, above;  // the window covers f - below ... f + above
+  double k, scale, beta;
+
+  bool pooling;
+  int64_t pool_height, pool_width, stride_height, stride_width;
+
+  const Tower* towers;
+  int64_t tower_count;
+  int64_t pixel;        // scratch elements a pixel: channels and gaps
+  int64_t block;        // pixels worked on at a time, while they are in cache
+  int64_t row_stride;   // elements from scratch row to scratch row
+  int64_t margin;       // zeros before a row's first pixel
+};
+
+// A share of the work. With pooling: rows first ... last-1 of one image (of the
+// output going forward, of the maps going back). Without: pixels of the batch.
+struct Band {
+  int64_t image;
+  int64_t first, last;
+};
+
+// Zeros beyond the last pixel of a row that a full vector may read or write, in
+// elements: the widest vector is 16 floats.
+constexpr int64_t kOverrun = 16;
+
+struct Kernel {
+  void (*forward)(const Plan&, const void* const* maps, void* joined,
+                  const Band&, void* scratch);
+  void (*gradient)(const Plan&, const void* const* maps, const void* joined,
+                   void* const* map_gradients, const Band&, void* scratch);
+};
+
+// Scratch rows that the kernels carve from their memory.
+inline int64_t forward_rows(const Plan& plan) {
+  return plan.pooling ? plan.pool_height + 2 : 2;
+}
+inline int64_t gradient_rows(const Plan& plan) {
+  return 5 * (plan.pooling ? plan.pool_height : 1) + 3;
+}
+
+// Indexed by DType.
+struct KernelTable {
+  const char* name;
+  Kernel kernels[4];
+};
+
+const KernelTable& baseline_kernels();
+const KernelTable& avx2_kernels();
+const KernelTable& avx512_kernels();
+
+}  // namespace keras_alexnet
+
+#endif  // KERAS_ALEXNET_CORE_KERNELS_PLAN_H_

@@ -1,0 +1,177 @@
+#include "core/planning.h"
+
+#include <algorithm>
+
+namespace keras_alexnet {
+namespace {
+
+// Elements of a block of pixels: the gradient has six rows of them at work, and
+// those should stay in a first-level cache of 32 kB.
+constexpr int64_t kBlockElements = 1024;
+// Less than this is not worth waking a thread for.
+constexpr int64_t kBandElements = 16384;
+// Bands a thread: more than one, so that a thread kept busy by others holds up
+// little; not many, for bands of pooled rows share rows with their neighbours.
+constexpr int64_t kBandsPerThread = 4;
+
+int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t pooled(int64_t extent, int64_t window, int64_t stride) {
+  return (extent - window) / stride + 1;
+}
+
+std::vector<int64_t> tower_channels(const Request& request) {
+  std::vector<int64_t> channels;
+  for (const Shape& shape : request.maps) channels.push_back(shape[3]);
+  if (request.maps.size() > 1) return channels;
+  // Without a norm, or channels, nothing tells packed towers apart.
+  const bool apart = request.stages.lrn.size && channels[0];
+  const int64_t towers = apart ? request.towers : 1;
+  return std::vector<int64_t>(static_cast<size_t>(towers),
+                              channels[0] / towers);
+}
+
+std::vector<Tower> towers_of(const Request& request, int64_t gap) {
+  const bool packed = request.maps.size() == 1;
+  const int64_t joined = joined_shape(request)[3];
+  std::vector<Tower> towers;
+  int64_t slot = 0, offset = 0;
+  for (const int64_t channels : tower_channels(request)) {
+    const Place in_joined{0, offset, joined};
+    const Place own{static_cast<int64_t>(towers.size()), 0, channels};
+    towers.push_back({channels, slot, packed ? in_joined : own, in_joined});
+    slot += channels + gap;
+    offset += channels;
+  }
+  return towers;
+}
+
+void set_shape(const Request& request, Plan& plan) {
+  const Shape out = joined_shape(request);
+  plan.batch = out[0];
+  plan.height = request.maps[0][1];
+  plan.width = request.maps[0][2];
+  plan.out_height = out[1];
+  plan.out_width = out[2];
+}
+
+void set_norm(const Request& request, Plan& plan) {
+  const Lrn& lrn = request.stages.lrn;
+  const std::vector<int64_t> channels = tower_channels(request);
+  const int64_t most = *std::max_element(channels.begin(), channels.end());
+  // A window wider than its tower on one side sums zeros there: cut it.
+  const int64_t reach = std::max<int64_t>(most - 1, 0);
+  plan.normalise = lrn.size > 0;
+  plan.below = plan.normalise ? std::min(lrn.size / 2, reach) : 0;
+  plan.above =
+      plan.normalise ? std::min(lrn.size - 1 - lrn.size / 2, reach) : 0;
+  plan.k = lrn.k;
+  plan.scale = lrn.mean && lrn.size ? lrn.alpha / static_cast<double>(lrn.size)
+                                    : lrn.alpha;
+  plan.beta = lrn.beta;
+}
+
+void set_order(const Stages& stages, Plan& plan) {
+  const bool first = stages.activation_first || stages.lrn.size == 0;
+  plan.relu_first = stages.relu && first;
+  plan.relu_last = stages.relu && !first;
+}
+
+void set_pool(const Pool& pool, Plan& plan) {
+  plan.pooling = pool.on();
+  plan.pool_height = pool.height;
+  plan.pool_width = pool.width;
+  plan.stride_height = pool.stride_height;
+  plan.stride_width = pool.stride_width;
+}
+
+void set_scratch(const std::vector<Tower>& towers, int64_t gap, Plan& plan) {
+  plan.tower_count = static_cast<int64_t>(towers.size());
+  plan.pixel = towers.back().slot + towers.back().channels + gap;
+  const int64_t block = kBlockElements / std::max<int64_t>(plan.pixel, 1);
+  plan.block = std::max<int64_t>(block, 1);
+  const int64_t row = std::max(plan.pooling ? plan.width : 0, plan.block);
+  plan.margin = ceiling(gap, kOverrun) * kOverrun + kOverrun;
+  plan.row_stride =
+      ceiling(row * plan.pixel, kOverrun) * kOverrun +
+      2 * plan.margin;
+}
+
+// Cuts 0 ... count - 1 into bands of at least `least` for one image.
+void cut(int64_t image, int64_t count, int64_t bands, int64_t least,
+         std::vector<Band>& into) {
+  bands = std::max<int64_t>(1, std::min(bands, count / std::max<int64_t>(least, 1)));
+  for (int64_t i = 0; i < bands; ++i) {
+    const Band band{image, i * count / bands, (i + 1) * count / bands};
+    if (band.first < band.last) into.push_back(band);
+  }
+}
+
+std::vector<Band> cut_rows(const Plan& plan, int64_t rows, int threads) {
+  std::vector<Band> bands;
+  if (plan.batch == 0) return bands;
+  const int64_t wanted =
+      plan.batch >= threads ? 1 : ceiling(threads * kBandsPerThread, plan.batch);
+  const int64_t row = std::max<int64_t>(plan.width * plan.pixel, 1);
+  const int64_t least = std::max(ceiling(kBandElements, row), plan.pool_height);
+  for (int64_t image = 0; image < plan.batch; ++image) {
+    cut(image, rows, wanted, least, bands);
+  }
+  return bands;
+}
+
+std::vector<Band> cut_pixels(const Plan& plan, int threads) {
+  std::vector<Band> bands;
+  const int64_t pixels = plan.batch * plan.height * plan.width;
+  cut(0, pixels, threads * kBandsPerThread,
+      ceiling(kBandElements, std::max<int64_t>(plan.pixel, 1)), bands);
+  return bands;
+}
+
+}  // namespace
+
+size_t bytes_of(DType dtype) {
+  if (dtype == DType::kFloat64) return 8;
+  return dtype == DType::kFloat32 ? 4 : 2;
+}
+
+Shape joined_shape(const Request& request) {
+  Shape shape = request.maps[0];
+  for (size_t i = 1; i < request.maps.size(); ++i) shape[3] += request.maps[i][3];
+  const Pool& pool = request.stages.pool;
+  if (pool.on()) {
+    shape[1] = pooled(shape[1], pool.height, pool.stride_height);
+    shape[2] = pooled(shape[2], pool.width, pool.stride_width);
+  }
+  return shape;
+}
+
+Planned plan_for(const Request& request) {
+  Planned planned{};
+  Plan& plan = planned.plan;
+  set_shape(request, plan);
+  set_norm(request, plan);
+  set_order(request.stages, plan);
+  set_pool(request.stages.pool, plan);
+  const int64_t gap = std::max(plan.below, plan.above);
+  planned.towers = towers_of(request, gap);
+  set_scratch(planned.towers, gap, plan);
+  return planned;
+}
+
+bool only_joins(const Request& request) {
+  const Stages& stages = request.stages;
+  return !stages.relu && stages.lrn.size == 0 && !stages.pool.on();
+}
+
+std::vector<Band> forward_bands(const Plan& plan, int threads) {
+  return plan.pooling ? cut_rows(plan, plan.out_height, threads)
+                      : cut_pixels(plan, threads);
+}
+
+std::vector<Band> gradient_bands(const Plan& plan, int threads) {
+  return plan.pooling ? cut_rows(plan, plan.height, threads)
+                      : cut_pixels(plan, threads);
+}
+
+}  // namespace keras_alexnet

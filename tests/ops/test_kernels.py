@@ -1,0 +1,82 @@
+"""Which kernel runs where."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.ops import kernels, native
+from keras_alexnet.ops.kernels import use_native
+
+X = tf.zeros([1, 2, 2, 4])
+
+
+def in_a_graph(setting: str, device: str | None = None, jit: bool = False) -> bool:
+    """What is chosen while a function is traced."""
+    chosen = []
+
+    @tf.function(jit_compile=jit)
+    def traced(x: tf.Tensor) -> tf.Tensor:
+        with tf.device(device):
+            chosen.append(use_native(setting, [x]))
+        return x
+
+    traced.get_concrete_function(X)
+    return chosen[0]
+
+
+@pytest.fixture
+def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a GPU be visible that nothing can run on."""
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [kind])
+
+
+def test_on_a_cpu_it_is_the_native_one() -> None:
+    assert use_native("auto", [X])
+    assert in_a_graph("auto")
+    assert not use_native("composite", [X])
+
+
+def test_a_visible_gpu_decides_in_a_graph_without_a_scope(a_gpu: None) -> None:
+    assert use_native("auto", [X])  # eagerly the tensor is on the CPU
+    assert not in_a_graph("auto")
+    assert in_a_graph("auto", device="/CPU:0")
+    assert not in_a_graph("auto", device="/GPU:0")
+
+
+def test_within_xla_it_is_the_composite() -> None:
+    assert not in_a_graph("auto", jit=True)
+    with pytest.raises(ValueError, match="Received: a function that XLA compiles"):
+        in_a_graph("native", jit=True)
+
+
+def test_the_environment_sets_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernels.VARIABLE, "composite")
+    assert not use_native("auto", [X])
+    assert use_native("native", [X])
+    monkeypatch.setenv(kernels.VARIABLE, "fast")
+    with pytest.raises(ValueError, match="Received: kernels='fast'"):
+        use_native("auto", [X])
+
+
+def test_without_the_library_it_is_the_composite(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    native._load.cache_clear()
+    monkeypatch.setattr(native, "LIBRARY", tmp_path / "libkeras_alexnet.so")
+    try:
+        assert native.native_library() is None
+        assert not use_native("auto", [X])
+        with pytest.raises(ValueError, match=r"Received: .*was not built"):
+            use_native("native", [X])
+        (tmp_path / "libkeras_alexnet.so").write_bytes(b"not a library")
+        native._load.cache_clear()
+        with pytest.raises(ValueError, match=r"Received: .*did not load"):
+            use_native("native", [X])
+    finally:
+        native._load.cache_clear()
+
+
+def test_a_type_that_the_kernel_has_not_is_named() -> None:
+    with pytest.raises(ValueError, match="Received: dtype=int32"):
+        use_native("native", [tf.zeros([1], tf.int32)])
