@@ -43,6 +43,8 @@ def totals(
 ) -> tf.Tensor:
     """Sums over a batch: cross-entropy, right at first, right in five, pictures.
 
+    Where classes tie, the right one counts for its share of the places.
+
     Args:
         logits: `[batch, classes]`.
         labels: `[batch]`, int64.
@@ -53,13 +55,28 @@ def totals(
     """
     logits = tf.cast(logits, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    top1 = tf.math.in_top_k(labels, logits, 1)
-    top5 = tf.math.in_top_k(labels, logits, min(5, logits.shape[-1]))
+    top1 = _credits(logits, labels, 1)
+    top5 = _credits(logits, labels, min(5, logits.shape[-1]))
     each = [losses, top1, top5, tf.ones_like(losses)]
     rows = tf.stack([tf.cast(row, tf.float64) for row in each])  # [4, batch]
     if weights is not None:
         rows = rows * tf.cast(weights, tf.float64)
     return tf.reduce_sum(rows, axis=1)
+
+
+def _credits(logits: tf.Tensor, labels: tf.Tensor, k: int) -> tf.Tensor:
+    """How much of the right class is among the first k, `[batch]`, float64.
+
+    Classes that tie share the places that are left ("Ties get fractional credit",
+    layer_kernels.cu of 2012), or a network that says the same of all classes would
+    be right each time. A row that is not finite tells nothing, and gets none.
+    """
+    own = tf.gather(logits, labels, axis=1, batch_dims=1)[:, None]
+    above = tf.math.count_nonzero(logits > own, axis=1, dtype=tf.float64)
+    equal = tf.math.count_nonzero(logits == own, axis=1, dtype=tf.float64)
+    credits = tf.clip_by_value((k - above) / equal, 0.0, 1.0)
+    finite = tf.reduce_all(tf.math.is_finite(logits), axis=1)
+    return tf.where(finite, credits, tf.zeros_like(credits))
 
 
 class Evaluator:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import architectures, files
 from keras_alexnet.data.views import centre_view, centre_views
+from keras_alexnet.models import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights.names import tensorflow_variable
 
@@ -48,8 +50,9 @@ def export_saved_model(
         The path written to.
 
     Raises:
-        ValueError: If the names are not as many as the classes, `top_k` is below 1,
-            or the version is there already.
+        ValueError: If the model does not take square pictures or give probabilities,
+            the names are not as many as the classes, `top_k` is below 1, the path
+            cannot be written to, or the version is there already.
 
     Example:
 
@@ -60,7 +63,7 @@ def export_saved_model(
     """
     if isinstance(preprocessing, str):
         preprocessing = architectures.get(preprocessing).preprocessing
-    classes = model.output_shape[-1]
+    side, classes = classifier_sizes(model)
     if len(class_names) != classes:
         raise ValueError(
             f"class_names must be {classes}, one for each output of the model. "
@@ -68,22 +71,29 @@ def export_saved_model(
         )
     if top_k < 1:
         raise ValueError(f"top_k must be at least 1. Received: top_k={top_k}")
+    _check_probabilities(model)
     target = _version_directory(Path(path), version)
-    served = _Served(model, class_names, preprocessing, min(top_k, classes))
+    served = _Served(model, side, class_names, preprocessing, min(top_k, classes))
     with files.whole_directory(target) as begun:
         tf.saved_model.save(served, str(begun), signatures=served.signatures())
     return target
 
 
-def _version_directory(path: Path, version: int | None) -> Path:
-    if path.is_dir():
-        taken = [int(each.name) for each in path.iterdir() if each.name.isdecimal()]
-    elif path.exists():
+def _check_probabilities(model: keras.Model) -> None:
+    side, _ = classifier_sizes(model)
+    scores = np.asarray(model(np.zeros([1, side, side, 3], np.float32)), np.float64)
+    if (scores < 0).any() or abs(scores.sum() - 1) > 0.02:  # bfloat16 has 8 bits
         raise ValueError(
-            f"the path to export to must be a directory. Received: {str(path)!r}"
+            "the model must give probabilities: build it with "
+            "classifier_activation='softmax'. Received: a model whose scores for a "
+            f"picture add up to {scores.sum():.3g}"
         )
-    else:
-        taken = []
+
+
+def _version_directory(path: Path, version: int | None) -> Path:
+    files.check_directory("export_dir", path)
+    there = path.iterdir() if path.is_dir() else ()
+    taken = [int(each.name) for each in there if each.name.isdecimal()]
     if version is None:
         version = max(taken, default=0) + 1
     if version in taken or version < 0:
@@ -100,6 +110,7 @@ class _Served(tf.Module):
     def __init__(
         self,
         model: keras.Model,
+        side: int,
         class_names: Sequence[str],
         preprocessing: Preprocessing,
         top_k: int,
@@ -109,7 +120,7 @@ class _Served(tf.Module):
         self.weights = [tensorflow_variable(weight) for weight in model.weights]
         self._predict = lambda images: model(preprocessing(images), training=False)
         self._class_names = tf.constant(list(class_names))
-        self._size = model.input_shape[1]
+        self._size = side
         self._top_k = top_k
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:

@@ -30,12 +30,30 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def check_directory(name: str, path: Path) -> None:
+    """Raises ValueError if `path` is no directory and cannot become one.
+
+    Args:
+        name: What the person calls it, for the message.
+        path: The directory, which need not exist.
+    """
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    try:
+        os.rmdir(tempfile.mkdtemp(dir=there, prefix=".keras_alexnet."))
+    except OSError as error:
+        raise ValueError(
+            f"{name} must be a directory that can be written to, or made. "
+            f"Received: {name}={str(path)!r} ({error.strerror}: {str(there)!r})"
+        ) from error
+
+
 @contextlib.contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
     """Gives a fresh folder beside `path`, which becomes `path` if all goes well.
 
     `path` must not exist. What was begun is removed when the body raises.
     """
+    made = [each for each in path.parents if not each.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
@@ -44,6 +62,9 @@ def whole_directory(path: Path) -> Iterator[Path]:
         begun.rename(path)
     except BaseException:
         shutil.rmtree(begun, ignore_errors=True)
+        for parent in made:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
         raise
 
 

@@ -108,7 +108,8 @@ def preprocess_input(x: Any, variant: str = "paper") -> Any:
     `(x in the network's channel order − mean) / scale`. It never resizes.
 
     Args:
-        x: `[…, 3]`, an array or a tensor, R, G, B in 0-255, of any number type.
+        x: `[…, 3]`, an array, a tensor or a Keras input, R, G, B in 0-255, of any
+            number type.
         variant: The variant whose network reads them.
 
     Returns:
@@ -123,6 +124,25 @@ def preprocess_input(x: Any, variant: str = "paper") -> Any:
     array([ 0.69,  8.29, 23.09], dtype=float32)
     """
     return architectures.get(variant).preprocessing(x)
+
+
+def classifier_sizes(model: keras.Model) -> tuple[int, int]:
+    """The side of the square pictures that a classifier takes, and its classes.
+
+    Raises:
+        ValueError: If the model is not one input of known, equal sides, three channels
+            and one output `[batch, classes]`.
+    """
+    shapes = model.input_shape, model.output_shape
+    taken, given = (tuple(s) if isinstance(s, (list, tuple)) else (s,) for s in shapes)
+    square = len(taken) == 4 and taken[1] is not None and taken[1] == taken[2]
+    if not square or taken[3] != 3 or len(given) != 2 or not isinstance(given[1], int):
+        raise ValueError(
+            "the model must take square pictures [batch, side, side, 3] of known side "
+            "and give [batch, classes]. Received: a model from "
+            f"{model.input_shape} to {model.output_shape}"
+        )
+    return taken[1], given[1]
 
 
 _POOLINGS = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -57,16 +59,36 @@ class Preprocessing:
             raise ValueError(f"scale must not be 0. Received: scale={self.scale}")
 
     def __call__(self, x: Any) -> Any:
-        """Returns `x` prepared, as float32: an array for an array, else a tensor."""
-        if isinstance(x, (np.ndarray, list, tuple)):
-            return self._apply(np.asarray(x, np.float32))
-        return self._apply(tf.cast(x, tf.float32))
+        """Returns `x` prepared, as float32.
 
-    def _apply(self, x: Any) -> Any:
+        Args:
+            x: `[…, 3]`: an array or a list, a tensor, or a symbolic tensor of Keras
+                such as `keras.Input` gives.
+
+        Returns:
+            An array for an array or a list, else a tensor of the kind of `x`.
+        """
+        cast, flip = _operations(x)
+        x = cast(x)
         if x.shape[-1] != 3:
             raise ValueError(
                 "x must have three channels, R, G, B, last. "
                 f"Received: shape={tuple(x.shape)}"
             )
         x = (x - np.float32(self.mean)) / np.float32(self.scale)
-        return x[..., ::-1] if self.channel_order == "BGR" else x
+        return flip(x) if self.channel_order == "BGR" else x
+
+
+def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """How values like `x` become float32, and how their channels are turned round.
+
+    Each is a function of a library, not a slice: a model that holds a slice with
+    `...` cannot be saved by Keras 2.
+    """
+    if isinstance(x, (np.ndarray, list, tuple)):
+        return lambda x: np.asarray(x, np.float32), lambda x: np.flip(x, -1)
+    # TensorFlow's own functions take Keras 2's symbolic tensors, but not Keras 3's.
+    if hasattr(keras, "ops") and isinstance(x, keras.KerasTensor):
+        ops = keras.ops
+        return lambda x: ops.cast(x, "float32"), lambda x: ops.flip(x, -1)
+    return lambda x: tf.cast(x, tf.float32), lambda x: tf.reverse(x, [-1])

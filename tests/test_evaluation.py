@@ -38,6 +38,40 @@ def test_with_fewer_than_five_classes_top_5_is_all() -> None:
     assert totals(logits, [0]).numpy()[2] == 1
 
 
+@pytest.mark.compat
+@pytest.mark.parametrize("classes", [3, 8, 1000])
+def test_a_network_that_says_the_same_of_all_classes_is_at_chance(classes: int) -> None:
+    labels = np.arange(classes)
+    each = [totals(np.full([1, classes], 7.0), [label])[1:3] for label in labels[:8]]
+    expected = [1 / classes, min(5, classes) / classes]
+    assert {tuple(row.numpy()) for row in each} == {tuple(expected)}
+    sums = totals(np.zeros([classes, classes], "float32"), labels)
+    np.testing.assert_allclose(sums[1:3], [1, min(5, classes)], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("label", "top1", "top5"),
+    [(0, 1 / 3, 1), (2, 1 / 3, 1), (3, 0, 2 / 5), (7, 0, 2 / 5)],
+)
+def test_classes_that_tie_share_the_places_left(
+    label: int, top1: float, top5: float
+) -> None:
+    # Three saturated classes lead; the other five share the two places after them.
+    logits = np.array([[3e38] * 3 + [-69.0] * 5], "float32")
+    assert totals(logits, [label]).numpy()[1:3].tolist() == [top1, top5]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("values", [1, 6])
+def test_a_row_that_is_not_finite_is_never_right(value: float, values: int) -> None:
+    logits = np.zeros([2, 6], "float32")
+    logits[:, 0] = 1
+    logits[0, :values] = value
+    for label in range(6):
+        _, top1, top5, pictures = totals(logits, [label, 0]).numpy()
+        assert (top1, top5, pictures) == (1, 1, 2)
+
+
 def constant_model(activation: str | None) -> keras.Model:
     """Says for every picture that the second class is the likeliest."""
     inputs = keras.Input((64, 64, 3))

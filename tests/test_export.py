@@ -231,7 +231,9 @@ def test_nothing_is_left_of_an_export_that_fails(
 
     monkeypatch.setattr(tf.saved_model, "save", fail)
     with pytest.raises(OSError, match="no space"):
-        keras_alexnet.export_saved_model(small(), tmp_path, class_names=("a", "b"))
+        keras_alexnet.export_saved_model(
+            small(), tmp_path / "new" / "deep", class_names=("a", "b")
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -246,3 +248,24 @@ def test_nothing_is_left_of_an_export_that_fails(
 def test_bad_arguments_are_named(arguments: dict, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         keras_alexnet.export_saved_model(small(), tmp_path, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"include_top": False}, r"Received: a model from .* to \(None, 1, 1, 256\)"),
+        ({"input_shape": (64, 96, 3)}, "square pictures"),
+        ({"classifier_activation": None}, "classifier_activation='softmax'"),
+    ],
+)
+def test_a_model_that_is_no_classifier_is_refused(
+    arguments: dict, message: str, tmp_path: Path
+) -> None:
+    model = keras_alexnet.AlexNet(
+        **{"input_shape": (64, 64, 3), "classes": 2, **arguments}
+    )
+    with pytest.raises(ValueError, match=message):
+        keras_alexnet.export_saved_model(
+            model, tmp_path / "new" / "deep", class_names=["a", "b"]
+        )
+    assert list(tmp_path.iterdir()) == []

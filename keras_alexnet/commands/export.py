@@ -18,6 +18,10 @@ class Config(ModelOptions):
     version: int | None = option(None, "The version; the next free one if not given.")
     top_k: int = option(5, "How many classes an answer names.")
 
+    def __post_init__(self) -> None:
+        if not self.export_dir:
+            raise ValueError("export_dir must be a name. Received: export_dir=''")
+
 
 def main(config: Config, rest: list[str]) -> None:
     """Writes the export and says where."""
@@ -31,4 +35,4 @@ def main(config: Config, rest: list[str]) -> None:
         top_k=config.top_k,
         version=config.version,
     )
-    print(f"SavedModel  {path}\n\nnext:\n  {sibling('predict')} --model={path} IMAGE…")
+    print(f"SavedModel  {path}\n\nnext:\n  {sibling('predict')} --model={path} PICTURE")

@@ -24,12 +24,15 @@ def option(default: Any, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": help})
 
 
-def parse(kind: type[Config], arguments: list[str]) -> tuple[Config, list[str]]:
+def parse(
+    kind: type[Config], arguments: list[str], usage: str = ""
+) -> tuple[Config, list[str]]:
     """Makes a `kind` from command-line arguments.
 
     Args:
         kind: A dataclass whose fields have metadata `help`, and `choices` perhaps.
         arguments: The program's name, flags (`--flagfile` among them), the rest.
+        usage: What the rest is, for the help.
 
     Returns:
         The dataclass, and what is no flag.
@@ -46,7 +49,7 @@ def parse(kind: type[Config], arguments: list[str]) -> tuple[Config, list[str]]:
     flags.DEFINE_bool("help", False, "Show this.", flag_values=values, short_name="h")
     rest = values(arguments)[1:]
     if values["help"].value:
-        print(f"usage: {arguments[0]} [flags]\n{values.get_help()}")
+        print(f"usage: {arguments[0]} [flags] {usage}\n{values.get_help()}")
         raise SystemExit(0)
     given = {name: values[name].value for name in types if name in values}
     return kind(**given), rest

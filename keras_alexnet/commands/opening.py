@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_alexnet import architectures
 from keras_alexnet.commands.flags import option
-from keras_alexnet.models import AlexNet
+from keras_alexnet.models import AlexNet, classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.weights.runs import is_run
@@ -36,7 +38,7 @@ class ModelOptions:
     def path(self) -> Path:
         """What was named; ValueError if nothing or nothing that exists was."""
         given = [each for each in (self.model, self.model_dir) if each is not None]
-        if len(given) != 1:
+        if len(given) != 1 or not given[0]:
             raise ValueError(
                 "exactly one of --model and --model_dir must be given. "
                 f"Received: --model={self.model}, --model_dir={self.model_dir}"
@@ -54,11 +56,6 @@ class Opened:
     model: keras.Model
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
-
-
-def is_export(path: Path) -> bool:
-    """Whether there is a SavedModel, or a directory of its versions."""
-    return newest_version(path) is not None
 
 
 def newest_version(path: Path) -> Path | None:
@@ -101,10 +98,29 @@ def open_model(options: ModelOptions, names: tuple[str, ...] | None = None) -> O
         )
         return Opened(model, names, preprocessing)
     if path.suffix == ".keras":
-        model = keras.saving.load_model(path)
-        numbers = tuple(f"class {i}" for i in range(model.output_shape[-1]))
-        return Opened(model, names or numbers, preprocessing)
+        return _open_keras(path, names, preprocessing)
     raise ValueError(f"{_EXPECTED}. Received: {str(path)!r}")
+
+
+def _open_keras(
+    path: Path, names: tuple[str, ...] | None, preprocessing: Preprocessing
+) -> Opened:
+    try:
+        model = keras.saving.load_model(path)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise ValueError(
+            "a .keras file must be whole, and of this Keras, "
+            f"{keras.__version__}. Received: {str(path)!r} "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+    _, classes = classifier_sizes(model)
+    names = names or tuple(f"class {i}" for i in range(classes))
+    if len(names) != classes:
+        raise ValueError(
+            f"there must be a class name for each of the model's {classes} outputs. "
+            f"Received: {len(names)} names"
+        )
+    return Opened(model, names, preprocessing)
 
 
 def _open_run(run: RunDirectory) -> Opened:
@@ -123,3 +139,14 @@ def _read_names(path: str | None) -> tuple[str, ...] | None:
     if path is None:
         return None
     return tuple(Path(path).read_text(encoding="utf-8").splitlines())
+
+
+def open_export(path: Path) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """The `classify_bytes` of a SavedModel; ValueError if it has none."""
+    signatures = tf.saved_model.load(str(path)).signatures
+    if "classify_bytes" not in signatures:
+        raise ValueError(
+            "an export must have the signature classify_bytes, as keras_alexnet's "
+            f"have. Received: {str(path)!r} with {sorted(signatures)}"
+        )
+    return lambda images: signatures["classify_bytes"](image_bytes=images)

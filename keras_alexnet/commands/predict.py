@@ -9,23 +9,31 @@ from pathlib import Path
 import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import (
     ModelOptions,
     newest_version,
+    open_export,
     open_model,
 )
+from keras_alexnet.data.batches import decoder_words
 from keras_alexnet.data.views import centre_view
 
+USAGE = "PICTURE..."
 Answer = list[tuple[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(ModelOptions):
-    """The flags of `predict`."""
+    """The flags of `predict`; what is no flag is a picture."""
 
     top_k: int = option(5, "How many classes to show.")
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise ValueError(f"top_k must be at least 1. Received: top_k={self.top_k}")
 
 
 def main(config: Config, rest: list[str]) -> None:
@@ -37,8 +45,8 @@ def main(config: Config, rest: list[str]) -> None:
     table = Table("picture", "class", "score", box=None, pad_edge=False)
     for path, image in pictures:
         for name, score in classify(image)[: config.top_k]:
-            table.add_row(path, name, f"{score:.4f}")
-    Console(soft_wrap=True, highlight=False).print(table)
+            table.add_row(Text(path), Text(name), f"{score:.4f}")
+    Console(soft_wrap=True, highlight=False, markup=False).print(table)
 
 
 def _read(path: str) -> bytes:
@@ -46,10 +54,9 @@ def _read(path: str) -> bytes:
     try:
         tf.io.decode_image(image, channels=3, expand_animations=False)
     except tf.errors.OpError as error:
-        reason = " ".join(error.message.split())
         raise ValueError(
             "pictures must be readable as JPEG, PNG, GIF or BMP. "
-            f"Received: {path!r} ({reason})"
+            f"Received: {path!r} ({decoder_words(error)})"
         ) from error
     return image
 
@@ -57,10 +64,10 @@ def _read(path: str) -> bytes:
 def _classifier(config: Config) -> Callable[[bytes], Answer]:
     export = newest_version(config.path())
     if export is not None:
-        signature = tf.saved_model.load(str(export)).signatures["classify_bytes"]
+        classify = open_export(export)
 
         def ask_export(image: bytes) -> Answer:
-            answer = signature(image_bytes=tf.constant([image]))
+            answer = classify(tf.constant([image]))
             names = (name.decode() for name in answer["classes"][0].numpy())
             return list(zip(names, answer["scores"][0].numpy(), strict=False))
 

@@ -28,16 +28,27 @@ def run(command: ModuleType, arguments: list[str]) -> int:
     name = command.__name__.rpartition(".")[2]
     try:
         config, rest = flags.parse(
-            command.Config, [_program(arguments[0], name), *arguments[2:]]
+            command.Config,
+            [_program(arguments[0], name), *arguments[2:]],
+            getattr(command, "USAGE", ""),
         )
         command.main(config, rest)
     except (absl_flags.Error, ValueError, OSError, tf.errors.OpError) as error:
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {_one_line(error)}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"the file must be there and allow it. Received: {error.filename!r} "
+            f"({error.strerror})"
+        )
+    return " ".join(str(error).split())
 
 
 def _program(script: str, name: str) -> str:

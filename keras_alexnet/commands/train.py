@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 
 from keras_alexnet.commands.running import no_arguments, sibling
@@ -37,10 +39,14 @@ def _tell(console: Console, config: Config, values: dict) -> None:
     )
     if values["export"] is not None:
         console.print(f"SavedModel   {values['export']}")
-    console.print(
-        f"\n"
-        f"next:\n"
-        f"  {sibling('predict')} --model={run} {run}/example.jpg\n"
-        f"  {sibling('evaluate')} --model={run} --data={config.data}\n"
-        f"  {sibling('export')} --model={run} --export_dir=exports/mine"
-    )
+    data = [f"--data={config.data}"]
+    if config.data_dir is not None:
+        data.append(f"--data_dir={config.data_dir}")
+    model = f"--model={run}"
+    console.print("\nnext:")
+    for command, *arguments in (
+        ("predict", model, f"{run}/example.jpg"),
+        ("evaluate", model, *data),
+        ("export", model, "--export_dir=exports/mine"),
+    ):
+        console.print(f"  {sibling(command)} {shlex.join(arguments)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import tensorflow as tf
 
 from keras_alexnet.data import views
@@ -108,6 +110,19 @@ def first_unreadable(examples: tf.data.Dataset) -> str | None:
             tf.io.decode_image(example["image"], channels=3, expand_animations=False)
         except tf.errors.OpError as error:
             name = example["name"].numpy().decode(errors="replace")
-            reason = " ".join(error.message.split())
-            return f"{name!r} ({reason})"
+            return f"{name!r} ({decoder_words(error)})"
     return None
+
+
+def decoder_words(error: tf.errors.OpError) -> str:
+    """What an operation said, on one line and without TensorFlow's wrapping.
+
+    Example:
+
+    >>> decoder_words(tf.errors.OpError(None, None, "{{node x}} Bad. [Op:Y] name:", 3))
+    'Bad.'
+    """
+    words = re.sub(
+        r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}", " ", error.message, flags=re.DOTALL
+    )
+    return " ".join(words.partition("[Op:")[0].split())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 
-# What tf.io decodes, told by the first bytes, since suffixes often lie.
+# JPEG, PNG, GIF and BMP, told by the first bytes, since suffixes often lie: what
+# TensorFlow decodes in all versions that this package runs on. WebP is too new.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _VALIDATION_FOLDERS = ("val", "validation", "test")
 
@@ -20,12 +22,14 @@ class FolderSource(Source):
     """Pictures whose class is the name of the folder that they lie in.
 
     Args:
-        directory: Holds `train/` and one of `val/`, `validation/` and `test/`,
-            each with one folder a class; the classes of `train/` count.
+        directory: Holds `train/` and one of `val/`, `validation/` and `test/` (the
+            first of them that there is), each with one folder a class; the
+            classes of `train/` count, and each must have a picture there.
 
     Raises:
         ValueError: If a folder is missing or empty, a class of the validation
-            pictures is not among the training ones, or a file is no picture.
+            pictures is not among the training ones, or a file is no picture or
+            cannot be read.
     """
 
     def __init__(self, directory: str) -> None:
@@ -38,6 +42,7 @@ class FolderSource(Source):
         }
         sizes = {split: len(labels) for split, (_, labels) in self._files.items()}
         super().__init__(f"folder:{directory}", names, sizes)
+        _check_each_has_pictures(folders[TRAIN], names, self._files[TRAIN][1])
 
     def ordered(self, split: str) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(self._files[split]).map(_example)
@@ -107,8 +112,22 @@ def _labelled_files(
     return np.array(paths), np.array(labels, np.int64)
 
 
+def _check_each_has_pictures(
+    folder: Path, names: tuple[str, ...], labels: np.ndarray
+) -> None:
+    counts = np.bincount(labels, minlength=len(names))
+    empty = [name for name, count in zip(names, counts, strict=True) if not count]
+    if empty:
+        raise ValueError(
+            "every class among the training pictures must hold pictures. "
+            f"Received: {str(folder)!r} with none in {empty}"
+        )
+
+
 def _pictures(folder: Path) -> Iterator[str]:
-    for parent, _, files in os.walk(folder):
+    if not folder.is_dir():  # A class may be without validation pictures.
+        return
+    for parent, _, files in os.walk(folder, onerror=_refuse):
         for name in files:
             if not name.startswith("."):
                 path = os.path.join(parent, name)
@@ -117,10 +136,21 @@ def _pictures(folder: Path) -> Iterator[str]:
 
 
 def _check_beginning(path: str) -> None:
-    with open(path, "rb") as file:
-        beginning = file.read(8)
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(8)
+    except OSError as error:
+        error.filename = path  # A failed read, unlike a failed open, has none.
+        _refuse(error)
     if not beginning.startswith(_BEGINNINGS):
         raise ValueError(
             "files in the folder of a class must be JPEG, PNG, GIF or BMP pictures; "
             f"repair or remove it. Received: {path!r}, which begins with {beginning!r}"
         )
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise ValueError(
+        "what lies in the folder of a class must be readable; repair or remove it. "
+        f"Received: {error.filename!r} ({error.strerror})"
+    ) from error

@@ -64,7 +64,8 @@ def open_source(
     Args:
         spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
             classification set of tensorflow-datasets) or `folder:DIR`, with
-            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…` (or `test/`).
+            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`; for the latter
+            `val/`, `validation/` and `test/` are tried in this order.
         data_dir: Where tensorflow-datasets keeps its data; its own default
             otherwise.
 

@@ -115,10 +115,11 @@ def _energy_and_power(
 def _through_band(
     values: tf.Tensor, lrn: LRN, towers: tuple[int, ...], back: bool
 ) -> tf.Tensor:
-    channels = values.shape[-1]
+    if len(set(towers)) == 1:  # equal towers share the band of one
+        towers = towers[:1]
     band = _band(lrn.size, towers)
     matrix = tf.constant(band.T if back else band, values.dtype)
-    flat = tf.matmul(tf.reshape(values, [-1, channels]), matrix)
+    flat = tf.matmul(tf.reshape(values, [-1, len(band)]), matrix)
     return tf.ensure_shape(tf.reshape(flat, tf.shape(values)), values.shape)
 
 

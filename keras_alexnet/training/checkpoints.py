@@ -7,8 +7,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_alexnet.training.learner import Learner
-from keras_alexnet.weights.names import named_weights, tensorflow_variable
-from keras_alexnet.weights.runs import CHECKPOINTS
+from keras_alexnet.weights.names import named_weights
+from keras_alexnet.weights.runs import CHECKPOINTS, readable
 
 _KEPT = 2
 
@@ -27,10 +27,9 @@ class Checkpoints:
 
     def __init__(self, run: Path, learner: Learner) -> None:
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        optimizer = [tensorflow_variable(each) for each in learner.optimizer.variables]
         checkpoint = tf.train.Checkpoint(
             model=named_weights(learner.model),
-            optimizer={f"{i:03d}": each for i, each in enumerate(optimizer)},
+            optimizer=learner.optimizer_state(),
             progress={"step": self._step, "totals": learner.totals},
         )
         self._manager = tf.train.CheckpointManager(
@@ -43,8 +42,13 @@ class Checkpoints:
         self._manager.save(checkpoint_number=step)
 
     def restore(self) -> int:
-        """Restores the newest state; returns its number of steps, 0 without any."""
+        """Restores the newest state; returns its number of steps, 0 without any.
+
+        Raises:
+            ValueError: If the checkpoint cannot be read.
+        """
         newest = self._manager.latest_checkpoint
         if newest is not None:
-            self._manager.checkpoint.restore(newest).assert_consumed()
+            with readable(newest):
+                self._manager.checkpoint.restore(newest).assert_consumed()
         return int(self._step)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shlex
 from typing import Any
 
 from keras_alexnet import architectures, initializations
 from keras_alexnet.data.colour import FORMS
 from keras_alexnet.training.schedules import SCHEDULES
+
+_FACTORS = ("weight_decay", "bias_rate", "colour_noise_strength")
 
 
 def _setting(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -78,8 +79,11 @@ class TrainingConfig:
             self._check(name, getattr(self, name) >= 1, "at least 1")
         if self.steps_per_epoch is not None:
             self._check("steps_per_epoch", self.steps_per_epoch >= 1, "at least 1")
-        for name in ("warmup_steps", "weight_decay", "bias_rate", "seed"):
-            self._check(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("warmup_steps", "seed", *_FACTORS):
+            value = getattr(self, name)
+            self._check(name, 0 <= value < math.inf, "0 or more, and finite")
+        for name in ("data", "model_dir", "export_dir"):
+            self._check(name, getattr(self, name) != "", "a name, not empty")
         self._check("seed", self.seed < 2**31, "below 2**31")
         self._check("momentum", 0 <= self.momentum < 1, "from 0 to below 1")
         rate = self.learning_rate
@@ -112,8 +116,3 @@ class TrainingConfig:
             elif value is not None:
                 lines.append(f"--{field.name}={value}")
         return "\n".join(lines) + "\n"
-
-
-def as_command_line(flags: str) -> str:
-    """The lines of a flagfile as arguments that a shell takes."""
-    return " ".join(shlex.quote(line) for line in flags.splitlines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,6 +13,7 @@ from keras_alexnet.evaluation import Evaluator, totals
 from keras_alexnet.models import AlexNet
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.update_rules import PaperSGD
+from keras_alexnet.weights.names import named_weights, tensorflow_variable
 
 
 class Learner:
@@ -59,6 +61,17 @@ class Learner:
         self.evaluator = Evaluator(
             self.model, self.preprocessing, from_logits=True, strategy=strategy
         )
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """The optimizer's variables, under names that are the same for every Keras."""
+        velocities = iter(self.optimizer.momentums)
+        return {
+            "iterations": tensorflow_variable(self.optimizer.iterations),
+            "velocity": {
+                layer: {name: tensorflow_variable(next(velocities)) for name in weights}
+                for layer, weights in named_weights(self.model).items()
+            },
+        }
 
     def step(self, batch: dict[str, tf.Tensor], learning_rate: float) -> None:
         """Updates the weights by one batch, as `training_batches` gives it."""

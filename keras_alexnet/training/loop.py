@@ -137,7 +137,8 @@ class Loop:
         )
 
     def _scores_so_far(self, step: int) -> Scores:
-        scores = Scores.of(self._learner.totals.numpy())
+        with self._watch.working(0):  # on a GPU the steps are waited for here
+            scores = Scores.of(self._learner.totals.numpy())
         if not math.isfinite(scores.loss):
             raise ValueError(
                 "the loss must stay finite; lower --learning_rate or raise "

@@ -6,8 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.progress import TimeRemainingColumn as Remaining
+from rich.progress import BarColumn, Progress, TextColumn
 
 _PLAIN_EVERY = 15.0  # seconds between plain lines
 
@@ -28,18 +27,9 @@ class ProgressLine:
         self._began = self._spoke = time.monotonic()
         self._bar: Progress | None = None
         if console.is_terminal:
-            columns = (
-                BarColumn(20),
-                TaskProgressColumn(),
-                TextColumn("{task.fields[m]}"),
-            )
-            self._bar = Progress(
-                *columns,
-                TextColumn("ETA"),
-                Remaining(),
-                console=console,
-                transient=True,
-            )
+            # The text first: on a narrow terminal it is the bar that gives way.
+            columns = (TextColumn("{task.fields[m]}"), BarColumn(bar_width=None))
+            self._bar = Progress(*columns, console=console, transient=True, expand=True)
             self._task = self._bar.add_task("", total=total, completed=first, m="")
 
     def __enter__(self) -> ProgressLine:
@@ -61,14 +51,15 @@ class ProgressLine:
     ) -> None:
         """Shows the state after `step` steps; means are over the epoch so far."""
         message = (
-            f"step {step}/{self._total}  loss {loss:.3f}  top-1 {top1:.3f}  "
-            f"{images_per_second:.0f} images/s  data wait {wait:.1%}"
+            f"step {step}/{self._total} loss {loss:.3f} top-1 {top1:.3f} "
+            f"{images_per_second:.0f} images/s data wait {wait:.1%} "
+            f"ETA {self._eta(step)}"
         )
         if self._bar is not None:
             self._bar.update(self._task, completed=step, m=message)
         elif time.monotonic() - self._spoke >= _PLAIN_EVERY:
             self._spoke = time.monotonic()
-            self._console.print(f"{message}  ETA {self._eta(step)}")
+            self._console.print(message)
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,15 @@ class RunDirectory:
 
     def check(self, config: TrainingConfig) -> None:
         """Raises ValueError if the directory is not this configuration's, or free."""
+        files.check_directory("model_dir", self.path)
         if not self.flags_path.is_file():
-            if self.path.exists() and any(self.path.iterdir()):
+            if self._foreign():
                 raise ValueError(
                     "model_dir must be new, empty, or hold this run. "
                     f"Received: {str(self.path)!r}, which holds something else"
                 )
             return
-        theirs, ours = self.config(), self._settings(config.as_flags())
+        theirs, ours = self.config(), _settings(config.as_flags())
         for name in sorted(theirs.keys() | ours.keys()):
             if theirs.get(name) != ours.get(name):
                 raise ValueError(
@@ -56,14 +58,21 @@ class RunDirectory:
                     f"not {ours.get(name)}"
                 )
 
-    @staticmethod
-    def _settings(text: str) -> dict[str, str]:
-        pairs = (line[2:].partition("=") for line in text.splitlines() if line)
-        return {name: value for name, _, value in pairs if name not in _FREE}
+    def _foreign(self) -> bool:
+        """Whether there is something that no run of ours has left, or has begun."""
+        own = {self.example_path.name, self._data_path.name}
+        there = (
+            (each.name for each in self.path.iterdir()) if self.path.exists() else ()
+        )
+        return any(name not in own and not name.startswith(".") for name in there)
 
     def claim(self, config: TrainingConfig, source: Source) -> None:
-        """Makes the directory this run's."""
+        """Makes the directory this run's, and clears what a killed one had begun."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for begun in self.path.glob(".*.????????"):
+            begun.unlink()
+        for begun in self.path.glob("checkpoints/*_temp"):
+            shutil.rmtree(begun)
         data = {
             "spec": source.spec,
             "sizes": source.sizes,
@@ -88,8 +97,12 @@ class RunDirectory:
         files.write_text(self._result_path, json.dumps(result, indent=2) + "\n")
 
     def config(self) -> dict[str, str]:
-        """The settings that the run was made with, as text by their names."""
-        return self._settings(self.flags_path.read_text(encoding="utf-8"))
+        """The settings that the run was made with, as text by their names.
+
+        A setting that is younger than the run had its default's effect.
+        """
+        defaults = _settings(TrainingConfig().as_flags())
+        return {**defaults, **_settings(self.flags_path.read_text(encoding="utf-8"))}
 
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes that the run tells apart."""
@@ -101,3 +114,9 @@ class RunDirectory:
 
     def _data(self) -> dict[str, Any]:
         return json.loads(self._data_path.read_text(encoding="utf-8"))
+
+
+def _settings(flags: str) -> dict[str, str]:
+    """The settings of a flagfile that make a run what it is."""
+    pairs = (line[2:].partition("=") for line in flags.splitlines() if line)
+    return {name: value for name, _, value in pairs if name not in _FREE}

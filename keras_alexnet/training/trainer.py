@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
+from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.data import open_source
 from keras_alexnet.data.sources import TRAIN
@@ -25,6 +26,7 @@ from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.metrics_log import MetricsLog
 from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.weights.runs import steps_done
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Trainer:
         self.config = config
         self.run = RunDirectory(config.model_dir)
         self.run.check(config)
+        if config.export_dir is not None:
+            files.check_directory("export_dir", Path(config.export_dir))
         self._console = console or Console(highlight=False, soft_wrap=True)
 
     def fit(self) -> Result:
@@ -103,11 +107,13 @@ class Trainer:
 
     def _prepare(self) -> None:
         config = self.config
-        keras.utils.set_random_seed(config.seed)
+        # With the steps that are done, or a run that is taken up again would meet
+        # the dropout masks of its first steps once more.
+        keras.utils.set_random_seed(config.seed + steps_done(self.run.path))
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         strategy = devices.strategy(config.batch_size)
-        self._console.print(f"data: {config.data} (made first if not there yet)")
+        self._console.print(f"opening the data: {config.data}")
         self._source = source = open_source(config.data, config.data_dir)
         classes, statistics = source.class_names, source.statistics
         self._learner = Learner(config, len(classes), statistics, strategy)

@@ -49,14 +49,31 @@ class PaperSGD(keras.optimizers.SGD):
         self.decay = decay
         self.bias_rate = bias_rate
 
-    def update_step(self, gradient: Any, variable: Any, *rate: Any) -> None:
-        # Keras' own momentum is the paper's once decay and rate are in the gradient.
+    def update_step(
+        self, gradient: Any, variable: Any, learning_rate: Any = None
+    ) -> None:
         # Keras 3 passes the rate, Keras 2 does not.
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        rate = tf.cast(rate, variable.dtype)
         if _is_bias(variable):
-            gradient = gradient * tf.cast(self.bias_rate, gradient.dtype)
+            rate = rate * tf.cast(self.bias_rate, rate.dtype)
         else:
             gradient = gradient + tf.cast(self.decay, variable.dtype) * variable
-        super().update_step(gradient, variable, *rate)
+        # One pass over the weights where Keras' own ops take five:
+        # v <- momentum v - rate g, w <- w + v.
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self._velocity(variable).handle,
+            lr=rate,
+            grad=gradient,
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_locking=True,
+        )
+
+    def _velocity(self, variable: Any) -> tf.Variable:
+        if hasattr(self, "_get_variable_index"):  # Keras 3
+            return self.momentums[self._get_variable_index(variable)].value
+        return self.momentums[self._index_dict[self._var_key(variable)]]
 
     def get_config(self) -> dict[str, Any]:
         own = {"decay": self.decay, "bias_rate": self.bias_rate}
@@ -65,4 +82,5 @@ class PaperSGD(keras.optimizers.SGD):
 
 def _is_bias(variable: Any) -> bool:
     # "bias:0", "conv1/bias:0", and on a replica "conv1/bias/replica_1:0".
-    return "bias" in variable.name.split(":")[0].split("/")
+    parts = variable.name.split(":")[0].split("/")
+    return "bias" in (parts[-2:] if parts[-1].startswith("replica_") else parts[-1:])

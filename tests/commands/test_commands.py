@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from keras_alexnet import commands
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -119,6 +123,10 @@ BAD = {
     "no picture": (("predict", "--model=none"), "at least one picture"),
     "missing picture": (("predict", "--model=none", "no.jpg"), "no.jpg"),
     "names of nothing": (("export", "--model=x.weights.h5"), "x.weights.h5"),
+    "empty name": (("train", "--model_dir="), "Received: model_dir="),
+    "empty model": (("predict", "--model=", "no.jpg"), "no.jpg"),
+    "no batch": (("evaluate", "--batch_size=0"), "Received: batch_size=0"),
+    "no answer": (("predict", "--top_k=0", "no.jpg"), "Received: top_k=0"),
 }
 
 
@@ -130,6 +138,80 @@ def test_what_a_person_can_mend_is_one_line(command, case: str, tmp_path: Path) 
     assert err.count("\n") == 1
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_killed_goes_on(script, pictures: Path, tmp_path: Path) -> None:
+    settings = (
+        f"--data=folder:{pictures}",
+        "--image_size=64",
+        "--batch_size=8",
+        "--epochs=40",
+        "--steps_per_epoch=1",
+        "--model_dir=run",
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *settings],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("epoch 3/"):
+            process.kill()
+    process.wait()
+    process.stdout.close()
+    again = script("train", *settings)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "taken up again after step" in again.stdout
+    rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [str(n) for n in range(1, 41)]
+
+
+def test_names_with_brackets_are_shown_as_they_are(
+    command, run: Path, tmp_path
+) -> None:
+    (tmp_path / "[").mkdir()
+    picture = tmp_path / "[" / "red].jpg"
+    picture.write_bytes((run / "example.jpg").read_bytes())
+    code, out, _ = command("predict", f"--model={run}", str(picture))
+    assert code == 0
+    assert "[/red].jpg" in out
+
+
+def test_an_export_of_others_is_refused(command, run: Path, tmp_path: Path) -> None:
+    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    code, _, err = command("predict", "--model=other", str(run / "example.jpg"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "must have the signature classify_bytes" in err
+
+
+@pytest.mark.parametrize("model", ["", "servable"])
+def test_data_of_other_classes_are_refused(
+    command, run: Path, pictures: Path, tmp_path: Path, model: str
+) -> None:
+    root = tmp_path / "others"
+    shutil.copytree(pictures, root)
+    for split in ("train", "val"):
+        (root / split / "2_blue").rename(root / split / "2_cyan")
+    data = f"--data=folder:{root}"
+    code, _, err = command("evaluate", f"--model={run / model}", data)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no class '2_blue'" in err
+
+
+@pytest.mark.parametrize("model", ["", "servable"])
+def test_an_unreadable_validation_picture_is_named(
+    command, run: Path, pictures: Path, tmp_path: Path, model: str
+) -> None:
+    root = tmp_path / "spoiled"
+    shutil.copytree(pictures, root)
+    bad = root / "val" / "1_green" / "001.jpg"
+    bad.write_bytes(bad.read_bytes()[:300])
+    data = f"--data=folder:{root}"
+    code, _, err = command("evaluate", f"--model={run / model}", data)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "001.jpg" in err
+    assert "{{" not in err
 
 
 def test_text_is_no_picture(command, run: Path, tmp_path: Path) -> None:

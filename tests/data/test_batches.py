@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.data import evaluation_batches, open_source, training_batches
-from keras_alexnet.data.batches import first_unreadable
+from keras_alexnet.data.batches import decoder_words, first_unreadable
 
 
 def training(source, start: int, count: int) -> list[dict[str, np.ndarray]]:
@@ -51,13 +51,39 @@ def test_evaluation_sees_each_picture_once_in_batches_of_one_shape(
     assert labels[:9].tolist() == [0] * 3 + [1] * 3 + [2] * 3
 
 
+def assert_plain(words: str) -> None:
+    for wrapping in ("{{", "}}", "[Op:", "name:", "/job:", "[[", "\n", "  "):
+        assert wrapping not in words
+
+
+@pytest.mark.compat
+def test_the_decoders_words_are_without_their_wrapping() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        tf.io.decode_image(b"\x89PNG\r\n\x1a\n and\n no more")
+    assert "{{function_node" in caught.value.message
+    assert decoder_words(caught.value) == "Invalid PNG. Failed to initialize decoder."
+
+
+@pytest.mark.compat
+def test_a_pipelines_words_are_without_their_wrapping() -> None:
+    pipeline = tf.data.Dataset.from_tensors(b"\xff\xd8\xff nothing").map(
+        lambda image: tf.io.decode_image(image)
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        list(pipeline)
+    assert_plain(decoder_words(caught.value))
+    assert "Invalid JPEG data" in decoder_words(caught.value)
+
+
 def test_the_unreadable_picture_is_found(pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     bad = root / "val" / "1_green" / "001.jpg"
     bad.write_bytes(bad.read_bytes()[:200])
     source = open_source(f"folder:{root}")
-    assert str(bad) in first_unreadable(source.ordered("validation"))
+    culprit = first_unreadable(source.ordered("validation"))
+    assert culprit.startswith(f"{str(bad)!r} (")
+    assert_plain(culprit)
     assert first_unreadable(source.ordered("train")) is None
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(evaluation_batches(source, 64, 4))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import collections
+import errno
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from keras_alexnet.data import Source, open_source
+from keras_alexnet.data import Source, evaluation_batches, open_source
 
 
 def names(source: Source, seed: int, start: int, count: int) -> list[bytes]:
@@ -91,6 +96,17 @@ def spoiled(root: Path, how: str) -> Path:
         for folder in (root / "train").iterdir():
             shutil.rmtree(folder)
             folder.mkdir()
+    elif how == "empty class":
+        shutil.rmtree(root / "train" / "1_green")
+        (root / "train" / "1_green" / "nothing").mkdir(parents=True)
+    elif how == "no pictures in val":
+        for name in ("0_red", "1_green", "2_blue"):
+            shutil.rmtree(root / "val" / name)
+    elif how == "dangling link":
+        (root / "val" / "0_red" / "gone.jpg").symlink_to(root / "nowhere.jpg")
+    elif how == "webp":
+        webp = b"RIFF\x00\x00\x00\x00WEBP"
+        (root / "train" / "0_red" / "new.webp").write_bytes(webp)
     elif how == "one class":
         for folder in ("train", "val"):
             for name in ("1_green", "2_blue"):
@@ -108,6 +124,10 @@ def spoiled(root: Path, how: str) -> Path:
         ("no train", "train' does not exist"),
         ("no val", "val' does not exist"),
         ("empty", "without any"),
+        ("empty class", "must hold pictures. Received: .*train' .*\\['1_green'\\]"),
+        ("no pictures in val", "must hold pictures. Received: .*val' without any"),
+        ("dangling link", "must be readable.* Received: .*0_red/gone.jpg' \\(No such"),
+        ("webp", "JPEG, PNG, GIF or BMP .* Received: .*new.webp'"),
         ("one class", "at least two classes"),
         ("unknown class", "3_grey"),
         ("text", "notes.jpg', which begins with b'red thin'"),
@@ -118,8 +138,71 @@ def test_bad_folders_are_named(
 ) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         open_source(f"folder:{spoiled(root, how)}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_cannot_be_read_is_named(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    # Not by chmod, which does not keep root out.
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    folder = root / "train" / "0_red"
+    bad = folder / "000.jpg" if kind == "file" else folder
+    monkeypatch.setattr("builtins.open", refusing(bad, open))
+    monkeypatch.setattr(os, "scandir", refusing(bad, os.scandir))
+    with pytest.raises(ValueError, match=r"must be readable.* Received: ") as caught:
+        open_source(f"folder:{root}")
+    assert str(caught.value).endswith(f"{str(bad)!r} (Permission denied)")
+
+
+def refusing(bad: Path, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(path: Any, *arguments: Any, **options: Any) -> Any:
+        if str(path) == str(bad):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return function(path, *arguments, **options)
+
+    return call
+
+
+def test_validation_pictures_may_lack_a_class(pictures: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    shutil.rmtree(root / "val" / "0_red")
+    shutil.rmtree(root / "val" / "1_green")
+    (root / "val" / "1_green").mkdir()
+    source = open_source(f"folder:{root}")
+    assert source.sizes == {"train": 24, "validation": 3}
+    assert {int(example["label"]) for example in source.ordered("validation")} == {2}
+
+
+def test_validation_folders_are_tried_in_order(pictures: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    for name, following in (("val", "validation"), ("validation", "test")):
+        shutil.copytree(root / name, root / following)
+        source = open_source(f"folder:{root}")
+        example = next(iter(source.ordered("validation")))
+        assert f"/copy/{name}/" in example["name"].numpy().decode()
+        shutil.rmtree(root / name)
+    assert open_source(f"folder:{root}").sizes["validation"] == 9
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP"])
+def test_the_forms_that_are_taken_are_decoded(
+    pictures: Path, tmp_path: Path, form: str
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    Image.new("RGB", (80, 70)).save(root / "val" / "0_red" / "!", form)
+    source = open_source(f"folder:{root}")
+    assert source.sizes["validation"] == 10
+    first = next(iter(evaluation_batches(source, 64, 1)))
+    assert not first["image"].numpy().any()  # the black one
 
 
 @pytest.mark.parametrize("spec", ["", "folder:", "tfds:", "imagenet", "zip:x"])

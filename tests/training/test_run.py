@@ -149,6 +149,53 @@ def test_a_directory_with_other_things_is_not_taken(tmp_path: Path) -> None:
         Trainer(TrainingConfig(model_dir=str(tmp_path)), quiet())
 
 
+def test_a_setting_younger_than_the_run_had_its_default(
+    config: TrainingConfig,
+) -> None:
+    Trainer(config, quiet()).fit()
+    flags = Path(config.model_dir) / "config.flags"
+    lines = flags.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("--warmup_steps")]
+    assert len(kept) == len(lines) - 1
+    flags.write_text("\n".join(kept))
+    assert not Trainer(config, quiet()).fit().fresh
+    with pytest.raises(ValueError, match="warmup_steps=0, not 5"):
+        Trainer(dataclasses.replace(config, warmup_steps=5), quiet())
+
+
+def test_a_run_that_died_as_it_began_is_taken_up(config: TrainingConfig) -> None:
+    run = Path(config.model_dir)
+    (run / "checkpoints" / "step-1_temp").mkdir(parents=True)
+    (run / ".metrics.csv.abcd1234").write_text("half a li")
+    (run / "example.jpg").write_bytes(b"half a picture")
+    shutil.rmtree(run / "checkpoints")
+    assert Trainer(config, quiet()).fit().fresh
+    assert not list(run.glob(".*"))
+
+
+def test_a_damaged_checkpoint_is_one_line(config: TrainingConfig) -> None:
+    whole = dataclasses.replace(config, epochs=1, checkpoint_steps=100)
+    Trainer(whole, quiet()).fit()
+    run = Path(config.model_dir)
+    (run / "result.json").unlink()
+    (data,) = (run / "checkpoints").glob("*.data-*")
+    data.write_bytes(data.read_bytes()[:5000])
+    with pytest.raises(ValueError, match="the checkpoint must be whole") as caught:
+        Trainer(whole, quiet()).fit()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["model_dir", "export_dir"])
+def test_a_directory_that_cannot_be_is_refused_at_once(
+    config: TrainingConfig, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for path in ("file", "file/deeper"):
+        bad = dataclasses.replace(config, **{name: str(tmp_path / path)})
+        with pytest.raises(ValueError, match=f"Received: {name}="):
+            Trainer(bad, quiet())
+
+
 def test_a_picture_that_goes_bad_is_named(
     config: TrainingConfig, pictures: Path, tmp_path: Path
 ) -> None:
