@@ -17,9 +17,10 @@ def convolution(x: Any, index: int, record: Convolution, starts: Initialization)
     before, after = record.padding
     # Padding that keeps the size is the convolution's own, which costs no copy.
     same = record.strides == 1 and before == after == record.kernel_size // 2
-    if not same and record.padding != (0, 0):
-        pads = ((before, after), (before, after))
-        x = keras.layers.ZeroPadding2D(pads, name=f"pad{index}")(x)
+    if not same:
+        pads = tuple((before, _read_after(side, record)) for side in x.shape[1:3])
+        if any(map(any, pads)):
+            x = keras.layers.ZeroPadding2D(pads, name=f"pad{index}")(x)
     layer = GroupedConv2D if record.groups > 1 else keras.layers.Conv2D
     return layer(
         record.filters,
@@ -30,6 +31,15 @@ def convolution(x: Any, index: int, record: Convolution, starts: Initialization)
         name=name,
         **_initializers(starts, name),
     )(x)
+
+
+def _read_after(side: int | None, record: Convolution) -> int:
+    """How many of the zeros after a side the windows read; all, if it is not known."""
+    before, after = record.padding
+    if side is None:
+        return after
+    spare = (before + side + after - record.kernel_size) % record.strides
+    return max(0, after - spare)
 
 
 def seam(x: Any, index: int, record: Convolution, towers: int, kernels: str) -> Any:
