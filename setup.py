@@ -40,7 +40,7 @@ class BuildWithLibrary(build_py):
         builder = native_builder()
         try:
             builder.build_library(self.library, self.distribution.get_version())
-        except builder.BuildError as error:
+        except (builder.BuildError, OSError) as error:
             self.warn(f"the native library was not built: {error}")
 
     @property
@@ -58,7 +58,9 @@ class PlatformWheel(bdist_wheel):
 
     def run(self):
         self.run_command("build")
-        self.root_is_pure = not self.get_finalized_command("build_py").library.is_file()
+        built = self.get_finalized_command("build_py").library.is_file()
+        self.root_is_pure = not built
+        self.distribution.has_ext_modules = lambda: built  # where install puts it all
         super().run()
 
     def get_tag(self):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,6 +30,21 @@ def relative_error(ours: tf.Tensor, exact: np.ndarray) -> float:
 def test_the_library_was_built_with_the_package() -> None:
     # Without a compiler the package works too, but then nothing here is proven.
     assert native_library() is not None
+
+
+def test_the_library_knows_no_version_of_tensorflow() -> None:
+    nm = shutil.which("nm")
+    if nm is None:
+        pytest.skip("needs nm, of binutils")
+    listing = subprocess.run(
+        [nm, "-D", "--undefined-only", native_library()],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    symbols = [line.split()[-1].partition("@")[0] for line in listing.splitlines()]
+    assert "TF_RegisterOpDefinition" in symbols
+    assert not [symbol for symbol in symbols if symbol.startswith("_Z")]
 
 
 @st.composite
