@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -24,14 +25,14 @@ def report() -> list[Line]:
 
     Example:
 
-    >>> dict(report())["keras-alexnet"] == keras_alexnet.__version__  # doctest: +SKIP
+    >>> dict(report())["TensorFlow"] == tf.__version__
     True
     """
     return [*_versions(), *_library(), *_choice(), *_convolution()]
 
 
 def _versions() -> Iterator[Line]:
-    yield "keras-alexnet", __version__
+    yield "keras-alexnet", f"{__version__} in {Path(__file__).parent}"
     yield "Python", f"{platform.python_version()} on {platform.platform()}"
     yield "TensorFlow", tf.__version__
     yield "Keras", f"{keras.__version__}, backend {keras.backend.backend()}"
@@ -45,7 +46,8 @@ def _library() -> Iterator[Line]:
         yield (
             "",
             "the ops run in stock TensorFlow, right but slower; to have it, install a "
-            "C++17 compiler and keras-alexnet from its sources (BUILD.md)",
+            "C++17 compiler and keras-alexnet from its sources (BUILD.md); in a "
+            "checkout's own folder Python takes the checkout, which has none",
         )
         return
     yield "native library", path

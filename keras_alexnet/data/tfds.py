@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import Any
 
 import numpy as np
@@ -80,7 +82,11 @@ def _prepared(spec: str, data_dir: str | None) -> Any:
     """The builder of a set, after its data have been made or fetched."""
     try:
         builder = _builder(spec, data_dir)
-        builder.download_and_prepare()
+        # What is drawn here is not "downloaded, of unknown size", as it would say.
+        with contextlib.ExitStack() as stack:
+            if spec == "shapes":
+                stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            builder.download_and_prepare()
     except Exception as error:  # whatever the set's own code raises
         reason = " ".join(str(error).split())
         raise ValueError(

@@ -113,7 +113,7 @@ class Trainer:
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         strategy = devices.strategy(config.batch_size)
-        self._console.print(f"opening the data: {config.data}")
+        self._console.print(f"opening the data: {config.data} ...")
         self._source = source = open_source(config.data, config.data_dir)
         classes, statistics = source.class_names, source.statistics
         self._learner = Learner(config, len(classes), statistics, strategy)
