@@ -128,7 +128,7 @@ def get(variant: str) -> Architecture:
     >>> get("paper").smallest_input
     64
     """
-    if variant not in _ARCHITECTURES:
+    if not isinstance(variant, str) or variant not in _ARCHITECTURES:
         raise ValueError(
             f"variant must be one of {names()}. Received: variant={variant!r}"
         )

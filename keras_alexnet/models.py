@@ -10,6 +10,7 @@ from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.ops.kernels import check_kernels
 from keras_alexnet.weights import load_weights
+from keras_alexnet.whole_numbers import is_whole
 
 
 def AlexNet(
@@ -156,8 +157,10 @@ def _check_head(include_top: bool, pooling: str | None, classes: int) -> None:
         raise ValueError(
             f"pooling must be None, 'avg' or 'max'. Received: pooling={pooling!r}"
         )
-    if include_top and (isinstance(classes, bool) or classes < 1):
-        raise ValueError(f"classes must be at least 1. Received: classes={classes}")
+    if include_top and not is_whole(classes):
+        raise ValueError(
+            f"classes must be a whole number, at least 1. Received: classes={classes!r}"
+        )
 
 
 def _input(record: Architecture, shape: Any, tensor: Any, include_top: bool) -> Any:
@@ -173,15 +176,16 @@ def _input(record: Architecture, shape: Any, tensor: Any, include_top: bool) -> 
     if shape is None:
         side = record.input_size if include_top else None
         shape = (side, side, 3)
-    _check_shape(record, tuple(shape), include_top)
+    _check_shape(record, shape, include_top)
     return keras.layers.Input(shape, name="images")
 
 
-def _check_shape(record: Architecture, shape: tuple, include_top: bool) -> None:
-    if len(shape) != 3 or shape[-1] is None:
+def _check_shape(record: Architecture, shape: Any, include_top: bool) -> None:
+    known = isinstance(shape, (tuple, list)) and len(shape) == 3
+    if not known or shape[-1] is None or shape[-1] < 1:
         raise ValueError(
             "input_shape must be (height, width, channels). "
-            f"Received: input_shape={shape}"
+            f"Received: input_shape={shape!r}"
         )
     if include_top and None in shape:
         raise ValueError(

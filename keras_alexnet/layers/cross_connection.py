@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_alexnet.ops import LRN, cross_connect
 from keras_alexnet.ops.kernels import check_kernels
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
+from keras_alexnet.whole_numbers import is_whole
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -65,8 +66,10 @@ class CrossConnection(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if towers is not None and towers < 1:
-            raise ValueError(f"towers must be at least 1. Received: towers={towers}")
+        if towers is not None and not is_whole(towers):
+            raise ValueError(
+                f"towers must be a whole number, at least 1. Received: towers={towers}"
+            )
         self._seam = Seam.of(
             activation, activation_first, norm, pool_size, pool_strides
         )

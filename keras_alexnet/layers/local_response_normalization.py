@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_alexnet.ops import LRN, local_response_normalization
 from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.whole_numbers import is_whole
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -73,8 +74,10 @@ class LocalResponseNormalization(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.lrn = LRN(size, k, alpha, beta, alpha_mode)
-        if towers < 1:
-            raise ValueError(f"towers must be at least 1. Received: towers={towers}")
+        if not is_whole(towers):
+            raise ValueError(
+                f"towers must be a whole number, at least 1. Received: towers={towers}"
+            )
         self.towers = towers
         self.kernels = check_kernels(kernels)
 

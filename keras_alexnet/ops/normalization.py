@@ -9,6 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.whole_numbers import is_whole
+
 ALPHA_MODES = ("sum", "mean")
 
 
@@ -46,7 +48,7 @@ class LRN:
     alpha_mode: str = "sum"
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or int(self.size) != self.size or self.size < 1:
+        if not is_whole(self.size):
             raise ValueError(
                 f"size must be a whole number above 0. Received: size={self.size}"
             )

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.ops.normalization import LRN
+from keras_alexnet.whole_numbers import is_whole
 
 IntOrPair = int | Sequence[int]
 Pair = tuple[int, int]
@@ -129,7 +130,7 @@ def tower_sizes(maps: Sequence[tf.Tensor], towers: int | None) -> tuple[int, ...
     if len(maps) > 1:
         return tuple(channels)
     count = 1 if towers is None else towers
-    if isinstance(count, bool) or count < 1 or channels[0] % count:
+    if not is_whole(count) or channels[0] % count:
         raise ValueError(
             "towers must be above 0 and divide the number of channels. "
             f"Received: towers={towers}, channels={channels[0]}"
@@ -138,8 +139,8 @@ def tower_sizes(maps: Sequence[tf.Tensor], towers: int | None) -> tuple[int, ...
 
 
 def _pair(name: str, value: IntOrPair) -> Pair:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or any(isinstance(n, bool) or int(n) != n or n < 1 for n in pair):
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(map(is_whole, pair)):
         raise ValueError(
             f"{name} must be a whole number above 0, or two. Received: {name}={value!r}"
         )

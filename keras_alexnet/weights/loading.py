@@ -31,6 +31,10 @@ def load_weights(model: keras.Model, weights: str | os.PathLike) -> None:
 
     >>> load_weights(AlexNet(classes=10), "runs/quickstart")  # doctest: +SKIP
     """
+    if not isinstance(weights, (str, os.PathLike)):
+        raise ValueError(
+            f"weights must be None or {_EXPECTED}. Received: weights={weights!r}"
+        )
     path = Path(weights)
     if is_run(path):
         assign_weights(model, read_weights(path), str(weights))
