@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from keras_alexnet.commands.flags import option
@@ -21,6 +22,7 @@ from keras_alexnet.commands.opening import (
 from keras_alexnet.data.batches import decoder_words
 from keras_alexnet.data.views import centre_view
 
+_WIDE = 4096
 USAGE = "PICTURE..."
 Answer = list[tuple[str, float]]
 
@@ -42,11 +44,14 @@ def main(config: Config, rest: list[str]) -> None:
         raise ValueError("at least one picture's path must be given. Received: none")
     pictures = [(path, _read(path)) for path in rest]
     classify = _classifier(config)
-    table = Table("picture", "class", "score", box=None, pad_edge=False)
+    names = (Column(head, overflow="fold") for head in ("picture", "class"))
+    table = Table(*names, "score", box=None, pad_edge=False)
     for path, image in pictures:
         for name, score in classify(image)[: config.top_k]:
             table.add_row(Text(path), Text(name), f"{score:.4f}")
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+    # What goes to a file or a pipe is not cut to the width of a terminal.
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(width=width, highlight=False, markup=False).print(table)
 
 
 def _read(path: str) -> bytes:
