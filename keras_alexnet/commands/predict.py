@@ -74,7 +74,7 @@ def _classifier(config: Config) -> Callable[[bytes], Answer]:
         def ask_export(image: bytes) -> Answer:
             answer = classify(tf.constant([image]))
             names = (name.decode() for name in answer["classes"][0].numpy())
-            return list(zip(names, answer["scores"][0].numpy(), strict=False))
+            return list(zip(names, answer["scores"][0].numpy(), strict=True))
 
         return ask_export
     opened = open_model(config)
@@ -83,7 +83,7 @@ def _classifier(config: Config) -> Callable[[bytes], Answer]:
         view = centre_view(tf.constant(image), opened.model.input_shape[1])
         scores = opened.model(opened.preprocessing(view[None]), training=False)[0]
         best = sorted(
-            zip(opened.class_names, scores.numpy(), strict=False),
+            zip(opened.class_names, scores.numpy(), strict=True),
             key=lambda each: -each[1],
         )
         return best

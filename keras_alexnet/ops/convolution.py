@@ -61,7 +61,7 @@ def grouped_conv2d(
     if not being_saved() and grouped_runs(x.dtype):
         return refuse_export(convolve(x, kernel), "a grouped convolution")
     pairs = zip(
-        tf.split(x, groups, axis=-1), tf.split(kernel, groups, axis=-1), strict=False
+        tf.split(x, groups, axis=-1), tf.split(kernel, groups, axis=-1), strict=True
     )
     return tf.concat([convolve(maps, share) for maps, share in pairs], axis=-1)
 

@@ -94,5 +94,5 @@ class Learner:
             loss = tf.reduce_sum(losses) / self._batch_size
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=False))
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return totals(logits, batch["label"])
