@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.data import Source, evaluation_batches
-from keras_alexnet.data.batches import first_unreadable
+from keras_alexnet.data.batches import explained
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.preprocessing import Preprocessing
 
@@ -128,12 +128,7 @@ class Evaluator:
             for batch in self._strategy.experimental_distribute_dataset(batches):
                 total += self._step(batch)
         except tf.errors.OpError as error:
-            culprit = first_unreadable(source.ordered(VALIDATION))
-            if culprit is None:
-                raise
-            raise ValueError(
-                f"pictures must be readable; repair or remove it. Received: {culprit}"
-            ) from error
+            raise explained(error, source.ordered(VALIDATION)) from error
         return Scores.of(total)
 
     @tf.function

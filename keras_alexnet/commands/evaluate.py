@@ -17,7 +17,7 @@ from keras_alexnet.commands.opening import (
 )
 from keras_alexnet.commands.running import no_arguments
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.batches import first_unreadable
+from keras_alexnet.data.batches import explained
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.evaluation import Evaluator
 
@@ -88,11 +88,7 @@ def _hits(classify: Classify, source: Source, batch_size: int) -> Iterator[tf.Te
         try:
             answers = classify(batch["image"])["classes"]
         except tf.errors.OpError as error:
-            culprit = first_unreadable(tf.data.Dataset.from_tensor_slices(batch))
-            if culprit is None:
-                raise
-            raise ValueError(
-                f"pictures must be readable; repair or remove it. Received: {culprit}"
-            ) from error
+            tried = tf.data.Dataset.from_tensor_slices(batch)
+            raise explained(error, tried) from error
         _check_names({name.decode() for name in answers.numpy().ravel()}, source)
         yield answers == tf.gather(names, batch["label"])[:, None]

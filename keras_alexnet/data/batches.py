@@ -114,6 +114,21 @@ def first_unreadable(examples: tf.data.Dataset) -> str | None:
     return None
 
 
+def explained(error: Exception, examples: tf.data.Dataset) -> Exception:
+    """The error that names the picture at fault, or `error` where none was.
+
+    Args:
+        error: What a pipeline over the examples raised.
+        examples: Those that it may have been at, as `first_unreadable` takes them.
+    """
+    culprit = first_unreadable(examples)
+    if culprit is None:
+        return error
+    return ValueError(
+        f"pictures must be readable; repair or remove it. Received: {culprit}"
+    )
+
+
 def decoder_words(error: tf.errors.OpError) -> str:
     """What an operation said, on one line and without TensorFlow's wrapping.
 

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.data import Source, training_batches
-from keras_alexnet.data.batches import first_unreadable
+from keras_alexnet.data.batches import explained
 from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.training.config import TrainingConfig
@@ -118,12 +118,7 @@ class Loop:
         """The error that names the picture, where it was a picture's fault."""
         size = self._config.batch_size
         stream = self._source.shuffled(TRAIN, self._config.seed, (step - 1) * size)
-        culprit = first_unreadable(stream.take(size))
-        if culprit is None:
-            return error
-        return ValueError(
-            f"pictures must be readable; repair or remove it. Received: {culprit}"
-        )
+        return explained(error, stream.take(size))
 
     def _show(self, progress: ProgressLine, step: int) -> None:
         now = time.monotonic()
