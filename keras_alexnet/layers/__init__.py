@@ -1,9 +1,19 @@
 """Keras layers over `keras_alexnet.ops`."""
 
+from keras_alexnet.layers.adaptive_average_pooling import AdaptiveAveragePooling2D
 from keras_alexnet.layers.cross_connection import CrossConnection
 from keras_alexnet.layers.grouped_conv2d import GroupedConv2D
 from keras_alexnet.layers.local_response_normalization import (
     LocalResponseNormalization,
 )
+from keras_alexnet.layers.within_channel_normalization import (
+    WithinChannelNormalization,
+)
 
-__all__ = ["CrossConnection", "GroupedConv2D", "LocalResponseNormalization"]
+__all__ = [
+    "AdaptiveAveragePooling2D",
+    "CrossConnection",
+    "GroupedConv2D",
+    "LocalResponseNormalization",
+    "WithinChannelNormalization",
+]

@@ -81,6 +81,17 @@ class CrossConnection(keras.layers.Layer):
         """The constants of the normalisation, or None."""
         return self._seam.norm
 
+    @property
+    def pools(self) -> bool:
+        """Whether the maps are pooled."""
+        return self._seam.pool_size is not None
+
+    @property
+    def rectifies_first(self) -> bool:
+        """Whether the ReLU is the first of the stages."""
+        seam = self._seam
+        return seam.activation and (seam.activation_first or seam.norm is None)
+
     def call(self, inputs: Any) -> tf.Tensor:
         return cross_connect(
             inputs, towers=self.towers, kernels=self.kernels, **self._stages()

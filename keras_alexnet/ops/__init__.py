@@ -7,11 +7,17 @@ from keras_alexnet.ops.cross_connection import (
 )
 from keras_alexnet.ops.native import native_library
 from keras_alexnet.ops.normalization import LRN
+from keras_alexnet.ops.within_channel import (
+    WithinChannelLRN,
+    within_channel_normalization,
+)
 
 __all__ = [
     "LRN",
+    "WithinChannelLRN",
     "cross_connect",
     "grouped_conv2d",
     "local_response_normalization",
     "native_library",
+    "within_channel_normalization",
 ]

@@ -1,0 +1,106 @@
+"""Local response normalisation over the positions of one map."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.whole_numbers import is_whole
+
+
+@dataclasses.dataclass(frozen=True)
+class WithinChannelLRN:
+    """The constants of normalisation within a map; the defaults are the 2012 source's.
+
+    Args:
+        size: Side of the window, odd.
+        k: Additive constant.
+        alpha: Factor of the mean of the squares over a window's `size²` places.
+        beta: Exponent.
+
+    Raises:
+        ValueError: If `size` is no odd whole number, or a constant is not finite.
+
+    Example:
+
+    >>> WithinChannelLRN().scale
+    4e-05
+
+    Reference:
+        - `cnorm2` of `layers-145.cfg` in the released source, which the paper does
+          not describe; `WITHIN_CHANNEL` of Caffe's `norm_region`.
+    """
+
+    size: int = 5
+    k: float = 1.0
+    alpha: float = 1e-3
+    beta: float = 0.75
+
+    def __post_init__(self) -> None:
+        if not is_whole(self.size) or self.size % 2 == 0:
+            raise ValueError(
+                f"size must be an odd whole number. Received: size={self.size}"
+            )
+        for name in ("k", "alpha", "beta"):
+            if not np.isfinite(getattr(self, name)):
+                raise ValueError(
+                    f"{name} must be finite. Received: {name}={getattr(self, name)}"
+                )
+
+    @property
+    def scale(self) -> float:
+        """What multiplies the plain sum of squares."""
+        return self.alpha / self.size**2
+
+
+def within_channel_normalization(
+    x: tf.Tensor,
+    size: int = 5,
+    k: float = 1.0,
+    alpha: float = 1e-3,
+    beta: float = 0.75,
+) -> tf.Tensor:
+    """Divides every activity by a power of the energy around it in its own map.
+
+    `y[p] = x[p] · (k + alpha / size² · Σ_q x[q]²)^(−beta)`, q over the window of side
+    `size` around p as far as it lies in the map; the divisor stays `size²` at the
+    borders (`conv_util.cu` of the source).
+
+    Args:
+        x: `[batch, height, width, channels]`, floating point.
+        size: Side of the window, odd.
+        k: Additive constant.
+        alpha: Factor of the mean of squares.
+        beta: Exponent.
+
+    Returns:
+        A tensor of the shape and type of `x`, computed in float32 or float64.
+
+    Raises:
+        ValueError: If a constant is out of range, or `x` is not of rank 4.
+
+    Example:
+
+    >>> y = within_channel_normalization(tf.ones([1, 1, 1, 1]), alpha=25.0)
+    >>> round(float(y[0, 0, 0, 0]), 4)  # (1 + 25 / 25)^-0.75
+    0.5946
+
+    Reference:
+        - `cnorm2` of `layers-145.cfg` in the released source of 2012.
+    """
+    lrn = WithinChannelLRN(size, k, alpha, beta)
+    x = tf.convert_to_tensor(x)
+    if x.shape.rank != 4 or not x.dtype.is_floating:
+        raise ValueError(
+            "x must be floating point [batch, height, width, channels]. "
+            f"Received: shape={x.shape}, dtype={x.dtype.name}"
+        )
+    wide = tf.cast(x, tf.float64 if x.dtype == tf.float64 else tf.float32)
+    reach = lrn.size // 2
+    # Zeros of our own: TensorFlow's "SAME" average leaves its padding out of the count.
+    squares = tf.pad(tf.square(wide), [[0, 0], [reach, reach], [reach, reach], [0, 0]])
+    means = tf.nn.avg_pool2d(squares, lrn.size, strides=1, padding="VALID")
+    normal = wide * tf.pow(lrn.k + lrn.alpha * means, -lrn.beta)
+    return tf.cast(normal, x.dtype)
