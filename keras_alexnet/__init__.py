@@ -4,17 +4,24 @@ from keras_alexnet._backend import require_tensorflow
 
 require_tensorflow()
 
-from keras_alexnet import architectures, layers, ops  # noqa: E402
+from keras_alexnet import architectures, layers, ops, weights  # noqa: E402
 from keras_alexnet._version import __version__  # noqa: E402
 from keras_alexnet.export import export_saved_model  # noqa: E402
-from keras_alexnet.models import AlexNet, preprocess_input  # noqa: E402
+from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
+from keras_alexnet.inputs import preprocess_input  # noqa: E402
+from keras_alexnet.models import AlexNet  # noqa: E402
+from keras_alexnet.weights.classes import decode_predictions  # noqa: E402
 
 __all__ = [
     "AlexNet",
     "__version__",
     "architectures",
+    "decode_predictions",
     "export_saved_model",
+    "features",
     "layers",
     "ops",
     "preprocess_input",
+    "reset_classifier",
+    "weights",
 ]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_alexnet import architectures, files
 from keras_alexnet.data.views import centre_view, centre_views
-from keras_alexnet.models import classifier_sizes
+from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights.names import tensorflow_variable
 

@@ -92,3 +92,15 @@ def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         ops = keras.ops
         return lambda x: ops.cast(x, "float32"), lambda x: ops.flip(x, -1)
     return lambda x: tf.cast(x, tf.float32), lambda x: tf.reverse(x, [-1])
+
+
+# BVLC's networks read BGR. The mean colour is that of its mean picture,
+# python/caffe/imagenet/ilsvrc_2012_mean.npy: B 104.007, G 116.669, R 122.679.
+BVLC = Preprocessing("BGR", mean=(122.679, 116.669, 104.007))
+
+# torchvision/transforms/_presets.py, ImageClassification: for pictures of 0-1.
+TORCHVISION = Preprocessing(
+    "RGB",
+    mean=(255 * 0.485, 255 * 0.456, 255 * 0.406),
+    scale=(255 * 0.229, 255 * 0.224, 255 * 0.225),
+)

@@ -1,0 +1,92 @@
+"""Which AlexNet: one record for each, and what sets them apart."""
+
+from __future__ import annotations
+
+from keras_alexnet.architectures import variants
+from keras_alexnet.architectures.comparison import Comparison, compare_records
+from keras_alexnet.architectures.records import (
+    Architecture,
+    BatchNorm,
+    Convolution,
+    Pool,
+    ReLU,
+)
+
+__all__ = [
+    "Architecture",
+    "BatchNorm",
+    "Comparison",
+    "Convolution",
+    "Pool",
+    "ReLU",
+    "compare",
+    "get",
+    "names",
+]
+
+_ARCHITECTURES = {
+    record.name: record
+    for record in (
+        variants.PAPER,
+        variants.ORIGINAL,
+        variants.CAFFE,
+        variants.CAFFENET,
+        variants.OWT,
+        variants.ONE_COLUMN,
+        variants.SIX_CONV,
+        variants.MODERN,
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """The variants that there are."""
+    return tuple(_ARCHITECTURES)
+
+
+def get(variant: str) -> Architecture:
+    """Returns the record of a variant.
+
+    Args:
+        variant: One of `names()`.
+
+    Returns:
+        Its `Architecture`.
+
+    Raises:
+        ValueError: If there is no such variant.
+
+    Example:
+
+    >>> get("paper").smallest_input
+    64
+    """
+    if not isinstance(variant, str) or variant not in _ARCHITECTURES:
+        raise ValueError(
+            f"variant must be one of {names()}. Received: variant={variant!r}"
+        )
+    return _ARCHITECTURES[variant]
+
+
+def compare(*chosen: str) -> Comparison:
+    """Shows every number in which variants differ, with its source.
+
+    Args:
+        *chosen: Names of two variants or more; all of them if none is given.
+
+    Returns:
+        A `Comparison`; printed, it is a table in Markdown.
+
+    Raises:
+        ValueError: If there is no such variant, or one alone is named.
+
+    Example:
+
+    >>> compare("caffe", "caffenet").rows[0].name
+    'conv1.stages'
+    """
+    if len(chosen) == 1:
+        raise ValueError(
+            f"compare needs two variants or more, or none for all. Received: {chosen}"
+        )
+    return compare_records([get(name) for name in chosen or names()])

@@ -1,0 +1,140 @@
+"""What an architecture is made of: the record's parts, and the sizes that follow."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from keras_alexnet.ops import LRN, WithinChannelLRN
+from keras_alexnet.preprocessing import Preprocessing
+
+
+@dataclasses.dataclass(frozen=True)
+class ReLU:
+    """max(0, x) (paper, section 3.1)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNorm:
+    """Batch normalisation of each map, with a scale and an offset of its own.
+
+    Args:
+        momentum: Share of the running mean and variance that a step keeps.
+        epsilon: Added to the variance.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """Max pooling without padding; it overlaps where `strides` is below `size`."""
+
+    size: int = 3
+    strides: int = 2
+
+    def output_size(self, size: int) -> int:
+        """Side of the pooled map of a map of side `size`; 0 where none fits."""
+        return max(0, (size - self.size) // self.strides + 1)
+
+
+Stage = ReLU | BatchNorm | LRN | WithinChannelLRN | Pool
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """A convolution and, in their order, the stages between it and the next one.
+
+    Args:
+        filters: Kernels of all towers together.
+        kernel_size: Side of the kernel.
+        strides: Step in both directions.
+        padding: Zeros added at the top and left, and at the bottom and right.
+        groups: 1 where the kernels read all maps; 2 where each half of the kernels
+            reads one half of the maps.
+        stages: What follows; an `LRN` reaches over the maps of one tower.
+    """
+
+    filters: int
+    kernel_size: int
+    strides: int = 1
+    padding: tuple[int, int] = (0, 0)
+    groups: int = 1
+    stages: tuple[Stage, ...] = (ReLU(),)
+
+    def output_size(self, size: int) -> int:
+        """Side of the map that leaves here for a map of side `size`."""
+        padded = size + sum(self.padding)
+        side = max(0, (padded - self.kernel_size) // self.strides + 1)
+        for stage in self.stages:
+            if isinstance(stage, Pool) and side:
+                side = stage.output_size(side)
+        return side
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """All that makes one AlexNet; `keras_alexnet.AlexNet` builds a model from it.
+
+    Args:
+        name: What `AlexNet(variant=…)` calls it.
+        towers: Number of towers, the paper's GPUs: normalisation stays within one.
+        convolutions: `conv1` and those after it.
+        dense: Units of `fc6` and `fc7`.
+        dropout: Probability of zeroing a value.
+        dropout_before: Whether dropout stands before `fc6` and `fc7`, not after.
+        averaged_size: Side that the last maps are averaged to before `fc6`, so that
+            one `fc6` reads pictures of every size; `None` for none of it.
+        input_size: Side of the picture that the network was made for.
+        preprocessing: What the pictures go through first.
+        initialization: What `initialization="default"` is.
+        sources: Where the numbers stand: `{"conv1.padding": …}`, by the names that
+            `compare()` shows; a name without its last part stands for all of its
+            parts, `""` for everything else.
+    """
+
+    name: str
+    towers: int
+    convolutions: tuple[Convolution, ...]
+    dense: tuple[int, ...] = (4096, 4096)
+    dropout: float = 0.5
+    dropout_before: bool = False
+    averaged_size: int | None = None
+    input_size: int = 224
+    preprocessing: Preprocessing = dataclasses.field(default_factory=Preprocessing)
+    initialization: str = "caffe"
+    sources: dict[str, str] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def final_map_size(self, size: int) -> int:
+        """Side of the last map for a picture of side `size`; 0 if it vanishes."""
+        for convolution in self.convolutions:
+            size = convolution.output_size(size)
+        return size
+
+    @property
+    def smallest_input(self) -> int:
+        """Side of the smallest picture that leaves a map of 1×1."""
+        return next(n for n in range(1, 1024) if self.final_map_size(n) >= 1)
+
+    def parameters(self, classes: int = 1000) -> int:
+        """Number of trainable values at the size that the network was made for."""
+        count, maps = 0, 3
+        for each in self.convolutions:
+            weights = each.kernel_size**2 * (maps // each.groups) * each.filters
+            count += weights + each.filters  # and its biases
+            if any(isinstance(stage, BatchNorm) for stage in each.stages):
+                count += each.filters  # a scale more; the offset is the bias
+            maps = each.filters
+        side = self.averaged_size or self.final_map_size(self.input_size)
+        inputs = side * side * maps
+        for units in (*self.dense, classes):
+            count, inputs = count + (inputs + 1) * units, units
+        return count
+
+    def source(self, name: str) -> str:
+        """Where the number called `name` by `compare()` stands."""
+        while name and name not in self.sources:
+            name = name.rpartition(".")[0]
+        return self.sources[name]

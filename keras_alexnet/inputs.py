@@ -1,0 +1,115 @@
+"""What a network reads: prepared pictures of a size that it can take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_alexnet import architectures
+from keras_alexnet.architectures import Architecture
+from keras_alexnet.weights import records
+
+
+def preprocess_input(
+    x: Any, variant: str | None = None, *, weights: str | None = None
+) -> Any:
+    """Prepares RGB pictures of 0-255 for a network: colour order, mean and scale.
+
+    `(x in the network's channel order − mean) / scale`. It never resizes.
+
+    Args:
+        x: `[…, 3]`, an array, a tensor or a Keras input, R, G, B in 0-255, of any
+            number type.
+        variant: The variant whose network reads them; `"paper"` if neither this nor
+            `weights` is given.
+        weights: The name of published weights, which were trained on pictures
+            prepared so.
+
+    Returns:
+        float32 of the shape of `x`: an array for an array, a tensor for a tensor.
+
+    Raises:
+        ValueError: If there is no such variant or name, the two contradict each
+            other, or `x` has not three channels.
+
+    Example:
+
+    >>> preprocess_input(np.full([1, 1, 3], 128, "uint8")).ravel().round(2)
+    array([ 0.69,  8.29, 23.09], dtype=float32)
+    >>> preprocess_input([[[0, 0, 255]]], weights="bvlc_alexnet").ravel().round(2)
+    array([ 150.99, -116.67, -122.68], dtype=float32)
+    """
+    if weights is None:
+        return architectures.get(variant or "paper").preprocessing(x)
+    record = records.get(weights)
+    if variant not in (None, record.variant):
+        raise ValueError(
+            f"variant must be the one of the weights, {record.variant!r}, or left out. "
+            f"Received: variant={variant!r}, weights={weights!r}"
+        )
+    return record.preprocessing(x)
+
+
+def classifier_sizes(model: keras.Model) -> tuple[int, int]:
+    """The side of the square pictures that a classifier takes, and its classes.
+
+    Raises:
+        ValueError: If the model is not one input of known, equal sides, three channels
+            and one output `[batch, classes]`.
+    """
+    shapes = model.input_shape, model.output_shape
+    taken, given = (tuple(s) if isinstance(s, (list, tuple)) else (s,) for s in shapes)
+    square = len(taken) == 4 and taken[1] is not None and taken[1] == taken[2]
+    if not square or taken[3] != 3 or len(given) != 2 or not isinstance(given[1], int):
+        raise ValueError(
+            "the model must take square pictures [batch, side, side, 3] of known side "
+            "and give [batch, classes]. Received: a model from "
+            f"{model.input_shape} to {model.output_shape}"
+        )
+    return taken[1], given[1]
+
+
+def input_layer(
+    record: Architecture, shape: Any, tensor: Any, include_top: bool
+) -> Any:
+    """The input of a model: `tensor`, if it is given, or a new one of this shape.
+
+    Raises:
+        ValueError: If Keras has the channels first, or the network cannot read
+            pictures of this shape.
+    """
+    if keras.backend.image_data_format() != "channels_last":
+        raise ValueError(
+            "AlexNet supports the image data format 'channels_last' only; call "
+            "keras.backend.set_image_data_format('channels_last'). Received: "
+            f"image_data_format={keras.backend.image_data_format()!r}"
+        )
+    if tensor is not None:
+        _check_shape(record, tuple(tensor.shape)[1:], include_top)
+        return tensor
+    if shape is None:
+        side = record.input_size if include_top else None
+        shape = (side, side, 3)
+    _check_shape(record, shape, include_top)
+    return keras.layers.Input(shape, name="images")
+
+
+def _check_shape(record: Architecture, shape: Any, include_top: bool) -> None:
+    known = isinstance(shape, (tuple, list)) and len(shape) == 3
+    if not known or shape[-1] is None or shape[-1] < 1:
+        raise ValueError(
+            "input_shape must be (height, width, channels). "
+            f"Received: input_shape={shape!r}"
+        )
+    if include_top and None in shape:
+        raise ValueError(
+            "input_shape must be fully known with include_top=True, since fc6 reads "
+            f"every position. Received: input_shape={shape}"
+        )
+    smallest = record.smallest_input
+    if any(side is not None and side < smallest for side in shape[:2]):
+        raise ValueError(
+            f"input_shape must be at least {smallest}x{smallest} for "
+            f"variant={record.name!r}. Received: input_shape={shape}"
+        )
