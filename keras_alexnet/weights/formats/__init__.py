@@ -1,0 +1,1 @@
+"""Readers of weight files, each for one format, and the layouts between them."""

@@ -1,0 +1,81 @@
+"""The `.npy` files of caffe-tensorflow, such as `bvlc_alexnet.npy`, read as data."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from keras_alexnet.weights.formats import pickles
+from keras_alexnet.weights.formats.faults import one_line
+from keras_alexnet.weights.formats.pickled_arrays import NUMPY
+
+_EXPECTED = (
+    "a whole .npy file as caffe-tensorflow writes it, "
+    "one dict {layer: [weights, biases]}"
+)
+_NAMES = ("weights", "biases")
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def read_npy(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
+    """Reads the values of a network that caffe-tensorflow has converted.
+
+    Such a file is a pickle. It is read without executing anything.
+
+    Args:
+        path: A `.npy` file.
+
+    Returns:
+        `{layer: [kernel, bias]}` as the file has them: a convolution's kernel is
+        (height, width, in / groups, out), a dense layer's (in, out).
+
+    Raises:
+        ValueError: If the file cannot be read, is damaged or is something else.
+
+    Example:
+
+    >>> entries = read_npy("bvlc_alexnet.npy")  # doctest: +SKIP
+    >>> entries["fc6"][0].shape  # doctest: +SKIP
+    (9216, 4096)
+
+    Reference:
+        - https://github.com/ethereon/caffe-tensorflow, kaffe/transformers.py.
+    """
+    with one_line(_EXPECTED, path), open(path, "rb") as file:
+        _check_header(file)
+        held = pickles.resolved(pickles.load(file, {**NUMPY, **pickles.ORDERED_DICT}))
+        if not isinstance(held, dict) or not held:
+            raise ValueError("it holds no dict of layers")
+        return {str(layer): _values(layer, entry) for layer, entry in held.items()}
+
+
+def _check_header(file: BinaryIO) -> None:
+    version = np.lib.format.read_magic(file)
+    if version not in _READERS:
+        raise ValueError(f"its version of the format is {version}")
+    with warnings.catch_warnings():
+        # NumPy says of every header that Python 2 wrote that it took longer to read;
+        # Python, which evaluates the header's literals, what is odd in a damaged one.
+        warnings.simplefilter("ignore")
+        shape, _, dtype = _READERS[version](file)
+    if not dtype.hasobject or shape != ():
+        raise ValueError(f"it is an array of shape {shape} and type {dtype}")
+
+
+def _values(layer: Any, entry: Any) -> list[np.ndarray]:
+    """The arrays of a layer; its later versions give each a name."""
+    if isinstance(entry, dict):
+        if not set(entry) <= set(_NAMES):
+            raise ValueError(f"layer {layer!r} has {sorted(map(str, entry))[:5]}")
+        entry = [entry[name] for name in _NAMES if name in entry]
+    if not isinstance(entry, (list, tuple)):
+        raise ValueError(f"layer {layer!r} is a {type(entry).__name__}")
+    if not all(isinstance(value, np.ndarray) for value in entry):
+        raise ValueError(f"layer {layer!r} holds something else than arrays")
+    return list(entry)

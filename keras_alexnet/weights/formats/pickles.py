@@ -1,0 +1,186 @@
+"""Pickles, read without executing anything that they name.
+
+A pickle is a program: it may name any function of any module and call it. Here every
+name is looked up in a short table of stand-ins of ours, which hold what they are given
+and do nothing, and what comes out is made of them afterwards.
+"""
+
+from __future__ import annotations
+
+import abc
+import pickle
+import pickletools
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+from keras_alexnet.weights.formats.faults import DAMAGE, reason
+
+Admitted = Mapping[tuple[str, str], Any]
+
+# A checkpoint of a network with its optimiser has some 3,000. Python's own hash of a
+# tuple in a tuple in a tuple overruns the C stack at a few hundred thousand.
+_MOST_OPCODES = 20_000
+_DEEPEST = 32
+_PLAIN = (str, bytes, int, float, bool, type(None))
+
+
+class StandIn:
+    """What an admitted name becomes. It cannot be altered by the pickle."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __setstate__(self, state: Any) -> None:
+        # The opcode BUILD would otherwise set attributes, here for all who come after.
+        raise pickle.UnpicklingError("its pickle alters what it names")
+
+
+class Function(StandIn):
+    """The stand-in of a function: one of ours, which the pickle may call."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.held(*arguments)
+
+
+class Inert(abc.ABC):
+    """What a pickle builds in place of an object: it holds, and is asked later."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("its pickle alters what it has built")
+
+    @abc.abstractmethod
+    def value(self, resolve: Callable[[Any], Any]) -> Any:
+        """What it stands for, of the plain kinds; checks all that it holds.
+
+        Args:
+            resolve: Gives the value of something else that it holds.
+        """
+
+
+class Ordered(dict):
+    """The stand-in of `collections.OrderedDict`, whose attributes are let go."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        """PyTorch's state dicts have `_metadata`, the versions of their modules."""
+
+
+ORDERED_DICT: Admitted = {("collections", "OrderedDict"): Function(Ordered)}
+
+
+def load(
+    file: BinaryIO,
+    admitted: Admitted,
+    persistent_load: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Reads one pickle and leaves the file behind its end.
+
+    Args:
+        file: Where the pickle begins; it must be able to seek.
+        admitted: `{(module, name): stand-in}`, all that the pickle may name.
+        persistent_load: Gives the object of a persistent id; none are taken without.
+
+    Returns:
+        What the pickle builds, with `Inert` in it; `resolved` gives the values.
+
+    Raises:
+        ValueError: If the pickle is damaged, names something else (which is said),
+            or is out of proportion.
+    """
+    try:
+        start = file.tell()
+        with warnings.catch_warnings():
+            # pickletools unescapes names, and says of odd ones that they are odd.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            _check_opcodes(file)
+        file.seek(start)
+        return _Unpickler(file, admitted, persistent_load).load()
+    except DAMAGE as error:
+        raise ValueError(reason(error)) from error
+
+
+def resolved(built: Any) -> Any:
+    """The values of what `load` gave.
+
+    Returns:
+        Dicts, lists, tuples, strings, bytes, numbers, `None` and numeric arrays.
+
+    Raises:
+        ValueError: If there is anything else in it, or it is nested too deeply.
+    """
+    done: dict[int, Any] = {}
+
+    def resolve(x: Any, depth: int = 0) -> Any:
+        if type(x) in _PLAIN:
+            return x
+        if depth > _DEEPEST:
+            raise ValueError(f"its pickle is nested more than {_DEEPEST} deep")
+        if id(x) not in done:
+            done[id(x)] = _resolved(x, lambda inner: resolve(inner, depth + 1))
+        return done[id(x)]
+
+    try:
+        return resolve(built)
+    except DAMAGE as error:
+        raise ValueError(reason(error)) from error
+
+
+def _resolved(x: Any, resolve: Callable[[Any], Any]) -> Any:
+    if isinstance(x, Inert):
+        return x.value(resolve)
+    if type(x) in (list, tuple):
+        return type(x)(map(resolve, x))
+    if type(x) in (dict, Ordered):
+        if not all(type(key) in _PLAIN for key in x):
+            raise ValueError("its pickle holds a dict with keys that are not plain")
+        return {key: resolve(value) for key, value in x.items()}
+    raise ValueError(f"its pickle holds a {type(x).__name__}, which is not read")
+
+
+def _check_opcodes(file: BinaryIO) -> None:
+    """Reads the opcodes, none of which is carried out, for two that do harm.
+
+    EXT1, EXT2 and EXT4 give what the process has registered with copyreg without
+    asking `find_class`; PUT makes room for as many objects as the number in it.
+    """
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        if count > _MOST_OPCODES:
+            raise ValueError(f"its pickle has more than {_MOST_OPCODES} opcodes")
+        if opcode.name.startswith("EXT"):
+            raise ValueError("its pickle names what a process has registered")
+        if "PUT" in opcode.name and int(argument or 0) > count:
+            raise ValueError("its pickle is damaged: it numbers what is not there")
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(
+        self,
+        file: BinaryIO,
+        admitted: Admitted,
+        persistent: Callable[[Any], Any] | None,
+    ) -> None:
+        # Python 2's strings are bytes: latin1 keeps each, and array contents are some.
+        super().__init__(file, encoding="latin1")
+        self._admitted = admitted
+        self._persistent = persistent
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._admitted:
+            raise pickle.UnpicklingError(
+                f"its pickle asks for {f'{module}.{name}'!r}, which is not admitted: "
+                "nothing that a file names is executed"
+            )
+        return self._admitted[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        if self._persistent is None:
+            raise pickle.UnpicklingError("its pickle refers to something outside it")
+        return self._persistent(pid)
