@@ -1,5 +1,6 @@
-"""Weights from files and training runs."""
+"""Weights by name, from files of several kinds, and from training runs."""
 
-from keras_alexnet.weights.loading import load_weights
+from keras_alexnet.weights.opening import Weights, open_weights
+from keras_alexnet.weights.records import WeightSet, get, names
 
-__all__ = ["load_weights"]
+__all__ = ["WeightSet", "Weights", "get", "names", "open_weights"]

@@ -1,62 +1,88 @@
-"""`AlexNet(weights=…)`: from what a person names to the values in the model."""
+"""From opened weights to the values in a model."""
 
 from __future__ import annotations
 
-import os
-import warnings
-from pathlib import Path
+import logging
 
 import keras
 import numpy as np
 
-from keras_alexnet.weights.names import named_weights
-from keras_alexnet.weights.runs import is_run, read_weights
+from keras_alexnet.architectures import Architecture
+from keras_alexnet.weights.names import Named, named_weights
+from keras_alexnet.weights.opening import Weights
+from keras_alexnet.weights.plausibility import warn_if_untrained
 
-_EXPECTED = "a .weights.h5 file or the directory of a training run"
+_LAST = "fc8"
+_log = logging.getLogger("keras_alexnet")
 
 
-def load_weights(model: keras.Model, weights: str | os.PathLike) -> None:
-    """Loads weights into a model that has been built; all of them must fit.
+def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> None:
+    """Loads weights into a model; all must fit, but for the last layer's classes.
 
     Args:
-        model: A model whose layers bear the names that the weights were saved with.
-        weights: Path of a `.weights.h5` file, or of the directory of a training
-            run, whose newest checkpoint is read.
+        model: A model of `record`.
+        weights: What `open_weights` gave.
+        record: The architecture that the weights are read as.
 
     Raises:
-        ValueError: If there is nothing at the path, it is something else, or its
-            weights do not fit the model.
+        ValueError: If a weight is missing, has another shape or is not finite. The
+            model is left as it was.
+
+    Warns:
+        UserWarning: If the values look like fresh ones.
 
     Example:
 
-    >>> load_weights(AlexNet(classes=10), "runs/quickstart")  # doctest: +SKIP
+    >>> load_weights(model, open_weights("mine.weights.h5"), record)  # doctest: +SKIP
     """
-    if not isinstance(weights, (str, os.PathLike)):
-        raise ValueError(
-            f"weights must be None or {_EXPECTED}. Received: weights={weights!r}"
+    values = weights.read(record)
+    if weights.checked:
+        warn_if_untrained(values, weights.origin)
+    fresh = _other_classes(model, weights)
+    assign_weights(model, values, weights.origin, frozenset({_LAST} if fresh else ()))
+    if fresh:
+        _log.warning(
+            "%s: all layers but fc8 were loaded; fc8 starts fresh for %d classes, "
+            "where the weights tell %s",
+            weights.origin,
+            model.get_layer(_LAST).units,
+            weights.classes or "others",
         )
-    path = Path(weights)
-    if is_run(path):
-        assign_weights(model, read_weights(path), str(weights))
-    elif path.is_file() and path.name.endswith(".weights.h5"):
-        _load_h5(model, path)
-    else:
-        found = "which is something else" if path.exists() else "which does not exist"
-        raise ValueError(
-            f"weights must be None or {_EXPECTED}. Received: {str(weights)!r}, {found}"
-        )
+
+
+def _other_classes(model: keras.Model, weights: Weights) -> bool:
+    last = [layer for layer in model.layers if layer.name == _LAST]
+    return bool(last) and last[0].units != weights.classes
 
 
 def assign_weights(
-    model: keras.Model, weights: dict[str, dict[str, np.ndarray]], origin: str
+    model: keras.Model,
+    values: Named,
+    origin: str,
+    without: frozenset[str] = frozenset(),
 ) -> None:
-    """Assigns weights by the names of layers and variables, after checking all."""
+    """Assigns values by the names of layers and weights, after checking all.
+
+    Args:
+        model: Whose weights are set.
+        values: `{layer: {weight: array}}`.
+        origin: What the values come from, for messages.
+        without: Layers that are left as they are.
+
+    Raises:
+        ValueError: If a value is missing, has another shape or is not finite.
+    """
     pairs = []
     for layer, variables in named_weights(model).items():
-        for name, variable in variables.items():
-            value = weights.get(layer, {}).get(name)
+        for name, variable in variables.items() if layer not in without else ():
+            value = values.get(layer, {}).get(name)
             if value is None or value.shape != tuple(variable.shape):
                 raise ValueError(_misfit(f"{layer}/{name}", variable, value, origin))
+            if not np.isfinite(value).all():
+                raise ValueError(
+                    f"weights must be finite numbers. Received: {origin!r} with NaN or "
+                    f"infinity in {layer}/{name}"
+                )
             pairs.append((variable, value))
     for variable, value in pairs:
         variable.assign(value)
@@ -74,17 +100,3 @@ def _misfit(name: str, variable: object, value: object, origin: str) -> str:
         f"`{hint}` that they were trained with. Received: {origin!r} with shape "
         f"{np.shape(value)}"
     )
-
-
-def _load_h5(model: keras.Model, path: Path) -> None:
-    try:
-        with warnings.catch_warnings():
-            # Of a layer that does not fit Keras first warns, then raises.
-            warnings.filterwarnings("ignore", "Skipping nested container")
-            model.load_weights(str(path))
-    except (ValueError, KeyError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            "weights must be a .weights.h5 file saved from a model of the same "
-            f"layers and shapes. Received: {str(path)!r} ({reason})"
-        ) from error

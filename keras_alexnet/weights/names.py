@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+# {layer: {weight: value}}, as in {"conv1": {"kernel": …, "bias": …}}.
+Named = dict[str, dict[str, np.ndarray]]
 
 
 def named_weights(model: keras.Model) -> dict[str, dict[str, tf.Variable]]:

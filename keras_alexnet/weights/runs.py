@@ -6,16 +6,35 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.weights.names import Named
+
 CHECKPOINTS = "checkpoints"
+_MODEL = "model/"
 _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def is_run(path: Path) -> bool:
     """Whether `path` is the directory of a training run."""
     return (path / "config.flags").is_file()
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether `path` is a checkpoint of a run: `RUN/checkpoints/step-N`."""
+    there = path.with_name(f"{path.name}.index").is_file()
+    return there and is_run(path.parent.parent)
+
+
+def settings(run: Path) -> dict[str, str]:
+    """The settings that a run wrote down, as text by their names."""
+    return parse((run / "config.flags").read_text(encoding="utf-8"))
+
+
+def parse(flags: str) -> dict[str, str]:
+    """The settings of a flagfile, as text by their names."""
+    pairs = (line[2:].partition("=") for line in flags.splitlines() if line)
+    return {name: value for name, _, value in pairs}
 
 
 def steps_done(run: Path) -> int:
@@ -52,14 +71,20 @@ def readable(checkpoint: str) -> Iterator[None]:
         ) from error
 
 
-def read_weights(run: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Reads the model's weights of a run's newest checkpoint, by layer and name."""
-    newest = newest_checkpoint(run)
-    weights: dict[str, dict[str, np.ndarray]] = {}
-    with readable(newest):
-        reader = tf.train.load_checkpoint(newest)
+def read_weights(checkpoint: str) -> Named:
+    """Reads the model's weights of a checkpoint, by layer and name."""
+    weights: Named = {}
+    with readable(checkpoint):
+        reader = tf.train.load_checkpoint(checkpoint)
         for key in reader.get_variable_to_shape_map():
-            if key.startswith("model/") and key.endswith(_ENDING):
-                _, layer, name = key[: -len(_ENDING)].split("/")
+            if key.startswith(_MODEL) and key.endswith(_ENDING):
+                layer, name = key[len(_MODEL) : -len(_ENDING)].split("/")
                 weights.setdefault(layer, {})[name] = reader.get_tensor(key)
     return weights
+
+
+def classes(checkpoint: str) -> int:
+    """Number of classes that the model of a checkpoint tells apart."""
+    with readable(checkpoint):
+        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+    return shapes[f"{_MODEL}fc8/bias{_ENDING}"][0]

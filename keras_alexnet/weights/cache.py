@@ -1,0 +1,98 @@
+"""Published weights, downloaded and converted once, kept under Keras' home."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from keras_alexnet.weights.download import fetch
+from keras_alexnet.weights.records import WeightSet
+
+
+def cached(record: WeightSet, convert: Callable[[Path, Path], None]) -> Path:
+    """Returns the path of a weight set's `.weights.h5`, made on the first call.
+
+    The first call brings the publisher's file, checks its hash, converts it and
+    removes it. A second process that asks meanwhile waits for the first. Later
+    calls need neither the network nor the right to write.
+
+    Args:
+        record: The weight set.
+        convert: Writes the second path, a `.weights.h5` file, from the first, the
+            publisher's file.
+
+    Raises:
+        ValueError: If the file cannot be had, or the cache cannot be written to.
+
+    Example:
+
+    >>> cached(records.get("imagenet"), convert)  # doctest: +SKIP
+    """
+    path = location(record)
+    # Whole wherever it is there, since it is moved into place: no lock to read it.
+    if not os.path.isfile(path):
+        with _locked(path, record):
+            if not os.path.isfile(path):
+                _make(path, record, convert)
+    return path
+
+
+def location(record: WeightSet) -> Path:
+    """Where `cached` keeps a weight set, whether it is there or not."""
+    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    return home / "keras_alexnet" / f"{record.name}-{record.digest[:8]}.weights.h5"
+
+
+def _make(path: Path, record: WeightSet, convert: Callable[[Path, Path], None]) -> None:
+    _remove_leftovers(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_prefix(path)) as work:
+        made = Path(work) / path.name
+        convert(fetch(record, Path(work)), made)
+        with open(made, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(made, path)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes what processes that were killed have begun; the lock must be held."""
+    for begun in path.parent.glob(f"{_prefix(path)}*"):
+        if begun.is_dir():
+            shutil.rmtree(begun)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
+@contextlib.contextmanager
+def _locked(path: Path, record: WeightSet) -> Iterator[None]:
+    """Holds the lock of a weight set, which the system frees if the process dies."""
+    import filelock
+
+    lock = filelock.FileLock(path.parent / f"{_prefix(path)}lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The lock's file may be there, and writable, in a folder that is not.
+        tempfile.TemporaryFile(dir=path.parent).close()
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            message = f"waiting for another process that is fetching {record.name!r}"
+            print(message, file=sys.stderr, flush=True)
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        raise ValueError(
+            f"the cache of weights={record.name!r} must be a folder that can be "
+            "written to; set KERAS_HOME to another place, or give the path of the "
+            f"downloaded {record.file_name} as weights. Received: "
+            f"{str(path.parent)!r} ({getattr(error, 'strerror', None) or error})"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

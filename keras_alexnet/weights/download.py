@@ -1,0 +1,204 @@
+"""Brings a publisher's file here and checks its hash before anything reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import string
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from keras_alexnet.weights.records import WeightSet
+
+VARIABLE = "KERAS_ALEXNET_WEIGHTS"
+
+_ATTEMPTS = 3  # the first, and two that go on where a connection was cut
+_CHUNK = 1 << 20
+_TIMEOUT = 30.0  # seconds without an answer or a byte
+
+_Show = Callable[[int], object]  # takes the number of bytes that are here
+
+
+def fetch(record: WeightSet, directory: Path) -> Path:
+    """Returns the path of the publisher's file, its size and hash checked.
+
+    It comes from the publisher, or from where the environment variable
+    `KERAS_ALEXNET_WEIGHTS` says: a mirror's `http://` or `https://` address, to which
+    the file's name is added, or a folder that holds the file, which stays there.
+
+    Args:
+        record: The weight set.
+        directory: Where a downloaded file is put. If anything goes wrong, nothing
+            is left there.
+
+    Raises:
+        ValueError: If the file cannot be had or is not the published one.
+
+    Example:
+
+    >>> fetch(records.get("imagenet"), Path("/tmp"))  # doctest: +SKIP
+    """
+    place = os.environ.get(VARIABLE, "")
+    if place and "://" not in place:
+        return _from_folder(record, Path(place).expanduser())
+    url = _in_mirror(record, place) if place else record.url
+    path = directory / record.file_name
+    try:
+        _download(record, url, path)
+        _check(record, path, f"the file from {url}", "it was removed")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _from_folder(record: WeightSet, folder: Path) -> Path:
+    path = folder / record.file_name
+    if not path.is_file():
+        found = "has no such file" if folder.is_dir() else "is no folder"
+        raise ValueError(
+            f"{VARIABLE} must be an http:// or https:// address or a folder that holds "
+            f"{_wanted(record)}. Received: {VARIABLE}={str(folder)!r}, which {found}"
+        )
+    _check(record, path, f"the file {str(path)!r}", "it is not used")
+    return path
+
+
+def _in_mirror(record: WeightSet, place: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(place)
+        parts.port  # noqa: B018  raises ValueError if it is none
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        sound = False
+    if not sound or not place.isascii() or set(place) & set(string.whitespace):
+        raise ValueError(
+            f"{VARIABLE} must be an http:// or https:// address or a folder. "
+            f"Received: {VARIABLE}={place!r}"
+        )
+    return f"{place.rstrip('/')}/{record.file_name}"
+
+
+def _download(record: WeightSet, url: str, path: Path) -> None:
+    """Brings the file, going on where it stopped if the connection is cut."""
+    with _progress(record, url) as show:
+        for _ in range(_ATTEMPTS):
+            total = _receive(record, url, path, show)
+            here = path.stat().st_size
+            if total is None or here >= total:
+                return
+    raise _unavailable(record, url, f"{here:,} of {total:,} bytes, then no more")
+
+
+def _receive(record: WeightSet, url: str, path: Path, show: _Show) -> int | None:
+    """Adds what comes to the file; returns the size that the whole one should have."""
+    here = path.stat().st_size if path.exists() else 0
+    with _opened(record, url, here) as response:
+        resumed = response.status == http.client.PARTIAL_CONTENT
+        length = response.headers.get("Content-Length", "")
+        total = record.size
+        if length.isdecimal():
+            total = int(length) + (here if resumed else 0)
+        try:
+            with open(path, "ab" if resumed else "wb") as file:
+                for chunk in _chunks(response):
+                    file.write(chunk)
+                    show(file.tell())
+                    if record.size is not None and file.tell() > record.size:
+                        return None  # another file, perhaps without end
+        except OSError as error:  # the network's are dealt with in _chunks
+            raise ValueError(
+                f"there must be room for {record.file_name} ({_size(record)}) in "
+                f"{str(path.parent)!r}; make some, or set KERAS_HOME to another place. "
+                f"Received: {error.strerror}"
+            ) from error
+    return total
+
+
+@contextlib.contextmanager
+def _opened(
+    record: WeightSet, url: str, start: int
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a request for the file, from byte `start` on."""
+    request = urllib.request.Request(url, headers={"User-Agent": "keras-alexnet"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        reason = f"HTTP {error.code} {error.reason}"
+        raise _unavailable(record, url, reason) from error
+    except (OSError, http.client.HTTPException) as error:
+        cause = getattr(error, "reason", error)  # URLError wraps it
+        reason = getattr(cause, "strerror", None) or str(cause)
+        raise _unavailable(record, url, reason) from error
+    with response:
+        yield response
+
+
+def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """What comes until the end, or until the connection is cut or falls silent."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        while chunk := response.read(_CHUNK):
+            yield chunk
+
+
+def _check(record: WeightSet, path: Path, what: str, then: str) -> None:
+    size = path.stat().st_size
+    if record.size is not None and size != record.size:
+        raise ValueError(
+            f"{what} must have {record.size:,} bytes; {then}. Received: {size:,} bytes"
+        )
+    digest = hashlib.new(record.algorithm)
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() != record.digest:
+        raise ValueError(
+            f"{what} must have {record.algorithm} {record.digest}; {then}. "
+            f"Received: {record.algorithm} {digest.hexdigest()}"
+        )
+
+
+@contextlib.contextmanager
+def _progress(record: WeightSet, url: str) -> Iterator[_Show]:
+    """Shows a bar on standard error if it is a terminal, else one line."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    message = f"downloading {record.file_name}, {_size(record)} from {url}"
+    if not console.is_terminal:
+        print(message, file=sys.stderr, flush=True)
+        yield lambda _: None
+        return
+    console.print(message, highlight=False, soft_wrap=True, markup=False)
+    columns = (BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=record.size)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _size(record: WeightSet) -> str:
+    if record.size is None:
+        return "of unknown size"
+    return f"{record.size / 2**20:.1f} MiB"
+
+
+def _wanted(record: WeightSet) -> str:
+    return f"{record.file_name} ({record.algorithm} {record.digest})"
+
+
+def _unavailable(record: WeightSet, url: str, reason: str) -> ValueError:
+    return ValueError(
+        f"the weights {record.name!r} must be had from {url}; set {VARIABLE} to a "
+        f"mirror's address or to a folder that holds {_wanted(record)}. "
+        f"Received: {reason}"
+    )

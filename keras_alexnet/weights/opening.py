@@ -1,0 +1,168 @@
+"""What a person names as weights, opened: what they fit, and how they are read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_alexnet import architectures
+from keras_alexnet.architectures import Architecture
+from keras_alexnet.weights import records, runs
+from keras_alexnet.weights.cache import cached
+from keras_alexnet.weights.formats import (
+    caffe,
+    conversion,
+    keras_files,
+    numpy_files,
+    torch_files,
+)
+from keras_alexnet.weights.names import Named
+
+_CAFFES = ("caffe", "caffenet")
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Weights that can be loaded into a model.
+
+    Args:
+        origin: What the person named.
+        read: Gives the values by the names of layers and weights, for a record.
+        variants: The variants that the weights can be of; empty if that is open.
+        classes: Number of classes, where it is known before reading.
+        input_shape: Shape of the pictures, where it is known.
+        checked: Whether values that look like no training are worth a warning.
+    """
+
+    origin: str
+    read: Callable[[Architecture], Named]
+    variants: tuple[str, ...] = ()
+    classes: int | None = None
+    input_shape: tuple[int | None, ...] | None = None
+    checked: bool = True
+
+    def variant(self, given: str | None) -> str | None:
+        """The variant of the model: what was given, if the weights can be of it.
+
+        Raises:
+            ValueError: If they cannot, or it must be given and was not.
+        """
+        if not self.variants or given in self.variants:
+            return given
+        if given is None and len(self.variants) == 1:
+            return self.variants[0]
+        expected = " or ".join(map(repr, self.variants))
+        raise ValueError(
+            f"variant must be {expected} with these weights. "
+            f"Received: variant={given!r}, weights={self.origin!r}"
+        )
+
+
+def open_weights(weights: str | os.PathLike) -> Weights:
+    """Opens what `AlexNet(weights=…)` takes, and reads as little as will do.
+
+    Args:
+        weights: A name of `keras_alexnet.weights.names()`, or a path.
+
+    Returns:
+        The `Weights`.
+
+    Raises:
+        ValueError: If it is nothing of the kind, or cannot be had or read.
+    """
+    if not isinstance(weights, (str, os.PathLike)):
+        raise ValueError(f"{_expected()}. Received: weights={weights!r}")
+    origin = os.fspath(weights)
+    if origin in records.names():
+        return _published(records.get(origin), origin)
+    path = Path(weights)
+    if runs.is_run(path):
+        return _run(path, runs.newest_checkpoint(path), origin)
+    if runs.is_checkpoint(path):
+        return _run(path.parent.parent, str(path), origin)
+    for suffix, opener in _FILES.items():
+        if path.name.endswith(suffix) and path.is_file():
+            return opener(path, origin)
+    found = "which is something else" if path.exists() else "which does not exist"
+    raise ValueError(f"{_expected()}. Received: {origin!r}, {found}")
+
+
+def _expected() -> str:
+    return (
+        f"weights must be None, one of {records.names()}, the directory of a training "
+        f"run, one of its checkpoints, or a {', '.join(_FILES)} file"
+    )
+
+
+def _published(record: records.WeightSet, origin: str) -> Weights:
+    path = cached(record, functools.partial(_convert, record))
+    side = record.image_size
+    return dataclasses.replace(
+        _h5(path, origin), variants=(record.variant,), input_shape=(side, side, 3)
+    )
+
+
+def _convert(record: records.WeightSet, published: Path, converted: Path) -> None:
+    """Turns a publisher's file into a `.weights.h5`."""
+    opened = _FILES[published.suffix](published, record.name)
+    architecture = architectures.get(record.variant)
+    keras_files.write_h5(converted, opened.read(architecture), architecture)
+
+
+def _run(run: Path, checkpoint: str, origin: str) -> Weights:
+    settings = runs.settings(run)
+    side = int(settings["image_size"])
+    return Weights(
+        origin,
+        lambda record: runs.read_weights(checkpoint),
+        variants=(settings["variant"],),
+        classes=runs.classes(checkpoint),
+        input_shape=(side, side, 3),
+        checked=False,  # a run may have been stopped early, and its owner knows
+    )
+
+
+def _h5(path: Path, origin: str) -> Weights:
+    return Weights(
+        origin,
+        functools.partial(keras_files.read_h5, path, origin),
+        classes=keras_files.h5_classes(path, origin),
+    )
+
+
+def _keras(path: Path, origin: str) -> Weights:
+    named, input_shape = keras_files.read_keras(path, origin)
+    return dataclasses.replace(_known(named, origin, ()), input_shape=input_shape)
+
+
+def _caffemodel(path: Path, origin: str) -> Weights:
+    named = conversion.from_caffe(caffe.read_caffemodel(path), origin)
+    return _known(named, origin, _CAFFES)
+
+
+def _npy(path: Path, origin: str) -> Weights:
+    named = conversion.from_npy(numpy_files.read_npy(path), origin)
+    return _known(named, origin, _CAFFES)
+
+
+def _pth(path: Path, origin: str) -> Weights:
+    named = conversion.from_torch(torch_files.read_state_dict(path), origin)
+    return _known(named, origin, ("owt",))
+
+
+def _known(named: Named, origin: str, variants: tuple[str, ...]) -> Weights:
+    fc8 = named.get("fc8", {}).get("bias")
+    classes = None if fc8 is None else len(fc8)
+    return Weights(origin, lambda record: named, variants, classes)
+
+
+_FILES: dict[str, Callable[[Path, str], Weights]] = {
+    ".weights.h5": _h5,
+    ".keras": _keras,
+    ".caffemodel": _caffemodel,
+    ".npy": _npy,
+    ".pth": _pth,
+}

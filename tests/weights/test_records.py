@@ -1,0 +1,126 @@
+"""What the records of published weights say, against publishers' and Keras' numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet.weights import records
+from keras_alexnet.weights.records import WeightSet
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "weights.md"
+SETS = tuple(records.get(name) for name in records.names()[:-1])
+NAMES_AFTER_THE_FIRST = tuple(f"`{record.name}`" for record in SETS[1:])
+
+# Kernels (height, width, in of a group, out), as Caffe's prototxt and torchvision's
+# module have them; each output has a bias.
+SHAPES = {
+    "caffe": [
+        *((11, 11, 3, 96), (5, 5, 48, 256), (3, 3, 256, 384)),
+        *((3, 3, 192, 384), (3, 3, 192, 256)),
+        *((6, 6, 256, 4096), (4096, 4096), (4096, 1000)),
+    ],
+    "owt": [
+        *((11, 11, 3, 64), (5, 5, 64, 192), (3, 3, 192, 384)),
+        *((3, 3, 384, 256), (3, 3, 256, 256)),
+        *((6, 6, 256, 4096), (4096, 4096), (4096, 1000)),
+    ],
+}
+SHAPES["caffenet"] = SHAPES["caffe"]  # pooling and normalisation change places
+
+
+@pytest.mark.compat
+def test_the_names_and_the_alias() -> None:
+    expected = ("bvlc_alexnet", "bvlc_caffenet", "torchvision_owt", "imagenet")
+    assert records.names() == expected
+    assert [each.name for each in SETS] == list(expected[:3])
+    assert records.get("imagenet") is records.get("bvlc_alexnet")
+
+
+@pytest.mark.parametrize("name", ["alexnet", "", None, ["imagenet"]])
+def test_an_unknown_name_is_told_the_known_ones(name: object) -> None:
+    with pytest.raises(ValueError, match=r"one of \('bvlc_alexnet', .*'imagenet'\)"):
+        records.get(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("record", SETS, ids=lambda record: record.name)
+def test_parameters_and_sizes_agree(record: WeightSet) -> None:
+    shapes = SHAPES[record.variant]
+    assert record.parameters == sum(math.prod(s) + s[-1] for s in shapes)
+    # The file is float32 values and little else.
+    assert 0 < record.size - 4 * record.parameters < 10_000
+
+
+@pytest.mark.parametrize("record", SETS, ids=lambda record: record.name)
+def test_digests_are_digests_and_files_are_at_their_addresses(
+    record: WeightSet,
+) -> None:
+    length = {"sha1": 40, "sha256": 64}[record.algorithm]
+    assert re.fullmatch(rf"[0-9a-f]{{{length}}}", record.digest)
+    assert record.url.rpartition("/")[2] == record.file_name
+    assert record.sources
+    assert record.resize in records.RESIZES
+    assert record.resize_size >= record.image_size
+
+
+def test_torchvisions_file_bears_its_hash_and_has_its_stated_size() -> None:
+    record = records.get("torchvision_owt")
+    # torch.hub's own rule for the names of its files.
+    stated = re.search(r"-([a-f0-9]*)\.", record.file_name)
+    assert stated is not None
+    assert record.digest.startswith(stated.group(1))
+    assert round(record.size / 2**20, 3) == 233.087  # alexnet.py, _file_size
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("name", "mode", "tolerance"),
+    # Keras' "caffe" subtracts VGG's mean colour (103.939, 116.779, 123.68, B first),
+    # up to 1.01 from that of Caffe's own mean picture.
+    [("torchvision_owt", "torch", 1e-5), ("imagenet", "caffe", 1.01)],
+)
+def test_preprocessing_is_that_of_keras_mode(
+    name: str, mode: str, tolerance: float
+) -> None:
+    x = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, 3)).astype("float32")
+    y = records.get(name).preprocessing(x)
+    theirs = keras.applications.imagenet_utils.preprocess_input(x.copy(), mode=mode)
+    np.testing.assert_allclose(y, theirs, atol=tolerance)
+
+
+def column(record: WeightSet) -> dict[str, str]:
+    """What the page's table must say of a weight set."""
+    prepare = record.preprocessing
+    mean, scale = (
+        ", ".join(f"{value:.6g}" for value in values)
+        for values in (prepare.mean, prepare.scale)
+    )
+    return {
+        "variant": f"`{record.variant}`",
+        "address": f"<{record.url}>",
+        "hash": f"{record.algorithm} `{record.digest}`",
+        "bytes": f"{record.size:,}",
+        "licence": record.licence,
+        "parameters": f"{record.parameters:,}",
+        "top-1 / top-5": f"{record.top1} % / {record.top5} %",
+        "measured on": record.protocol,
+        "resize, crop": f"`{record.resize}` {record.resize_size}, {record.image_size}",
+        "colour order": prepare.channel_order,
+        "mean, R, G, B": mean,
+        "scale, R, G, B": scale,
+        "classes": record.classes,
+    }
+
+
+def test_the_page_says_what_the_records_say() -> None:
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    table = [line for line in lines if line.startswith("| ")]
+    columns = [column(record) for record in SETS]
+    rows = [(key, *(each[key] for each in columns)) for key in columns[0]]
+    rows.insert(0, ("name", "`bvlc_alexnet`, `imagenet`", *NAMES_AFTER_THE_FIRST))
+    assert table[: len(rows)] == [f"| {' | '.join(row)} |" for row in rows]
