@@ -11,13 +11,18 @@ import tensorflow as tf
 
 from keras_alexnet import architectures
 from keras_alexnet.commands.flags import option
-from keras_alexnet.models import AlexNet, classifier_sizes
+from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.models import AlexNet
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.weights import open_weights, records
+from keras_alexnet.weights.classes import class_names
+from keras_alexnet.weights.formats.keras_files import load_keras
 from keras_alexnet.weights.runs import is_run
 
 _EXPECTED = (
-    "--model must be a run's directory, an export, a .keras file or a .weights.h5 file"
+    "--model must be a run's directory, an export, a .keras file, or what "
+    "AlexNet(weights=…) takes"
 )
 
 
@@ -26,27 +31,39 @@ class ModelOptions:
     """The flags that name a model, the same in every command."""
 
     model: str | None = option(
-        None, "A run, an export, a .keras file or a .weights.h5 file."
+        None,
+        "A run, an export, a .keras file, a weights file (.weights.h5, .caffemodel, "
+        f".npy, .pth) or published weights by name ({', '.join(records.names())}).",
     )
     model_dir: str | None = option(None, "A run: the same as --model=RUN.")
-    variant: str = option("paper", "Variant of a .keras or .weights.h5 file.")
-    image_size: int = option(224, "Side of the input, for a .weights.h5 file.")
+    variant: str | None = option(
+        None, "Variant of a .keras or a weights file that leaves it open."
+    )
+    image_size: int | None = option(
+        None, "Side of the input, for a weights file; the variant's own by default."
+    )
     class_names: str | None = option(
-        None, "File with a class name a line, for a .keras or .weights.h5 file."
+        None, "File with a class name a line; ImageNet's for 1000 classes by default."
     )
 
     def path(self) -> Path:
-        """What was named; ValueError if nothing or nothing that exists was."""
+        """What was named, as a path; ValueError if there is nothing of the kind."""
+        path = Path(self.named())
+        if not path.exists() and self.named() not in records.names():
+            raise ValueError(
+                f"{_EXPECTED}. Received: {self.named()!r}, which is not there"
+            )
+        return path
+
+    def named(self) -> str:
+        """What was named; ValueError if nothing was, or two things."""
         given = [each for each in (self.model, self.model_dir) if each is not None]
         if len(given) != 1 or not given[0]:
             raise ValueError(
                 "exactly one of --model and --model_dir must be given. "
                 f"Received: --model={self.model}, --model_dir={self.model_dir}"
             )
-        path = Path(given[0])
-        if not path.exists():
-            raise ValueError(f"{_EXPECTED}. Received: {given[0]!r}, which is not there")
-        return path
+        return given[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,45 +99,48 @@ def open_model(options: ModelOptions, names: tuple[str, ...] | None = None) -> O
     path = options.path()
     if is_run(path):
         return _open_run(RunDirectory(str(path)))
-    preprocessing = architectures.get(options.variant).preprocessing
     names = names or _read_names(options.class_names)
-    if path.name.endswith(".weights.h5"):
-        if names is None:
-            raise ValueError(
-                "a .weights.h5 file needs --class_names=FILE, a name a line. "
-                f"Received: --model={path!s}"
-            )
-        model = AlexNet(
-            options.variant,
-            path,
-            input_shape=(options.image_size, options.image_size, 3),
-            classes=len(names),
-        )
-        return Opened(model, names, preprocessing)
     if path.suffix == ".keras":
-        return _open_keras(path, names, preprocessing)
-    raise ValueError(f"{_EXPECTED}. Received: {str(path)!r}")
+        return _open_keras(path, names, options)
+    return _open_weights(names, options)
 
 
-def _open_keras(
-    path: Path, names: tuple[str, ...] | None, preprocessing: Preprocessing
-) -> Opened:
-    try:
-        model = keras.saving.load_model(path)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ValueError(
-            "a .keras file must be whole, and of this Keras, "
-            f"{keras.__version__}. Received: {str(path)!r} "
-            f"({' '.join(str(error).split())[:200]})"
-        ) from error
+def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opened:
+    side, named = options.image_size, options.named()
+    variant = open_weights(named).variant(options.variant) or "paper"
+    model = AlexNet(
+        variant, named, input_shape=None if side is None else (side, side, 3)
+    )
+    return Opened(model, _names(model, names), _preprocessing(variant, named))
+
+
+def _preprocessing(variant: str, named: str) -> Preprocessing:
+    if named in records.names():
+        return records.get(named).preprocessing
+    return architectures.get(variant).preprocessing
+
+
+def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names given, if they are as many as the classes, or what can be said."""
     _, classes = classifier_sizes(model)
-    names = names or tuple(f"class {i}" for i in range(classes))
+    if names is None:
+        imagenet = class_names("imagenet")
+        known = classes == len(imagenet)
+        return imagenet if known else tuple(f"class {i}" for i in range(classes))
     if len(names) != classes:
         raise ValueError(
             f"there must be a class name for each of the model's {classes} outputs. "
             f"Received: {len(names)} names"
         )
-    return Opened(model, names, preprocessing)
+    return names
+
+
+def _open_keras(
+    path: Path, names: tuple[str, ...] | None, options: ModelOptions
+) -> Opened:
+    model = load_keras(path, str(path))
+    preprocessing = architectures.get(options.variant or "paper").preprocessing
+    return Opened(model, _names(model, names), preprocessing)
 
 
 def _open_run(run: RunDirectory) -> Opened:

@@ -11,6 +11,7 @@ from keras_alexnet import architectures
 from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.evaluation import Evaluator, totals
 from keras_alexnet.models import AlexNet
+from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.update_rules import PaperSGD
 from keras_alexnet.weights.names import named_weights, tensorflow_variable
@@ -41,6 +42,9 @@ class Learner:
         self.preprocessing = dataclasses.replace(
             architectures.get(config.variant).preprocessing, mean=statistics.mean
         )
+        # Colour noise is for R, G, B about the mean in 0-255: between the two halves.
+        self._centre = Preprocessing(mean=statistics.mean)
+        self._finish = dataclasses.replace(self.preprocessing, mean=(0.0, 0.0, 0.0))
         with strategy.scope():
             self.model = AlexNet(
                 config.variant,
@@ -64,11 +68,16 @@ class Learner:
 
     def optimizer_state(self) -> dict[str, Any]:
         """The optimizer's variables, under names that are the same for every Keras."""
+        trained = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
         velocities = iter(self.optimizer.momentums)
         return {
             "iterations": tensorflow_variable(self.optimizer.iterations),
             "velocity": {
-                layer: {name: tensorflow_variable(next(velocities)) for name in weights}
+                layer: {
+                    name: tensorflow_variable(next(velocities))
+                    for name, variable in weights.items()
+                    if id(variable) in trained
+                }
                 for layer, weights in named_weights(self.model).items()
             },
         }
@@ -84,7 +93,8 @@ class Learner:
         self.totals.assign_add(self._strategy.reduce("SUM", sums, axis=None))
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        pictures = self._noise(self.preprocessing(batch["image"]), batch["noise"])
+        pictures = self._noise(self._centre(batch["image"]), batch["noise"])
+        pictures = self._finish(pictures)
         with tf.GradientTape() as tape:
             logits = tf.cast(self.model(pictures, training=True), tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(

@@ -12,6 +12,7 @@ from keras_alexnet import files
 from keras_alexnet.data import ColourStatistics, Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.weights.runs import parse, settings
 
 # These change nothing of what is trained.
 _FREE = ("model_dir", "export_dir", "checkpoint_steps", "dry_run", "data_dir")
@@ -48,7 +49,7 @@ class RunDirectory:
                     f"Received: {str(self.path)!r}, which holds something else"
                 )
             return
-        theirs, ours = self.config(), _settings(config.as_flags())
+        theirs, ours = self.config(), _making(parse(config.as_flags()))
         for name in sorted(theirs.keys() | ours.keys()):
             if theirs.get(name) != ours.get(name):
                 raise ValueError(
@@ -101,8 +102,8 @@ class RunDirectory:
 
         A setting that is younger than the run had its default's effect.
         """
-        defaults = _settings(TrainingConfig().as_flags())
-        return {**defaults, **_settings(self.flags_path.read_text(encoding="utf-8"))}
+        defaults = parse(TrainingConfig().as_flags())
+        return _making({**defaults, **settings(self.path)})
 
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes that the run tells apart."""
@@ -116,7 +117,6 @@ class RunDirectory:
         return json.loads(self._data_path.read_text(encoding="utf-8"))
 
 
-def _settings(flags: str) -> dict[str, str]:
-    """The settings of a flagfile that make a run what it is."""
-    pairs = (line[2:].partition("=") for line in flags.splitlines() if line)
-    return {name: value for name, _, value in pairs if name not in _FREE}
+def _making(settings: dict[str, str]) -> dict[str, str]:
+    """The settings that make a run what it is."""
+    return {name: value for name, value in settings.items() if name not in _FREE}

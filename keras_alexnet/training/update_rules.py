@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+_WITHOUT_DECAY = ("bias", "gamma", "beta")
+
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class PaperSGD(keras.optimizers.SGD):
@@ -15,7 +17,8 @@ class PaperSGD(keras.optimizers.SGD):
     `v ← momentum · v − decay · ε · w − ε · g`, `w ← w + v`
 
     with ε the learning rate and g the mean gradient of the batch. Biases have
-    `bias_rate` times the rate and no decay. The decay goes through the momentum,
+    `bias_rate` times the rate and no decay, nor have the scale and offset of batch
+    normalisation. The decay goes through the momentum,
     which sets this rule apart from Keras' `weight_decay` (decoupled), and ε is
     inside v, which sets it apart from PyTorch's SGD after the rate has dropped.
 
@@ -55,9 +58,10 @@ class PaperSGD(keras.optimizers.SGD):
         # Keras 3 passes the rate, Keras 2 does not.
         rate = self.learning_rate if learning_rate is None else learning_rate
         rate = tf.cast(rate, variable.dtype)
-        if _is_bias(variable):
+        name = _name(variable)
+        if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
-        else:
+        if name not in _WITHOUT_DECAY:
             gradient = gradient + tf.cast(self.decay, variable.dtype) * variable
         # One pass over the weights where Keras' own ops take five:
         # v <- momentum v - rate g, w <- w + v.
@@ -80,7 +84,7 @@ class PaperSGD(keras.optimizers.SGD):
         return {**super().get_config(), **own}
 
 
-def _is_bias(variable: Any) -> bool:
-    # "bias:0", "conv1/bias:0", and on a replica "conv1/bias/replica_1:0".
+def _name(variable: Any) -> str:
+    """`kernel` of `kernel:0`, `conv1/kernel:0` and, on a replica, …/replica_1:0."""
     parts = variable.name.split(":")[0].split("/")
-    return "bias" in (parts[-2:] if parts[-1].startswith("replica_") else parts[-1:])
+    return parts[-2] if parts[-1].startswith("replica_") else parts[-1]

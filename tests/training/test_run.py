@@ -108,7 +108,7 @@ def without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras' dropout draws from a state of its own, which a new process lacks."""
     from keras_alexnet import architectures
 
-    record = dataclasses.replace(architectures.PAPER, dropout=0.0)
+    record = dataclasses.replace(architectures.get("paper"), dropout=0.0)
     monkeypatch.setitem(architectures._ARCHITECTURES, "paper", record)
 
 
@@ -224,7 +224,7 @@ from rich.console import Console
 from keras_alexnet.training import Trainer, TrainingConfig
 import dataclasses
 from keras_alexnet import architectures
-record = dataclasses.replace(architectures.PAPER, dropout=0.0)
+record = dataclasses.replace(architectures.get("paper"), dropout=0.0)
 architectures._ARCHITECTURES["paper"] = record
 count, data, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 cpu = tf.config.list_physical_devices("CPU")[0]
