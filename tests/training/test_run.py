@@ -17,7 +17,7 @@ from rich.console import Console
 
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.weights.runs import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
 COLUMNS = (
     "epoch,loss,top1,top5,val_loss,val_top1,val_top5,"
@@ -134,8 +134,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     for one, other in zip(once, twice, strict=True):
         for name in set(one) - set(TIMINGS):
             assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-4), name
-    weights = read_weights(Path(config.model_dir))
-    for layer, values in read_weights(tmp_path / "whole").items():
+    weights = read_weights(newest_checkpoint(Path(config.model_dir)))
+    for layer, values in read_weights(newest_checkpoint(tmp_path / "whole")).items():
         for name, value in values.items():
             np.testing.assert_allclose(weights[layer][name], value, atol=1e-6)
 
@@ -247,7 +247,7 @@ def test_two_devices_train_as_one(python, pictures: Path, tmp_path: Path) -> Non
     for first, second in zip(one, two, strict=True):
         for name in ("loss", "val_loss"):
             assert float(first[name]) == pytest.approx(float(second[name]), rel=1e-5)
-    alone = read_weights(tmp_path / "1")
-    for layer, values in read_weights(tmp_path / "2").items():
+    alone = read_weights(newest_checkpoint(tmp_path / "1"))
+    for layer, values in read_weights(newest_checkpoint(tmp_path / "2")).items():
         for name, value in values.items():
             np.testing.assert_allclose(value, alone[layer][name], atol=1e-6)

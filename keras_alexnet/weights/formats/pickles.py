@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import abc
 import pickle
-import pickletools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
@@ -151,6 +150,8 @@ def _check_opcodes(file: BinaryIO) -> None:
     EXT1, EXT2 and EXT4 give what the process has registered with copyreg without
     asking `find_class`; PUT makes room for as many objects as the number in it.
     """
+    import pickletools  # here: `import keras_alexnet` needs none of it
+
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count > _MOST_OPCODES:
             raise ValueError(f"its pickle has more than {_MOST_OPCODES} opcodes")
