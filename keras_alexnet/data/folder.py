@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Source, Stored
 
 # JPEG, PNG, GIF and BMP, told by the first bytes, since suffixes often lie: what
 # TensorFlow decodes in all versions that this package runs on. WebP is too new.
@@ -25,6 +25,7 @@ class FolderSource(Source):
         directory: Holds `train/` and one of `val/`, `validation/` and `test/` (the
             first of them that there is), each with one folder a class; the
             classes of `train/` count, and each must have a picture there.
+        check_pictures: Whether to look at the beginning of every file.
 
     Raises:
         ValueError: If a folder is missing or empty, a class of the validation
@@ -32,17 +33,34 @@ class FolderSource(Source):
             cannot be read.
     """
 
-    def __init__(self, directory: str) -> None:
+    random_access: ClassVar[bool] = True
+
+    def __init__(self, directory: str, check_pictures: bool = True) -> None:
         root = Path(directory)
+        self._prefix = len(str(root / TRAIN)) - len(TRAIN)
         folders = {TRAIN: root / TRAIN, VALIDATION: _validation_folder(root)}
         _check_exist(root, folders)
         names = tuple(_subfolders(folders[TRAIN]))
         self._files = {
-            split: _labelled_files(folder, names) for split, folder in folders.items()
+            split: _labelled_files(folder, names, check_pictures)
+            for split, folder in folders.items()
         }
         sizes = {split: len(labels) for split, (_, labels) in self._files.items()}
         super().__init__(f"folder:{directory}", names, sizes)
         _check_each_has_pictures(folders[TRAIN], names, self._files[TRAIN][1])
+
+    def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
+        paths, labels = self._files[split]
+        for index in indices:
+            path = str(paths[index])
+            yield Stored(self._name(path), int(labels[index]), path)
+
+    def _name(self, path: str) -> str:
+        """The path within the folder, which is the same wherever that is moved to."""
+        return os.fsencode(path[self._prefix :]).decode(errors="replace")
+
+    def _contents(self) -> list[str]:
+        return [self._name(path) for paths, _ in self._files.values() for path in paths]
 
     def ordered(self, split: str) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(self._files[split]).map(_example)
@@ -90,7 +108,7 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _labelled_files(
-    folder: Path, names: tuple[str, ...]
+    folder: Path, names: tuple[str, ...], check_pictures: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     unknown = sorted(set(_subfolders(folder)) - set(names))
     if unknown:
@@ -101,7 +119,7 @@ def _labelled_files(
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        files = sorted(_pictures(folder / name))
+        files = sorted(_pictures(folder / name, check_pictures))
         paths += files
         labels += [label] * len(files)
     if not paths:
@@ -124,14 +142,15 @@ def _check_each_has_pictures(
         )
 
 
-def _pictures(folder: Path) -> Iterator[str]:
+def _pictures(folder: Path, check: bool) -> Iterator[str]:
     if not folder.is_dir():  # A class may be without validation pictures.
         return
     for parent, _, files in os.walk(folder, onerror=_refuse):
         for name in files:
             if not name.startswith("."):
                 path = os.path.join(parent, name)
-                _check_beginning(path)
+                if check:
+                    _check_beginning(path)
                 yield path
 
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import abc
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.colour import IMAGENET, ColourStatistics
 
 TRAIN, VALIDATION = "train", "validation"
-GRAMMAR = "shapes, tfds:NAME[/CONFIG] or folder:DIR"
+GRAMMAR = "shapes, tfds:NAME[/CONFIG], folder:DIR or records:DIR"
+
+
+class Stored(NamedTuple):
+    """An example as its source stores it.
+
+    Args:
+        name: For messages.
+        label: Number of its class.
+        image: The encoded picture, or the path of its file.
+    """
+
+    name: str
+    label: int
+    image: bytes | str
 
 
 class Source(abc.ABC):
@@ -23,6 +42,10 @@ class Source(abc.ABC):
         class_names: Name of each label.
         sizes: Number of pictures in `"train"` and `"validation"`.
     """
+
+    # Whether `examples_at` takes examples in any order. Those of a source that does
+    # not are taken to lie in a random order already.
+    random_access: ClassVar[bool] = False
 
     def __init__(
         self, spec: str, class_names: tuple[str, ...], sizes: dict[str, int]
@@ -41,6 +64,36 @@ class Source(abc.ABC):
         """Mean colour and components: ImageNet's, unless the data carry theirs."""
         return IMAGENET
 
+    def damaged(self) -> str | None:
+        """Reads through all files that have checksums.
+
+        Returns:
+            The first one that is not what was written and what is wrong with it, or
+            None; where there are no checksums, always None.
+        """
+        return None
+
+    def fingerprint(self) -> str:
+        """A hash of which data these are: classes, numbers, and names if told."""
+        told = [type(self).__name__, self.class_names, self.sizes, self._contents()]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    def _contents(self) -> Any:
+        """What tells these data from others of the same classes and sizes."""
+        return None
+
+    def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
+        """The examples that have these numbers in `ordered`, undecoded.
+
+        Args:
+            split: `"train"` or `"validation"`.
+            indices: Of any order where there is `random_access`, else successive.
+        """
+        examples = self.ordered(split).skip(int(indices[0])).take(len(indices))
+        for example in examples.as_numpy_iterator():
+            name = example["name"].decode(errors="replace")
+            yield Stored(name, int(example["label"]), example["image"])
+
     @abc.abstractmethod
     def ordered(self, split: str) -> tf.data.Dataset:
         """The examples of a split, each once, always in the same order."""
@@ -55,19 +108,42 @@ class Source(abc.ABC):
         """
 
 
+def endless(
+    epoch: Callable[[tf.Tensor], tf.data.Dataset], count: int, start: int
+) -> tf.data.Dataset:
+    """Epoch after epoch from a position on, each element with its position.
+
+    Args:
+        epoch: Gives the `count` elements of the epoch of a number.
+        count: Elements in an epoch.
+        start: The first position.
+    """
+    first = start // count
+    epochs = tf.data.Dataset.range(first, np.iinfo(np.int64).max).flat_map(epoch)
+    return epochs.enumerate(start=first * count).skip(start - first * count)
+
+
 def open_source(
     spec: str,
     data_dir: str | None = None,
+    manual_dir: str | None = None,
+    *,
+    check_pictures: bool = True,
 ) -> Source:
     """Opens the data set that `spec` names, preparing it first where it must be.
 
     Args:
         spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
-            classification set of tensorflow-datasets) or `folder:DIR`, with
-            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`; for the latter
-            `val/`, `validation/` and `test/` are tried in this order.
+            classification set of tensorflow-datasets), `folder:DIR`, with
+            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`, for the latter
+            of which `val/`, `validation/` and `test/` are tried in this order, or
+            `records:DIR`, which `scripts/prepare.py` wrote.
         data_dir: Where tensorflow-datasets keeps its data; its own default
             otherwise.
+        manual_dir: Where the archives lie that tensorflow-datasets cannot fetch
+            itself, as ImageNet's; its own default otherwise.
+        check_pictures: Whether a file in a folder that cannot be a picture is an
+            error.
 
     Returns:
         A `Source`.
@@ -85,10 +161,14 @@ def open_source(
     if kind == "folder" and rest:
         from keras_alexnet.data.folder import FolderSource
 
-        return FolderSource(rest)
+        return FolderSource(rest, check_pictures)
+    if kind == "records" and rest:
+        from keras_alexnet.data.records import RecordsSource
+
+        return RecordsSource(rest)
     if (kind == "tfds" and rest) or spec == "shapes":
         # Here, because importing tensorflow-datasets takes its time.
         from keras_alexnet.data.tfds import TfdsSource
 
-        return TfdsSource(spec, data_dir)
+        return TfdsSource(spec, data_dir, manual_dir)
     raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")

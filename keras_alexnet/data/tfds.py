@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Source, Stored, endless
 
 # Encoded pictures held back for shuffling: about 1 GB of ImageNet's. The files
 # themselves are shuffled when tensorflow-datasets writes them.
@@ -27,14 +28,17 @@ class TfdsSource(Source):
     Args:
         spec: `shapes`, or `tfds:NAME[/CONFIG]`.
         data_dir: Where prepared sets lie; tensorflow-datasets' default otherwise.
+        manual_dir: Where archives lie that it cannot fetch; its default otherwise.
 
     Raises:
         ValueError: If there is no such set, it cannot be had, or it has no
             picture with one label.
     """
 
-    def __init__(self, spec: str, data_dir: str | None = None) -> None:
-        self._builder = _prepared(spec, data_dir)
+    def __init__(
+        self, spec: str, data_dir: str | None = None, manual_dir: str | None = None
+    ) -> None:
+        self._builder = _prepared(spec, data_dir, manual_dir)
         info = self._builder.info
         self._image, self._label = _keys(spec, info)
         self._splits = {TRAIN: TRAIN, VALIDATION: _validation_split(spec, info)}
@@ -44,17 +48,38 @@ class TfdsSource(Source):
         super().__init__(spec, tuple(info.features[self._label].names), sizes)
 
     def ordered(self, split: str) -> tf.data.Dataset:
+        return self._examples(self._splits[split])
+
+    def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
+        # Nothing before a slice is read. One file after the other, so that slices
+        # follow one another as they do in the whole.
+        part = tfds.core.ReadInstruction(
+            self._splits[split],
+            from_=int(indices[0]),
+            to=int(indices[-1]) + 1,
+            unit="abs",
+        )
+        examples = self._examples(part, interleave_cycle_length=1)
+        for each in examples.as_numpy_iterator():
+            yield Stored(each["name"].decode(), int(each["label"]), each["image"])
+
+    def _contents(self) -> str:
+        return self._builder.info.full_name
+
+    def _examples(self, split: Any, **reading: Any) -> tf.data.Dataset:
+        """The examples of a split or a part of it, pictures undecoded."""
         examples = self._builder.as_dataset(
-            split=self._splits[split],
+            split=split,
             shuffle_files=False,
             decoders={self._image: tfds.decode.SkipDecoding()},
-            read_config=tfds.ReadConfig(add_tfds_id=True, try_autocache=False),
+            read_config=tfds.ReadConfig(
+                add_tfds_id=True, try_autocache=False, **reading
+            ),
         )
         return examples.map(self._example)
 
     def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
         count, ordered = self.sizes[split], self.ordered(split)
-        first = start // count
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             # Sets the seed of this function's graph alone, so that the order does
@@ -66,9 +91,9 @@ class TfdsSource(Source):
                 reshuffle_each_iteration=False,
             )
 
-        epochs = tf.data.Dataset.range(first, np.iinfo(np.int64).max).flat_map(epoch)
-        stream = epochs.enumerate(start=first * count).skip(start - first * count)
-        return stream.map(lambda position, example: {**example, "position": position})
+        return endless(epoch, count, start).map(
+            lambda position, example: {**example, "position": position}
+        )
 
     def _example(self, features: dict[str, Any]) -> dict[str, tf.Tensor]:
         return {
@@ -78,15 +103,16 @@ class TfdsSource(Source):
         }
 
 
-def _prepared(spec: str, data_dir: str | None) -> Any:
+def _prepared(spec: str, data_dir: str | None, manual_dir: str | None) -> Any:
     """The builder of a set, after its data have been made or fetched."""
     try:
         builder = _builder(spec, data_dir)
+        config = tfds.download.DownloadConfig(manual_dir=manual_dir)
         # What is drawn here is not "downloaded, of unknown size", as it would say.
         with contextlib.ExitStack() as stack:
             if spec == "shapes":
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-            builder.download_and_prepare()
+            builder.download_and_prepare(download_config=config)
     except Exception as error:  # whatever the set's own code raises
         reason = " ".join(str(error).split())
         raise ValueError(

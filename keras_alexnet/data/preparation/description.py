@@ -1,0 +1,101 @@
+"""`dataset.json`: what a directory of prepared records holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from keras_alexnet import files
+
+FILE_NAME = "dataset.json"
+MEAN_PICTURE = "mean_picture.npy"
+UNFINISHED = "unfinished"  # The folder that goes when all is there.
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardEntry:
+    """A file of records: its name, its pictures, its bytes."""
+
+    file: str
+    pictures: int
+    bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a directory of prepared records holds.
+
+    Args:
+        data: The set that it was made of, as a person named it.
+        identity: Settings and fingerprint of the data.
+        class_names: Name of each label.
+        class_counts: Of each split, the pictures of each class.
+        shards: Of each split, its files in their order.
+        skipped: How many pictures could not be read.
+        statistics: Fields of `ColourComponents`.
+        prepared_with: Versions of what decoded and encoded the pictures.
+    """
+
+    data: str
+    identity: dict[str, Any]
+    class_names: list[str]
+    class_counts: dict[str, list[int]]
+    shards: dict[str, list[ShardEntry]]
+    skipped: int
+    statistics: dict[str, Any]
+    prepared_with: dict[str, str]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of pictures in each split."""
+        return {split: sum(counts) for split, counts in self.class_counts.items()}
+
+    def write(self, directory: Path) -> None:
+        """Writes the file, which says that everything else is there."""
+        content = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        text = json.dumps(content, indent=1)
+        files.write_text(directory / FILE_NAME, text + "\n")
+
+    @classmethod
+    def read(cls, directory: Path) -> Description:
+        """Reads the file.
+
+        Raises:
+            ValueError: If it is of another format version, or damaged.
+        """
+        path = directory / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version = content.pop("format_version")
+            if version == FORMAT_VERSION:
+                shards = {
+                    split: [ShardEntry(**entry) for entry in entries]
+                    for split, entries in content.pop("shards").items()
+                }
+                return cls(shards=shards, **content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{FILE_NAME} must be as prepare wrote it; prepare the data again. "
+                f"Received: {str(path)!r} ({type(error).__name__}: {error})"
+            ) from error
+        raise ValueError(
+            f"{FILE_NAME} must be of format version {FORMAT_VERSION}; prepare the data "
+            f"again with this version of keras-alexnet. Received: {str(path)!r} of "
+            f"format version {version}"
+        )
+
+    def check_shards(self, directory: Path) -> None:
+        """Raises ValueError if a file is missing or of another length."""
+        for entry in (each for entries in self.shards.values() for each in entries):
+            path = directory / entry.file
+            there = path.stat().st_size if path.is_file() else None
+            if there != entry.bytes:
+                what = "which is missing" if there is None else f"of {there:,} bytes"
+                raise ValueError(
+                    "prepared records must be whole; restore the file, or prepare the "
+                    f"data into another directory. Received: {str(path)!r}, {what} "
+                    f"instead of {entry.bytes:,}"
+                )

@@ -1,0 +1,78 @@
+"""Prepares a data set: in parallel, and from where it was left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from keras_alexnet.data.preparation.description import Description
+from keras_alexnet.data.preparation.directory import PreparationDirectory
+from keras_alexnet.data.preparation.outcome import finish
+from keras_alexnet.data.preparation.plan import shards
+from keras_alexnet.data.preparation.settings import Settings
+from keras_alexnet.data.preparation.writing import Watch, Writing
+from keras_alexnet.data.sources import Source
+
+
+def prepare(
+    source: Source,
+    out: str,
+    settings: Settings | None = None,
+    *,
+    processes: int | None = None,
+    max_bad: int = 100,
+    watch: Watch | None = None,
+) -> tuple[Description, bool]:
+    """Brings every picture to its final size once, and stores the set as records.
+
+    Killed at any moment and called again, it goes on behind the last finished shard;
+    what results is the same, byte for byte, whatever the number of processes.
+
+    Args:
+        source: The data set, opened with `check_pictures=False` if what is no
+            picture is to be skipped.
+        out: The directory to write to: new, empty, or this preparation's.
+        settings: Size and encoding.
+        processes: Number of workers; one for each core by default.
+        max_bad: How many unreadable pictures may be skipped.
+        watch: Called with the number of finished examples and of all.
+
+    Returns:
+        What `out` holds, and whether something was done for it now.
+
+    Raises:
+        ValueError: If `out` is something else's, or too much is unreadable.
+        ChildProcessError: If a worker ended.
+
+    Example:
+
+    >>> from keras_alexnet.data import open_source
+    >>> prepare(open_source("shapes"), "prepared")  # doctest: +SKIP
+    """
+    if getattr(source, "encoding", "jpeg") == "raw":
+        raise ValueError(
+            "data to prepare must be encoded pictures; give what the records were made "
+            f"of. Received: data={source.spec!r}, records of bare pixels"
+        )
+    settings = settings or Settings()
+    identity = {**settings.as_dict(), "data_fingerprint": source.fingerprint()}
+    directory = PreparationDirectory(Path(out), identity)
+    done = directory.finished()
+    if done is not None:
+        return done, False
+    with directory.claimed():
+        # Another process may have finished it between the two lines above.
+        done = directory.finished()
+        if done is not None:
+            return done, False
+        planned = shards(source, settings)
+        writing = Writing(source, planned, directory, settings, max_bad, watch)
+        reports = writing.run(processes or _cores())
+        return finish(source, reports, directory, identity), True
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1

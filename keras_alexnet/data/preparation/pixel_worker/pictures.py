@@ -1,0 +1,103 @@
+"""One picture: from a file of any kind to the square that is stored."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from .area import area_average
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+
+
+class Unreadable(Exception):
+    """A picture cannot be had from this; the message says why, in one line."""
+
+
+def decode(image: bytes | str) -> Image.Image:
+    """Decodes a picture, known by its content, to RGB.
+
+    Of an animation it is the first frame. Alpha is dropped, 16 bits keep their
+    upper 8, and the orientation that EXIF data may ask for is ignored: so do
+    TensorFlow's decoders, and so is ImageNet used.
+
+    Args:
+        image: The encoded picture, or the path of its file.
+
+    Raises:
+        Unreadable: If there is none, it is cut short, or its header announces more
+            than Pillow's limit of pixels, of which none is then decoded.
+    """
+    try:
+        content = Path(image).read_bytes() if isinstance(image, str) else image
+        if not content:
+            raise Unreadable("empty")
+        with warnings.catch_warnings():
+            # Odd metadata of good pictures is not worth a line each.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+                return _rgb(picture)
+    except Unreadable:
+        raise
+    except Exception as error:  # Decoders raise whatever they come across.
+        raise Unreadable(_reason(error)) from error
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    picture.load()
+    if picture.mode.startswith("I"):  # 16 bits of grey, of which "L" would clip.
+        upper = np.asarray(picture).astype(np.int32) >> 8
+        picture = Image.fromarray(upper.astype(np.uint8))
+    return picture.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # Its words hold an address.
+        return f"none of {', '.join(FORMATS)}"
+    words = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return words or type(error).__name__
+
+
+def central_square(picture: Image.Image, size: int) -> np.ndarray:
+    """Brings the shorter side to `size` and keeps the central square.
+
+    The rule of 2012 (paper, section 2), with the interpolations of cuda-convnet2's
+    make-data (2014): area averaging to shrink, cubic to enlarge.
+
+    Args:
+        picture: In RGB.
+        size: Side of the square, in pixels.
+
+    Returns:
+        uint8 `[size, size, 3]`.
+    """
+    side = min(picture.size)
+    left, top = ((length - side) // 2 for length in picture.size)
+    box = (left, top, left + side, top + side)
+    if side < size:
+        enlarged = picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
+        return np.asarray(enlarged)
+    pixels = np.asarray(picture.crop(box))
+    return pixels if side == size else area_average(pixels, size)
+
+
+def encode(pixels: np.ndarray, quality: int | None) -> bytes:
+    """The pixels as a JPEG of this quality, or as they are if there is none."""
+    if quality is None:
+        return pixels.tobytes()
+    with io.BytesIO() as file:
+        Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+        return file.getvalue()
+
+
+def stored_pixels(stored: bytes, size: int, quality: int | None) -> np.ndarray:
+    """What a reader of `encode`'s bytes sees: uint8 `[size, size, 3]`."""
+    if quality is None:
+        return np.frombuffer(stored, np.uint8).reshape(size, size, 3)
+    with Image.open(io.BytesIO(stored)) as picture:
+        return np.asarray(picture)

@@ -1,0 +1,143 @@
+"""Prepared records: `DIR` as `scripts/prepare.py` wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.data.colour import ColourStatistics
+from keras_alexnet.data.preparation.description import (
+    FILE_NAME,
+    MEAN_PICTURE,
+    UNFINISHED,
+    Description,
+)
+from keras_alexnet.data.sources import Source, endless
+from keras_alexnet.data.unreadable import decoder_words
+
+# Records held back for shuffling: the files hold them in a random order already,
+# and each epoch mixes files of its own choice.
+_SHUFFLE_BYTES = 256 * 2**20
+_FILES_AT_ONCE = 16
+_FEATURES = {
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "name": tf.io.FixedLenFeature([], tf.string),
+}
+
+
+class RecordsSource(Source):
+    """Records of squares of one size, with the statistics of their colours.
+
+    Args:
+        directory: As `prepare` left it.
+
+    Attributes:
+        size: Side of the pictures.
+        encoding: `"jpeg"`; or `"raw"`, where `image` holds the bytes of the pixels,
+            uint8 `[size, size, 3]`, which `tf.io.decode_raw` reads.
+
+    Raises:
+        ValueError: If there are none, they are not finished, of another format
+            version, or a file is missing or of another length.
+
+    Example:
+
+    >>> source = RecordsSource("prepared")  # doctest: +SKIP
+    >>> source.mean_picture.shape  # doctest: +SKIP
+    (256, 256, 3)
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._root = Path(directory)
+        self._description = description = _described(self._root)
+        description.check_shards(self._root)
+        self.size: int = description.identity["size"]
+        self.encoding: str = description.identity["encoding"]
+        names = tuple(description.class_names)
+        super().__init__(f"records:{directory}", names, description.sizes)
+
+    @property
+    def statistics(self) -> ColourStatistics:
+        """Mean colour and components of these training pictures."""
+        held = self._description.statistics
+        return ColourStatistics(
+            mean=tuple(held["mean"]),
+            stddevs=tuple(held["stddevs"]),
+            vectors=tuple(map(tuple, held["vectors"])),
+            origin="of these data",
+        )
+
+    @property
+    def mean_picture(self) -> np.ndarray:
+        """The mean of the training pictures, float32 `[size, size, 3]`, 0-255."""
+        return np.load(self._root / MEAN_PICTURE, allow_pickle=False)
+
+    def ordered(self, split: str) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(self._paths(split)).map(_example)
+
+    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+        count, paths = self.sizes[split], tf.constant(self._paths(split))
+        held_back = self._held_back(split)
+
+        def epoch(number: tf.Tensor) -> tf.data.Dataset:
+            # Sets the seed of this function's graph alone, so that the order does
+            # not hang on the program's global seed. (TensorFlow fails at 0 here.)
+            tf.random.set_seed(seed + 1)
+            draws = tf.random.stateless_uniform(
+                [len(paths)], tf.stack([tf.constant(seed, tf.int64), number])
+            )
+            files = tf.data.Dataset.from_tensor_slices(
+                tf.gather(paths, tf.argsort(draws))
+            )
+            records = files.interleave(
+                tf.data.TFRecordDataset, cycle_length=_FILES_AT_ONCE
+            )
+            return records.shuffle(
+                held_back, seed=number, reshuffle_each_iteration=False
+            )
+
+        # What is skipped to get to the start is not even parsed.
+        return endless(epoch, count, start).map(
+            lambda position, record: {**_example(record), "position": position}
+        )
+
+    def damaged(self) -> str | None:
+        for split in self.sizes:
+            for path in self._paths(split):
+                try:
+                    for _ in tf.data.TFRecordDataset(path):
+                        pass
+                except tf.errors.DataLossError as error:
+                    return f"{path!r} ({decoder_words(error)})"
+        return None
+
+    def _contents(self) -> dict:
+        return self._description.identity
+
+    def _paths(self, split: str) -> list[str]:
+        return [str(self._root / each.file) for each in self._description.shards[split]]
+
+    def _held_back(self, split: str) -> int:
+        total = sum(each.bytes for each in self._description.shards[split])
+        return min(self.sizes[split], _SHUFFLE_BYTES * self.sizes[split] // total + 1)
+
+
+def _described(root: Path) -> Description:
+    if (root / FILE_NAME).is_file():
+        return Description.read(root)
+    if (root / UNFINISHED).is_dir():
+        raise ValueError(
+            "data=records:DIR must be finished; run the same prepare command again, "
+            f"which goes on where it stopped. Received: {str(root)!r}, unfinished"
+        )
+    raise ValueError(
+        "data=records:DIR must be a directory that scripts/prepare.py wrote. "
+        f"Received: {str(root)!r}, which has no {FILE_NAME}"
+    )
+
+
+def _example(record: tf.Tensor) -> dict[str, tf.Tensor]:
+    return tf.io.parse_single_example(record, _FEATURES)

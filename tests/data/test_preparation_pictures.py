@@ -1,0 +1,204 @@
+"""One picture: what is decoded, and how it is brought to its size."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_alexnet.data.preparation.pixel_worker.area import area_average
+from keras_alexnet.data.preparation.pixel_worker.pictures import (
+    central_square,
+    decode,
+    encode,
+    stored_pixels,
+)
+from keras_alexnet.data.preparation.pixel_worker.serve import serve
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def smooth(height: int, width: int) -> Image.Image:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, width)[None, :]
+    pixels[..., 1] = np.linspace(0, 255, height)[:, None]
+    pixels[..., 2] = 90
+    return Image.fromarray(pixels)
+
+
+def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+    with io.BytesIO() as file:
+        picture.save(file, form, **options)
+        return file.getvalue()
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("ratio", [1, 2, 3, 7])
+def test_whole_ratios_are_means_of_blocks(ratio: int) -> None:
+    pixels = noise(8 * ratio, 8 * ratio, 3)
+    means = pixels.reshape(8, ratio, 8, ratio, 3).mean((1, 3))
+    expected = np.floor(means + 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(area_average(pixels, 8), expected)
+
+
+def test_other_ratios_weigh_by_area_exactly() -> None:
+    side, size = 11, 4
+    pixels = noise(side, side, 3)
+    averaged, ratio = area_average(pixels, size), Fraction(side, size)
+    for row, column in np.ndindex(size, size):
+        total = [Fraction(0)] * 3
+        for y, x in np.ndindex(side, side):
+            area = covered(row, y, ratio) * covered(column, x, ratio)
+            total = [
+                t + area * int(p) for t, p in zip(total, pixels[y, x], strict=True)
+            ]
+        expected = [math.floor(t / ratio**2 + Fraction(1, 2)) for t in total]
+        assert averaged[row, column].tolist() == expected
+
+
+def covered(cell: int, pixel: int, ratio: Fraction) -> Fraction:
+    start, end = max(cell * ratio, pixel), min((cell + 1) * ratio, pixel + 1)
+    return max(Fraction(0), Fraction(end) - start)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("side", [65, 100, 127, 391])
+def test_shrinking_is_tensorflows_area_resize(side: int) -> None:
+    pixels = noise(side, side, 3)
+    theirs = tf.compat.v1.image.resize_area(pixels[None], (64, 64))[0].numpy()
+    assert np.abs(area_average(pixels, 64) - theirs).max() <= 0.501
+
+
+def test_enlarging_is_cubic() -> None:
+    pixels = noise(20, 20, 3) // 2 + 64
+    ours = central_square(Image.fromarray(pixels), 64).astype(float)
+    theirs = tf.image.resize(pixels, (64, 64), "bicubic").numpy()
+    assert np.abs(ours - theirs)[8:-8, 8:-8].max() <= 1.5  # Borders are theirs.
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 129), (101, 64)])
+def test_what_has_the_size_is_only_cropped(height: int, width: int) -> None:
+    pixels = noise(height, width, 3)
+    top, left = (height - 64) // 2, (width - 64) // 2
+    np.testing.assert_array_equal(
+        central_square(Image.fromarray(pixels), 64),
+        pixels[top : top + 64, left : left + 64],
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 500), (500, 300), (30, 50)])
+def test_the_square_is_central(height: int, width: int) -> None:
+    square = central_square(smooth(height, width), 64).astype(int)
+    side = min(height, width)
+    for axis, (length, line) in enumerate(
+        ((height, square[:, 32, 1]), (width, square[32, :, 0]))
+    ):
+        middle = 255 * (length // 2) / length
+        assert abs(line.mean() - middle) <= 2, axis
+        assert abs(np.ptp(line) - 255 * side / length) <= 8, axis
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 10_000), (10_000, 1), (1, 1), (3, 10_000)]
+)
+def test_thin_pictures_are_taken(height: int, width: int) -> None:
+    picture = Image.new("RGB", (width, height), (10, 200, 30))
+    square = central_square(decode(encoded(picture, "PNG")), 64)
+    assert square.shape == (64, 64, 3)
+    assert (square == [10, 200, 30]).all()
+
+
+def transparent_palette() -> bytes:
+    picture = smooth(40, 50).quantize(16)
+    return encoded(picture, "PNG", transparency=bytes([0, 128] * 8))
+
+
+def sixteen_bits() -> bytes:
+    grey = np.linspace(0, 65535, 40 * 50).reshape(40, 50).astype(np.uint16)
+    return encoded(Image.fromarray(grey), "PNG")
+
+
+def with_alpha(mode: str) -> bytes:
+    picture = smooth(40, 50).convert(mode)
+    picture.putalpha(Image.fromarray(noise(40, 50)))
+    return encoded(picture, "PNG")
+
+
+def animation() -> bytes:
+    frames = [Image.new("RGB", (50, 40), colour) for colour in ("teal", "red")]
+    return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: to be turned by 90 degrees.
+    return encoded(smooth(40, 50), "JPEG", exif=exif, quality=95)
+
+
+ODD = {
+    "grey JPEG": lambda: encoded(smooth(40, 50).convert("L"), "JPEG"),
+    "CMYK JPEG": lambda: encoded(smooth(40, 50).convert("CMYK"), "JPEG", quality=95),
+    "one bit": lambda: encoded(smooth(40, 50).convert("1"), "PNG"),
+    "16 bits": sixteen_bits,
+    "palette": lambda: encoded(smooth(40, 50).quantize(16), "PNG"),
+    "palette with transparency": transparent_palette,
+    "grey with alpha": lambda: with_alpha("L"),
+    "colour with alpha": lambda: with_alpha("RGB"),
+    "animation": animation,
+    "BMP": lambda: encoded(smooth(40, 50), "BMP"),
+    "EXIF orientation": turned,
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_pictures_are_what_tensorflow_makes_of_them(kind: str) -> None:
+    content = ODD[kind]()
+    theirs = tf.io.decode_image(content, 3, expand_animations=False).numpy()
+    ours = np.asarray(decode(content))
+    assert ours.shape == theirs.shape == (40, 50, 3)
+    # Decoders of JPEG may differ by a little; all else must not.
+    allowed = 6 if content.startswith(b"\xff\xd8") else 0
+    assert np.abs(ours.astype(int) - theirs).max() <= allowed
+
+
+def test_webp_is_taken_and_names_are_not_believed(tmp_path: Path) -> None:
+    pixels = noise(40, 50, 3)
+    path = tmp_path / "picture.JPEG"
+    for form in ("WEBP", "PNG"):
+        path.write_bytes(encoded(Image.fromarray(pixels), form, lossless=True))
+        np.testing.assert_array_equal(np.asarray(decode(str(path))), pixels)
+
+
+def test_what_is_stored_is_read_back() -> None:
+    pixels = central_square(smooth(90, 120), 64)
+    np.testing.assert_array_equal(stored_pixels(encode(pixels, None), 64, None), pixels)
+    jpeg = encode(pixels, 95)
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        assert picture.format == "JPEG"
+        np.testing.assert_array_equal(stored_pixels(jpeg, 64, 95), np.asarray(picture))
+    assert len(encode(pixels, 50)) < len(jpeg)
+
+
+def test_a_worker_ends_when_nobody_asks_or_listens() -> None:
+    settings, block = pickle.dumps((8, 95)), pickle.dumps(([b""], True))
+    answers = io.BytesIO()
+    serve(io.BytesIO(settings + block), answers)
+    well, (made, sums) = pickle.loads(answers.getvalue())
+    assert (well, made) == (True, ["empty"])
+    assert not sums[0].any()
+    serve(io.BytesIO(settings + 2 * block), Deaf())
+
+
+class Deaf(io.BytesIO):
+    def write(self, content: object) -> int:
+        raise BrokenPipeError
