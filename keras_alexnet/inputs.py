@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
-from keras_alexnet.weights import records
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.weights import records, runs
 
 
 def preprocess_input(
-    x: Any, variant: str | None = None, *, weights: str | None = None
+    x: Any, variant: str | None = None, *, weights: str | os.PathLike | None = None
 ) -> Any:
     """Prepares RGB pictures of 0-255 for a network: colour order, mean and scale.
 
@@ -23,8 +27,8 @@ def preprocess_input(
             number type.
         variant: The variant whose network reads them; `"paper"` if neither this nor
             `weights` is given.
-        weights: The name of published weights, which were trained on pictures
-            prepared so.
+        weights: The name of published weights, or the directory of a training run,
+            whose pictures had a mean of their own.
 
     Returns:
         float32 of the shape of `x`: an array for an array, a tensor for a tensor.
@@ -41,14 +45,27 @@ def preprocess_input(
     array([ 150.99, -116.67, -122.68], dtype=float32)
     """
     if weights is None:
-        return architectures.get(variant or "paper").preprocessing(x)
-    record = records.get(weights)
-    if variant not in (None, record.variant):
-        raise ValueError(
-            f"variant must be the one of the weights, {record.variant!r}, or left out. "
-            f"Received: variant={variant!r}, weights={weights!r}"
+        return architectures.get("paper" if variant is None else variant).preprocessing(
+            x
         )
-    return record.preprocessing(x)
+    its, preprocessing = _of_weights(weights)
+    if variant not in (None, its):
+        raise ValueError(
+            f"variant must be the one of the weights, {its!r}, or left out. "
+            f"Received: variant={variant!r}, weights={str(weights)!r}"
+        )
+    return preprocessing(x)
+
+
+def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
+    """The variant of published weights or of a run, and what its pictures saw."""
+    if weights not in records.names() and runs.is_run(Path(weights)):
+        variant = runs.settings(Path(weights))["variant"]
+        mean = runs.mean_colour(Path(weights))
+        own = architectures.get(variant).preprocessing
+        return variant, dataclasses.replace(own, mean=mean)
+    record = records.get(str(weights))
+    return record.variant, record.preprocessing
 
 
 def classifier_sizes(model: keras.Model) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -11,14 +12,15 @@ from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.inputs import input_layer
 from keras_alexnet.ops.kernels import check_kernels
-from keras_alexnet.weights import open_weights
+from keras_alexnet.weights import Weights, open_weights
+from keras_alexnet.weights.formats.keras_files import body
 from keras_alexnet.weights.loading import load_weights
 from keras_alexnet.whole_numbers import is_whole
 
 
 def AlexNet(
     variant: str | None = None,
-    weights: str | os.PathLike | None = None,
+    weights: str | os.PathLike | Weights | None = None,
     *,
     include_top: bool = True,
     input_tensor: Any = None,
@@ -33,9 +35,9 @@ def AlexNet(
     """Builds an AlexNet, with the weights named or with fresh ones.
 
     Its layers bear the paper's names: `conv1` … `conv5`, `fc6`, `fc7`, `fc8`. Between
-    them stand `seam1` (ReLU, normalisation and pooling in one), `relu3`, `dropout6`
-    and so on. The two towers of the paper are packed in one tensor, the first half of
-    the channels being the first tower.
+    them stand `relu3`, `dropout6` and so on, and a `seam1` where ReLU, normalisation
+    and pooling follow each other and are done in one. The two towers of the paper are
+    packed in one tensor, the first half of the channels being the first tower.
 
     The model takes pictures that `keras_alexnet.preprocess_input` has prepared
     from RGB in 0-255. `variant="paper"` with 1000 classes has 60,965,224 parameters.
@@ -89,10 +91,10 @@ def AlexNet(
         - Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep
           Convolutional Neural Networks, NIPS 2012.
     """
-    found = None if weights is None else open_weights(weights)
+    found = None if weights is None else _told_apart(open_weights(weights))
     if found is not None:
         variant = found.variant(variant)
-        classes = found.classes if classes is None else classes
+        classes = _classes(found, classes, include_top)
         if input_shape is None and include_top:
             input_shape = found.input_shape
     record = architectures.get("paper" if variant is None else variant)
@@ -113,6 +115,40 @@ def AlexNet(
     return model
 
 
+def _told_apart(found: Weights) -> Weights:
+    """Weights of a whole model, with the variants whose layers it has."""
+    if found.body is None:
+        return found
+    like = variants_like(found.body)
+    # If it was changed, the person has to say.
+    return dataclasses.replace(found, variants=like or architectures.names())
+
+
+def variants_like(layers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """The variants whose models have these layers and constants before `fc6`.
+
+    Args:
+        layers: What `keras_alexnet.weights.formats.keras_files.body` gives.
+
+    Returns:
+        Their names, one at most in truth; none for a network that was changed.
+    """
+    return tuple(
+        name
+        for name in architectures.names()
+        if body(build(architectures.get(name), include_top=False)) == layers
+    )
+
+
+def _classes(found: Weights, classes: int | None, include_top: bool) -> int | None:
+    if classes is None and found.classes is None and include_top:
+        raise ValueError(
+            "weights must hold fc8, or classes be given for a fresh one. "
+            f"Received: {found.origin!r}, which has none"
+        )
+    return found.classes if classes is None else classes
+
+
 def build(
     record: Architecture,
     *,
@@ -129,8 +165,8 @@ def build(
     """Builds the model of a record, one of your own for one.
 
     Args:
-        record: The architecture; `dataclasses.replace` makes others of it.
-        **others: As those of `AlexNet`.
+        record: The architecture; `dataclasses.replace` makes others of it. All
+            other arguments are those of `AlexNet`.
 
     Returns:
         A functional `keras.Model` with fresh weights.

@@ -78,7 +78,8 @@ ORIGINAL = dataclasses.replace(
     ),
     sources={
         "": "the source, layers-145.cfg",
-        "input": "the source, convdata_jpeg.py; mean colour: cuda-convnet2, input_meta",
+        "input": "the source, convdata_jpeg.py and shownet.py (the size is inferred); "
+        "mean colour: cuda-convnet2, input_meta",
         "conv1.padding": "the source, layer.py (modulesX)",
         "lrn.scale": "the source, layers-145.cfg and layer.py (NormLayerParser)",
         "lrn within a map": "the source, layers-145.cfg (cnorm2)",

@@ -12,13 +12,13 @@ import tensorflow as tf
 from keras_alexnet import architectures
 from keras_alexnet.commands.flags import option
 from keras_alexnet.inputs import classifier_sizes
-from keras_alexnet.models import AlexNet
+from keras_alexnet.models import AlexNet, variants_like
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.weights import open_weights, records
 from keras_alexnet.weights.classes import class_names
-from keras_alexnet.weights.formats.keras_files import load_keras
-from keras_alexnet.weights.runs import is_run
+from keras_alexnet.weights.formats.keras_files import body, load_keras
+from keras_alexnet.weights.runs import is_checkpoint, is_run
 
 _EXPECTED = (
     "--model must be a run's directory, an export, a .keras file, or what "
@@ -48,8 +48,9 @@ class ModelOptions:
 
     def path(self) -> Path:
         """What was named, as a path; ValueError if there is nothing of the kind."""
-        path = Path(self.named())
-        if not path.exists() and self.named() not in records.names():
+        path = Path(self.named()).expanduser()
+        named = is_checkpoint(path) or self.named() in records.names()
+        if not path.exists() and not named:
             raise ValueError(
                 f"{_EXPECTED}. Received: {self.named()!r}, which is not there"
             )
@@ -97,8 +98,9 @@ def open_model(options: ModelOptions, names: tuple[str, ...] | None = None) -> O
         ValueError: If it is nothing of the kind.
     """
     path = options.path()
-    if is_run(path):
-        return _open_run(RunDirectory(str(path)))
+    if is_run(path) or is_checkpoint(path):
+        _check_free(options)
+        return _open_run(path)
     names = names or _read_names(options.class_names)
     if path.suffix == ".keras":
         return _open_keras(path, names, options)
@@ -107,9 +109,10 @@ def open_model(options: ModelOptions, names: tuple[str, ...] | None = None) -> O
 
 def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opened:
     side, named = options.image_size, options.named()
-    variant = open_weights(named).variant(options.variant) or "paper"
+    found = open_weights(named)
+    variant = found.variant(options.variant) or "paper"
     model = AlexNet(
-        variant, named, input_shape=None if side is None else (side, side, 3)
+        variant, found, input_shape=None if side is None else (side, side, 3)
     )
     return Opened(model, _names(model, names), _preprocessing(variant, named))
 
@@ -138,21 +141,38 @@ def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]
 def _open_keras(
     path: Path, names: tuple[str, ...] | None, options: ModelOptions
 ) -> Opened:
+    """The model itself, whoever built it; its colours are its variant's."""
     model = load_keras(path, str(path))
-    preprocessing = architectures.get(options.variant or "paper").preprocessing
+    like = variants_like(body(model))
+    if like and options.variant not in (None, *like):
+        raise ValueError(
+            f"--variant must be {' or '.join(map(repr, like))}, by the layers of the "
+            f"model, or left out. Received: --variant={options.variant} with "
+            f"{str(path)!r}"
+        )
+    variant = options.variant or (like or ("paper",))[0]
+    preprocessing = architectures.get(variant).preprocessing
     return Opened(model, _names(model, names), preprocessing)
 
 
-def _open_run(run: RunDirectory) -> Opened:
-    config, names = run.config(), run.class_names()
-    side = int(config["image_size"])
-    model = AlexNet(
-        config["variant"], run.path, input_shape=(side, side, 3), classes=len(names)
-    )
+def _check_free(options: ModelOptions) -> None:
+    """Raises ValueError if a flag says of a run what the run says itself."""
+    for name in ("variant", "image_size", "class_names"):
+        value = getattr(options, name)
+        if value is not None:
+            raise ValueError(
+                f"--{name} must be left out for a run, which has its own. "
+                f"Received: --{name}={value} with {options.named()!r}"
+            )
+
+
+def _open_run(path: Path) -> Opened:
+    run = RunDirectory(str(path if is_run(path) else path.parent.parent))
     preprocessing = dataclasses.replace(
-        architectures.get(config["variant"]).preprocessing, mean=run.statistics().mean
+        architectures.get(run.config()["variant"]).preprocessing,
+        mean=run.statistics().mean,
     )
-    return Opened(model, names, preprocessing)
+    return Opened(AlexNet(weights=path), run.class_names(), preprocessing)
 
 
 def _read_names(path: str | None) -> tuple[str, ...] | None:

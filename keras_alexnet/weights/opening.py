@@ -12,6 +12,7 @@ from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.weights import records, runs
 from keras_alexnet.weights.cache import cached
+from keras_alexnet.weights.classes import class_names as class_list
 from keras_alexnet.weights.formats import (
     caffe,
     conversion,
@@ -35,6 +36,7 @@ class Weights:
         classes: Number of classes, where it is known before reading.
         input_shape: Shape of the pictures, where it is known.
         checked: Whether values that look like no training are worth a warning.
+        body: What `keras_files.body` gives of a model that was saved whole.
     """
 
     origin: str
@@ -43,6 +45,7 @@ class Weights:
     classes: int | None = None
     input_shape: tuple[int | None, ...] | None = None
     checked: bool = True
+    body: tuple[tuple[str, str], ...] | None = None
 
     def variant(self, given: str | None) -> str | None:
         """The variant of the model: what was given, if the weights can be of it.
@@ -61,7 +64,7 @@ class Weights:
         )
 
 
-def open_weights(weights: str | os.PathLike) -> Weights:
+def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     """Opens what `AlexNet(weights=…)` takes, and reads as little as will do.
 
     Args:
@@ -73,12 +76,14 @@ def open_weights(weights: str | os.PathLike) -> Weights:
     Raises:
         ValueError: If it is nothing of the kind, or cannot be had or read.
     """
-    if not isinstance(weights, (str, os.PathLike)):
+    if isinstance(weights, Weights):
+        return weights
+    if not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights):
         raise ValueError(f"{_expected()}. Received: weights={weights!r}")
     origin = os.fspath(weights)
     if origin in records.names():
         return _published(records.get(origin), origin)
-    path = Path(weights)
+    path = Path(weights).expanduser()
     if runs.is_run(path):
         return _run(path, runs.newest_checkpoint(path), origin)
     if runs.is_checkpoint(path):
@@ -98,11 +103,15 @@ def _expected() -> str:
 
 
 def _published(record: records.WeightSet, origin: str) -> Weights:
-    path = cached(record, functools.partial(_convert, record))
+    """Nothing is fetched before it is read: a wrong argument is told of first."""
+
+    def read(architecture: Architecture) -> Named:
+        path = cached(record, functools.partial(_convert, record))
+        return keras_files.read_h5(path, origin, architecture)
+
     side = record.image_size
-    return dataclasses.replace(
-        _h5(path, origin), variants=(record.variant,), input_shape=(side, side, 3)
-    )
+    classes = len(class_list(record.name))
+    return Weights(origin, read, (record.variant,), classes, (side, side, 3))
 
 
 def _convert(record: records.WeightSet, published: Path, converted: Path) -> None:
@@ -126,16 +135,23 @@ def _run(run: Path, checkpoint: str, origin: str) -> Weights:
 
 
 def _h5(path: Path, origin: str) -> Weights:
+    fitting = [
+        name
+        for name in architectures.names()
+        if keras_files.h5_fits(path, origin, architectures.get(name))
+    ]
     return Weights(
         origin,
         functools.partial(keras_files.read_h5, path, origin),
+        tuple(fitting),
         classes=keras_files.h5_classes(path, origin),
     )
 
 
 def _keras(path: Path, origin: str) -> Weights:
-    named, input_shape = keras_files.read_keras(path, origin)
-    return dataclasses.replace(_known(named, origin, ()), input_shape=input_shape)
+    named, input_shape, body = keras_files.read_keras(path, origin)
+    known = _known(named, origin, ())
+    return dataclasses.replace(known, input_shape=input_shape, body=body)
 
 
 def _caffemodel(path: Path, origin: str) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def is_checkpoint(path: Path) -> bool:
 def settings(run: Path) -> dict[str, str]:
     """The settings that a run wrote down, as text by their names."""
     return parse((run / "config.flags").read_text(encoding="utf-8"))
+
+
+def mean_colour(run: Path) -> tuple[float, float, float]:
+    """Mean colour of the pictures that a run was trained on, 0-255, R, G, B."""
+    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    red, green, blue = data["statistics"]["mean"]
+    return red, green, blue
 
 
 def parse(flags: str) -> dict[str, str]:

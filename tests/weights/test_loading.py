@@ -80,12 +80,39 @@ def test_the_other_generations_h5_file_is_read(
 
 
 @pytest.mark.compat
-def test_a_keras_file_is_read(model: keras.Model, tmp_path: Path) -> None:
-    path = tmp_path / "mine.keras"
+@pytest.mark.parametrize("variant", ["paper", "caffe", "original", "modern"])
+def test_a_keras_file_decides_the_variant(variant: str, tmp_path: Path) -> None:
+    path, model = tmp_path / "mine.keras", small(variant)
     model.save(path)
     found = AlexNet(weights=path)
     assert found.input_shape == (None, 67, 67, 3)
     assert equal(model, found)
+    x = np.random.default_rng(0).normal(0, 50, (1, 67, 67, 3)).astype("float32")
+    np.testing.assert_array_equal(found(x), model(x))
+    with pytest.raises(ValueError, match=rf"'{variant}'.*variant='caffenet'"):
+        AlexNet("caffenet", weights=path)
+
+
+def test_shapes_tell_variants_apart_as_far_as_they_can(
+    saved: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="'paper' or 'original' or 'caffe' or"):
+        AlexNet(weights=saved)
+    small("owt").save_weights(str(tmp_path / "owt.weights.h5"))
+    assert AlexNet(weights=tmp_path / "owt.weights.h5").get_layer("dropout5")
+
+
+@pytest.mark.compat
+def test_half_precision_is_widened(tmp_path: Path) -> None:
+    keras.mixed_precision.set_global_policy("bfloat16")
+    try:
+        model = small()
+        model.save_weights(str(tmp_path / "half.weights.h5"))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    found = small(weights=tmp_path / "half.weights.h5")
+    kernel = np.asarray(model.get_layer("fc7").kernel, "float32")
+    np.testing.assert_array_equal(found.get_layer("fc7").kernel, kernel)
 
 
 def test_the_other_generations_keras_file_is_refused(tmp_path: Path) -> None:
@@ -103,7 +130,8 @@ def test_weights_decide_classes_and_size(run: Path, saved: Path) -> None:
     assert found.output_shape == (None, 3)
     newest = run / "checkpoints" / "step-4"
     assert equal(found, AlexNet(weights=newest))
-    assert AlexNet(weights=saved, input_shape=(67, 67, 3)).output_shape == (None, 5)
+    found = AlexNet("paper", weights=saved, input_shape=(67, 67, 3))
+    assert found.output_shape == (None, 5)
 
 
 @pytest.mark.compat
@@ -121,7 +149,7 @@ def test_other_classes_get_a_fresh_fc8_and_that_is_said(
 def test_a_body_takes_no_dense_layers(
     model: keras.Model, saved: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    body = AlexNet(weights=saved, include_top=False, pooling="avg")
+    body = AlexNet("paper", weights=saved, include_top=False, pooling="avg")
     kernel = body.get_layer("conv5").kernel
     np.testing.assert_array_equal(kernel, model.get_layer("conv5").kernel)
     assert not caplog.records
@@ -153,8 +181,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"variant": "owt"}, r"AlexNet of the same variant.*mine\.weights\.h5"),
-        ({"variant": "one_column"}, r"AlexNet of the same variant"),
+        ({"variant": "owt"}, r"'paper' or 'original'.*variant='owt', weights='.*h5'"),
         ({"input_shape": (131, 131, 3)}, "fc6/kernel.*`input_shape`"),
         ({"input_shape": (67, 67, 1)}, "conv1/kernel"),
     ],

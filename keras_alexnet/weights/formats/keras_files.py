@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_alexnet.architectures import Architecture, BatchNorm
+from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.names import Named, named_weights
 
 # Both generations number a layer's variables in the order of their making, and name
@@ -20,6 +21,9 @@ _VARIABLES = {
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance")
 }
 _PLAIN = ("kernel", "bias")
+_BODY = ("conv", "seam", "norm", "cnorm", "pool", "bn", "relu")
+_WHOLE_H5 = "a whole .weights.h5 file, saved from an AlexNet of the same variant"
+_WHOLE_KERAS = f"a whole .keras file, of this Keras, {keras.__version__}"
 
 
 def read_h5(path: Path, origin: str, record: Architecture) -> Named:
@@ -30,16 +34,13 @@ def read_h5(path: Path, origin: str, record: Architecture) -> Named:
     """
     groups = _groups(record)
     named: Named = {}
-    try:
-        with h5py.File(path) as file:
-            for group, variables in file["layers"].items():
-                values = [variables["vars"][str(i)][()] for i in _numbers(variables)]
-                if not values:
-                    continue
-                names = _VARIABLES.get(_class(group), _PLAIN)
-                named[groups[group]] = dict(zip(names, values, strict=False))
-    except (OSError, KeyError, RuntimeError) as error:
-        raise _unreadable(path, origin, error) from error
+    with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
+        for group, values in _held(file).items():
+            if group not in groups:
+                raise ValueError(f"{record.name!r} has no such layer: {group!r}")
+            names = _VARIABLES.get(_class(group), _PLAIN)
+            pairs = zip(names, map(_numeric, values), strict=False)
+            named[groups[group]] = dict(pairs)
     return named
 
 
@@ -56,16 +57,53 @@ def write_h5(path: Path, named: Named, record: Architecture) -> None:
 
 def h5_classes(path: Path, origin: str) -> int | None:
     """Number of classes of a `.weights.h5` file; None if it holds no `fc8`."""
-    try:
-        with h5py.File(path) as file:
-            fc8 = file["layers"].get("dense_2/vars/0")
-            return None if fc8 is None else int(fc8.shape[1])
-    except (OSError, KeyError, RuntimeError) as error:
-        raise _unreadable(path, origin, error) from error
+    with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
+        fc8 = _held(file).get("dense_2")
+        return None if fc8 is None else int(fc8[0].shape[1])
 
 
-def read_keras(path: Path, origin: str) -> tuple[Named, tuple[int | None, ...]]:
-    """Reads a `.keras` file: its weights by name, and the shape of its input.
+def h5_fits(path: Path, origin: str, record: Architecture) -> bool:
+    """Whether the convolutions of a `.weights.h5` file have the shapes of a record's.
+
+    Raises:
+        ValueError: If it is no such file, or is damaged.
+    """
+    with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
+        held = {group: values[0].shape for group, values in _held(file).items()}
+    body = {each: layer for each, layer in _groups(record).items() if layer[:2] != "fc"}
+    there = {group for group in held if not group.startswith("dense")}
+    kernels = {f"conv{n}": c for n, c in enumerate(record.convolutions, start=1)}
+    return there == set(body) and all(
+        held[group][0] == kernels[layer].kernel_size
+        and held[group][-1] == kernels[layer].filters
+        for group, layer in body.items()
+        if layer in kernels
+    )
+
+
+def _held(file: h5py.File) -> dict[str, list[h5py.Dataset]]:
+    """The variables of each group that has any."""
+    held = {}
+    for group, content in file["layers"].items():
+        variables = content.get("vars", {})
+        if len(variables):
+            held[group] = [variables[str(i)] for i in range(len(variables))]
+    return held
+
+
+def _numeric(dataset: h5py.Dataset) -> np.ndarray:
+    values = dataset[()]
+    if values.dtype == np.dtype("V2"):  # how bfloat16, which HDF5 lacks, is written
+        values = (values.view("u2").astype("u4") << 16).view("f4")
+    if values.dtype.kind != "f":
+        raise ValueError(f"{dataset.name} holds values of type {values.dtype}")
+    return values
+
+
+def read_keras(
+    path: Path, origin: str
+) -> tuple[Named, tuple[int | None, ...], tuple[tuple[str, str], ...]]:
+    """Reads a `.keras` file: weights by name, shape of the input, and `body`.
 
     Raises:
         ValueError: If it is damaged, or the other generation's.
@@ -75,7 +113,18 @@ def read_keras(path: Path, origin: str) -> tuple[Named, tuple[int | None, ...]]:
         layer: {name: np.asarray(variable) for name, variable in variables.items()}
         for layer, variables in named_weights(model).items()
     }
-    return named, tuple(model.input_shape)[1:]
+    with one_line(_WHOLE_KERAS, origin):
+        return named, tuple(model.input_shape)[1:], body(model)
+
+
+def body(model: keras.Model) -> tuple[tuple[str, str], ...]:
+    """What tells the networks apart that share all shapes: layers and constants."""
+    layers = [each for each in model.layers if each.name.startswith(_BODY)]
+    return tuple(
+        (each.name, f"{getattr(each, 'lrn', None)} {getattr(each, 'towers', None)}")
+        for each in layers
+        if each.name not in ("relu6", "relu7")
+    )
 
 
 def load_keras(path: Path, origin: str) -> keras.Model:
@@ -85,24 +134,13 @@ def load_keras(path: Path, origin: str) -> keras.Model:
         ValueError: If it is damaged, or the other generation's.
     """
     _check_generation(path, origin)
-    try:
+    with one_line(_WHOLE_KERAS, origin):
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ValueError(
-            f"a .keras file must be whole, and of this Keras, {keras.__version__}. "
-            f"Received: {origin!r} ({' '.join(str(error).split())[:200]})"
-        ) from error
 
 
 def _check_generation(path: Path, origin: str) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            version = json.loads(archive.read("metadata.json"))["keras_version"]
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise ValueError(
-            "a .keras file must be whole, as Keras writes it. "
-            f"Received: {origin!r} ({' '.join(str(error).split())[:200]})"
-        ) from error
+    with one_line(_WHOLE_KERAS, origin), zipfile.ZipFile(path) as archive:
+        version = json.loads(archive.read("metadata.json"))["keras_version"]
     if version.split(".")[0] != keras.__version__.split(".")[0]:
         raise ValueError(
             f"a .keras file must be of this Keras, {keras.__version__}; save the "
@@ -129,14 +167,3 @@ def _groups(record: Architecture) -> dict[str, str]:
 
 def _class(group: str) -> str:
     return re.sub(r"_\d+$", "", group)
-
-
-def _numbers(variables: h5py.Group) -> range:
-    return range(len(variables.get("vars", ())))
-
-
-def _unreadable(path: Path, origin: str, error: Exception) -> ValueError:
-    return ValueError(
-        "weights must be a whole .weights.h5 file, saved from an AlexNet of the same "
-        f"variant. Received: {origin!r} ({' '.join(str(error).split())[:200]})"
-    )
