@@ -1,94 +1,112 @@
-"""`evaluate`: loss and shares of right answers on validation pictures."""
+"""`evaluate`: loss, right answers and errors on validation pictures."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import tensorflow as tf
-
 from keras_alexnet.commands.flags import option
-from keras_alexnet.commands.opening import (
-    ModelOptions,
-    newest_version,
-    open_export,
-    open_model,
-)
+from keras_alexnet.commands.judging_exports import judge_export
+from keras_alexnet.commands.opening import ModelOptions, newest_version
+from keras_alexnet.commands.outputs import opened_member
 from keras_alexnet.commands.running import no_arguments
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.batches import explained
-from keras_alexnet.data.sources import VALIDATION
-from keras_alexnet.evaluation import Evaluator
+from keras_alexnet.data.sources import GRAMMAR
+from keras_alexnet.evaluation import Judged, Member, judge
 
-Classify = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+_FIELDS = ModelOptions.__dataclass_fields__
+
+
+def _help(name: str) -> str:
+    return _FIELDS[name].metadata["help"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelOptions):
+class Config:
     """The flags of `evaluate`."""
 
-    data: str = option("shapes", "shapes, tfds:NAME[/CONFIG] or folder:DIR.")
+    model: tuple[str, ...] = option(
+        (), f"{_help('model')} Several are judged together, too."
+    )
+    model_dir: str | None = option(None, _help("model_dir"))
+    variant: str | None = option(None, _help("variant"))
+    image_size: int | None = option(None, _help("image_size"))
+    class_names: str | None = option(None, _help("class_names"))
+    data: str = option("shapes", f"{GRAMMAR}.")
     data_dir: str | None = option(None, "Where tensorflow-datasets keeps its data.")
+    manual_dir: str | None = option(
+        None, "Where tensorflow-datasets finds what was downloaded by hand."
+    )
     batch_size: int = option(64, "Pictures at a time.")
+    views: int = option(1, "1, the centre, or 10: corners, centre and their mirrors.")
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(
                 f"batch_size must be at least 1. Received: batch_size={self.batch_size}"
             )
+        if self.views not in (1, 10):
+            raise ValueError(f"views must be 1 or 10. Received: views={self.views}")
+
+    def options(self) -> list[ModelOptions]:
+        """The flags of each model; of none, those that say so."""
+        return [
+            ModelOptions(
+                each, self.model_dir, self.variant, self.image_size, self.class_names
+            )
+            for each in self.model or (None,)
+        ]
 
 
 def main(config: Config, rest: list[str]) -> None:
     """Prints the scores."""
     no_arguments(rest)
-    export = newest_version(config.path())
-    source = open_source(config.data, config.data_dir)
-    if export is not None:
-        _evaluate_export(export, source, config.batch_size)
+    exports = [newest_version(each.path()) for each in config.options()]
+    source = open_source(config.data, config.data_dir, config.manual_dir)
+    if exports[0] is not None and len(exports) == 1:
+        _check_views(exports[0], config)
+        print(judge_export(exports[0], source, config.batch_size))
         return
-    opened = open_model(config, source.class_names)
-    _check_names(opened.class_names, source)
-    evaluator = Evaluator(opened.model, opened.preprocessing)
-    scores = evaluator.evaluate(source, config.batch_size)
-    print(
-        f"top-1 {scores.top1:.4f}  top-5 {scores.top5:.4f}  loss {scores.loss:.4f}  "
-        f"({scores.pictures} pictures)"
-    )
+    _check_alone(exports)
+    members = [opened_member(each, source) for each in config.options()]
+    for line in _notes(members, source):
+        print(line)
+    for judged in judge(members, source, config.batch_size, config.views):
+        print(_line(judged, len(members)))
 
 
-def _check_names(names: Iterable[str], source: Source) -> None:
-    unknown = sorted(set(names) - set(source.class_names))
-    if unknown:
+def _check_views(export: Path, config: Config) -> None:
+    if config.views != 1:
         raise ValueError(
-            "the model must tell the classes of the data. Received: "
-            f"data={source.spec!r}, which has no class {unknown[0]!r}"
+            "--views must be 1 for an export, which cuts its own views. "
+            f"Received: --views={config.views} with {str(export)!r}"
         )
 
 
-def _evaluate_export(export: Path, source: Source, batch_size: int) -> None:
-    """Judges an export by what it answers: bytes in, names out."""
-    hits = tf.concat(list(_hits(open_export(export), source, batch_size)), axis=0)
-    if hits.shape[1] < min(5, len(source.class_names)):
-        raise ValueError(
-            "an export must answer with five classes to be judged by them. "
-            f"Received: {str(export)!r}, which answers with {hits.shape[1]}"
-        )
-    top1, top5 = (
-        tf.reduce_mean(tf.cast(tf.reduce_any(hits[:, :k], axis=1), tf.float32))
-        for k in (1, 5)
+def _check_alone(exports: list[Path | None]) -> None:
+    for export in exports:
+        if export is not None:
+            raise ValueError(
+                "an export must be judged alone, since it answers with five classes. "
+                f"Received: {str(export)!r} and {len(exports) - 1} more"
+            )
+
+
+def _notes(members: list[Member], source: Source) -> list[str]:
+    known, outputs = len(source.class_names), len(members[0].outputs)
+    if known == outputs:
+        return []
+    return [
+        f"the data have {known} of the model's {outputs} classes; the other "
+        f"{outputs - known} still compete"
+    ]
+
+
+def _line(judged: Judged, members: int) -> str:
+    scores, name = judged.scores, judged.name
+    return (
+        f"top-1 {scores.top1:.4f}  top-5 {scores.top5:.4f}  "
+        f"top-1 error {scores.top1_error:.4f}  top-5 error {scores.top5_error:.4f}  "
+        f"loss {scores.loss:.4f}  ({scores.pictures} pictures, {judged.views}, "
+        f"{f'mean of {members} models' if name is None else name})"
     )
-    print(f"top-1 {top1:.4f}  top-5 {top5:.4f}  ({hits.shape[0]} pictures)")
-
-
-def _hits(classify: Classify, source: Source, batch_size: int) -> Iterator[tf.Tensor]:
-    """Which of each picture's answers is the right class: bool [batch, k]."""
-    names = tf.constant(source.class_names)
-    for batch in source.ordered(VALIDATION).batch(batch_size):
-        try:
-            answers = classify(batch["image"])["classes"]
-        except tf.errors.OpError as error:
-            tried = tf.data.Dataset.from_tensor_slices(batch)
-            raise explained(error, tried) from error
-        _check_names({name.decode() for name in answers.numpy().ravel()}, source)
-        yield answers == tf.gather(names, batch["label"])[:, None]

@@ -30,7 +30,8 @@ def parse(
     """Makes a `kind` from command-line arguments.
 
     Args:
-        kind: A dataclass whose fields have metadata `help`, and `choices` perhaps.
+        kind: A dataclass whose fields have metadata `help`, and `choices` perhaps. A
+            field `tuple[str, ...]` is a flag that may be given several times.
         arguments: The program's name, flags (`--flagfile` among them), the rest.
         usage: What the rest is, for the help.
 
@@ -52,10 +53,20 @@ def parse(
         print(f"usage: {arguments[0]} [flags] {usage}\n{values.get_help()}")
         raise SystemExit(0)
     given = {name: values[name].value for name in types if name in values}
+    several = {n for n, each in types.items() if typing.get_origin(each) is tuple}
+    given |= {name: tuple(given[name] or ()) for name in several & given.keys()}
     return kind(**given), rest
 
 
 def _define(values: flags.FlagValues, field: Any, annotation: Any) -> None:
+    if typing.get_origin(annotation) is tuple:  # of strings: given once for each
+        flags.DEFINE_multi_string(
+            field.name,
+            list(field.default) or None,
+            field.metadata["help"],
+            flag_values=values,
+        )
+        return
     optional = [each for each in typing.get_args(annotation) if each is not type(None)]
     kind = optional[0] if optional else annotation
     if field.metadata.get("choices"):

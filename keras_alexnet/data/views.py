@@ -1,14 +1,20 @@
-"""From an encoded picture to the pixels that the network sees."""
+"""What of a picture the network sees: training views, the centre, the ten views."""
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 
 import tensorflow as tf
 
+from keras_alexnet.data.decoding import decode, scaled_part, scaled_size
+from keras_alexnet.data.sources import Source
+
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _BORDERED = 256 / 224
-_RATIOS = (1, 2, 4, 8)
+# Caffe cuts 227 out of 256, a hundredth less than that; what is as near is cut as it
+# is, without scaling.
+_NEAR = 0.05
+TEN = 10
 
 
 def bordered_size(image_size: int) -> int:
@@ -16,79 +22,159 @@ def bordered_size(image_size: int) -> int:
     return round(image_size * _BORDERED)
 
 
-def decode(image: tf.Tensor, shorter_side: int) -> tf.Tensor:
-    """Decodes a picture and scales its shorter side to `shorter_side`.
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """The views of the pictures of a source.
+
+    A view is a square of `image_size` out of the picture whose shorter side was
+    scaled to `resize_size`. Prepared squares whose size is within 5 % of that are
+    not scaled: 224 and 227 are cut out of 256 as they are.
 
     Args:
-        image: Scalar string: a JPEG, PNG, GIF (its first frame) or BMP.
-        shorter_side: In pixels.
+        image_size: Side of the views.
+        size: Side of the pictures, if they are prepared squares; else None.
+        encoding: Of prepared squares: `"jpeg"`, or `"raw"`, the bytes of the pixels.
+        resize_size: As above; `bordered_size(image_size)` if None.
+        warp: Whether both sides are scaled to `resize_size`, whatever becomes of the
+            proportions.
 
-    Returns:
-        `[height, width, 3]`, uint8, RGB.
+    Example:
+
+    >>> Views(224, size=256).border, Views(128, size=256).border, Views(227).border
+    (32, 18, 32)
     """
-    pixels = tf.cond(
-        tf.io.is_jpeg(image),
-        lambda: _decode_jpeg(image, shorter_side),
-        lambda: tf.io.decode_image(image, channels=3, expand_animations=False),
-    )
-    return scale(tf.ensure_shape(pixels, [None, None, 3]), shorter_side)
 
+    image_size: int
+    size: int | None = None
+    encoding: str = "jpeg"
+    resize_size: int | None = None
+    warp: bool = False
 
-def scale(pixels: tf.Tensor, shorter_side: int) -> tf.Tensor:
-    """Scales pictures `[…, height, width, 3]` so that their shorter side is this."""
-    size = tf.cast(tf.shape(pixels)[-3:-1], tf.float32)
-    target = tf.round(size * (shorter_side / tf.reduce_min(size)))
-    target = tf.maximum(tf.cast(target, tf.int32), shorter_side)
-    scaled = tf.image.resize(pixels, target, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        image_size: int,
+        resize_size: int | None = None,
+        warp: bool = False,
+    ) -> Views:
+        """The views of what a source gives."""
+        size, encoding = getattr(source, "size", None), getattr(source, "encoding", "")
+        return cls(image_size, size, encoding, resize_size, warp)
 
+    @property
+    def bordered(self) -> int:
+        """Shorter side of the scaled pictures."""
+        return self.resize_size or bordered_size(self.image_size)
 
-def _decode_jpeg(image: tf.Tensor, shorter_side: int) -> tf.Tensor:
-    """Lets the JPEG decoder itself shrink to the next size above the one wanted."""
-    smaller = tf.reduce_min(tf.io.extract_jpeg_shape(image)[:2])
-    fits = [smaller // ratio >= shorter_side for ratio in _RATIOS[1:]]
-    branches = [
-        functools.partial(tf.io.decode_jpeg, image, channels=3, ratio=ratio)
-        for ratio in _RATIOS
-    ]
-    return tf.switch_case(tf.reduce_sum(tf.cast(fits, tf.int32)), branches)
+    @property
+    def unscaled(self) -> bool:
+        """Whether views are cut out of the pictures as they are."""
+        if self.size is None or self.size < self.image_size:
+            return False
+        return abs(self.bordered / self.size - 1) <= _NEAR
+
+    @property
+    def border(self) -> int:
+        """By how much the square around all ten views is wider than a view."""
+        whole = self.size if self.unscaled and self.size else self.bordered
+        return whole - self.image_size
+
+    def decode(self, image: tf.Tensor) -> tf.Tensor:
+        """The pixels of a picture, uint8 `[height, width, 3]`, no more than needed."""
+        if self.encoding == "raw":
+            pixels = tf.io.decode_raw(image, tf.uint8)
+            return tf.reshape(pixels, [self.size, self.size, 3])
+        if self.unscaled:
+            return tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_FAST")
+        return decode(image, self.bordered)
+
+    def training(
+        self, image: tf.Tensor, place: tf.Tensor, mirrored: tf.Tensor
+    ) -> tf.Tensor:
+        """A view at a random place, mirrored or not (paper, section 4.1).
+
+        Args:
+            image: Scalar string, the picture as the source gives it.
+            place: float32 `[2]` in 0 to 1: 0 is the first offset in the spare border,
+                downwards and to the right, and 1 comes after the last.
+            mirrored: Scalar bool.
+
+        Returns:
+            uint8 `[image_size, image_size, 3]`.
+        """
+        if self.unscaled:
+            view = self._cut(image, _offset(place, self.border))
+        else:
+            pixels = self.decode(image)
+            target = self._target(pixels)
+            offset = _offset(place, target - self.image_size)
+            view = scaled_part(pixels, target, offset, self.image_size)
+        # One picture at a time: over a batch, tf.where takes longer than decoding.
+        return tf.cond(mirrored, lambda: tf.reverse(view, [1]), lambda: view)
+
+    def _cut(self, image: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+        """The view at an offset in a prepared square, decoding little else."""
+        side = self.image_size
+        if self.encoding == "raw":
+            return _square(self.decode(image), offset, side)
+        window = tf.concat([offset, [side, side]], axis=0)
+        view = tf.io.decode_and_crop_jpeg(
+            image, window, channels=3, dct_method="INTEGER_FAST"
+        )
+        return tf.ensure_shape(view, [side, side, 3])
+
+    def centre(self, image: tf.Tensor) -> tf.Tensor:
+        """The central view, uint8 `[image_size, image_size, 3]`."""
+        pixels = self.decode(image)
+        if self.unscaled:
+            return _square(pixels, 2 * [self.border // 2], self.image_size)
+        return self._scaled_centre(pixels, self.image_size, self.border // 2)
+
+    def ten(self, image: tf.Tensor) -> tf.Tensor:
+        """The ten views of the central square, uint8 `[10, side, side, 3]`.
+
+        In the order of the source of 2012 (`convdata_jpeg.py`): upper left, upper
+        right, centre, lower left, lower right; then the same five mirrored.
+        """
+        pixels = self.decode(image)
+        if not self.unscaled:
+            pixels = self._scaled_centre(pixels, self.bordered, 0)
+        half, last = self.border // 2, self.border
+        places = ((0, 0), (0, last), (half, half), (last, 0), (last, last))
+        five = tf.stack([_square(pixels, place, self.image_size) for place in places])
+        return tf.concat([five, five[:, :, ::-1]], axis=0)
+
+    def _scaled_centre(self, pixels: tf.Tensor, side: int, inset: int) -> tf.Tensor:
+        """A square `inset` within the central one of the scaled picture."""
+        target = self._target(pixels)
+        return scaled_part(pixels, target, (target - self.bordered) // 2 + inset, side)
+
+    def _target(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Height and width of the whole scaled picture."""
+        if self.warp:
+            return tf.constant([self.bordered, self.bordered])
+        return scaled_size(pixels, self.bordered)
 
 
 def centre_view(image: tf.Tensor, image_size: int) -> tf.Tensor:
-    """The central square of an encoded picture, uint8 `[side, side, 3]`."""
-    return _centre(decode(image, bordered_size(image_size)), image_size)
+    """The central view of an encoded picture, uint8 `[side, side, 3]`."""
+    return Views(image_size).centre(image)
 
 
 def centre_views(pictures: tf.Tensor, image_size: int) -> tf.Tensor:
-    """The central squares of decoded pictures `[batch, height, width, 3]`, uint8."""
-    return _centre(scale(pictures, bordered_size(image_size)), image_size)
+    """The central views of decoded pictures `[batch, height, width, 3]`, uint8."""
+    views = Views(image_size)
+    return views._scaled_centre(pictures, image_size, views.border // 2)
 
 
-def _centre(pixels: tf.Tensor, image_size: int) -> tf.Tensor:
-    return _crop(pixels, (tf.shape(pixels)[-3:-1] - image_size) // 2, image_size)
+def _offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
+    """From 0 to the whole spare border, both included: 33 places for 224 of 256."""
+    offset = tf.cast(place * tf.cast(spare + 1, tf.float32), tf.int32)
+    return tf.minimum(offset, spare)
 
 
-def training_view(image: tf.Tensor, image_size: int, seed: tf.Tensor) -> tf.Tensor:
-    """A square at a random place, mirrored half of the time (paper, section 4.1).
-
-    Args:
-        image: Scalar string, the encoded picture.
-        image_size: Side of the square.
-        seed: `[2]`, integer: the draws are a function of it.
-
-    Returns:
-        uint8 `[image_size, image_size, 3]`.
-    """
-    pixels = decode(image, bordered_size(image_size))
-    spare = tf.shape(pixels)[:2] - image_size
-    draws = tf.random.stateless_uniform([3], seed)
-    # From 0 to the whole spare border, both included: 33 places for 224 of 256.
-    offset = tf.cast(draws[:2] * tf.cast(spare + 1, tf.float32), tf.int32)
-    crop = _crop(pixels, tf.minimum(offset, spare), image_size)
-    return tf.cond(draws[2] < 0.5, lambda: crop[:, ::-1], lambda: crop)
-
-
-def _crop(pixels: tf.Tensor, offset: tf.Tensor, image_size: int) -> tf.Tensor:
-    bottom, right = offset[0] + image_size, offset[1] + image_size
-    crop = pixels[..., offset[0] : bottom, offset[1] : right, :]
-    return tf.ensure_shape(crop, [*pixels.shape[:-3], image_size, image_size, 3])
+def _square(pixels: tf.Tensor, offset: tuple[int, int] | list, side: int) -> tf.Tensor:
+    top, left = offset[0], offset[1]
+    view = pixels[top : top + side, left : left + side]
+    return tf.ensure_shape(view, [side, side, 3])

@@ -8,8 +8,10 @@ from typing import Any
 
 from keras_alexnet import architectures, initializations
 from keras_alexnet.data.colour import FORMS
+from keras_alexnet.data.sources import GRAMMAR
 from keras_alexnet.training.schedules import SCHEDULES
 
+_COUNTS = ("image_size", "batch_size", "epochs", "checkpoint_steps", "crop_chunk")
 _FACTORS = ("weight_decay", "bias_rate", "colour_noise_strength")
 
 
@@ -33,9 +35,12 @@ class TrainingConfig:
     128
     """
 
-    data: str = _setting("shapes", "shapes, tfds:NAME[/CONFIG] or folder:DIR.")
+    data: str = _setting("shapes", f"{GRAMMAR}.")
     data_dir: str | None = _setting(
         None, "Where tensorflow-datasets keeps its data; its own default if not given."
+    )
+    manual_dir: str | None = _setting(
+        None, "Where tensorflow-datasets finds what was downloaded by hand."
     )
     variant: str = _setting(
         "paper", "Which AlexNet to train.", choices=architectures.names()
@@ -57,6 +62,9 @@ class TrainingConfig:
     momentum: float = _setting(0.9, "Share of the last step that a step keeps.")
     weight_decay: float = _setting(0.0005, "Decay of weights, not of biases.")
     bias_rate: float = _setting(2.0, "Learning rate of biases over that of weights.")
+    crop_chunk: int = _setting(
+        1, "How many successive pictures share crop and mirroring; 32 in the source."
+    )
     colour_noise: str = _setting(
         "paper", "Form of the noise along the colour components.", choices=FORMS
     )
@@ -75,7 +83,7 @@ class TrainingConfig:
     dry_run: bool = _setting(False, "Print what would be done, and stop.")
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "batch_size", "epochs", "checkpoint_steps"):
+        for name in _COUNTS:
             self._check(name, getattr(self, name) >= 1, "at least 1")
         if self.steps_per_epoch is not None:
             self._check("steps_per_epoch", self.steps_per_epoch >= 1, "at least 1")

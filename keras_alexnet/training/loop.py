@@ -90,9 +90,14 @@ class Loop:
         return self._learner.evaluator.evaluate(self._source, self._config.batch_size)
 
     def _batches(self, step: int) -> Any:
-        size, seed = self._config.batch_size, self._config.seed
+        config = self._config
         stream = training_batches(
-            self._source, self._config.image_size, size, seed, step * size
+            self._source,
+            config.image_size,
+            config.batch_size,
+            config.seed,
+            start=step * config.batch_size,
+            crop_chunk=config.crop_chunk,
         )
         return iter(self._strategy.experimental_distribute_dataset(stream))
 
@@ -118,7 +123,7 @@ class Loop:
         """The error that names the picture, where it was a picture's fault."""
         size = self._config.batch_size
         stream = self._source.shuffled(TRAIN, self._config.seed, (step - 1) * size)
-        return explained(error, stream.take(size))
+        return explained(error, stream.take(size), self._source)
 
     def _show(self, progress: ProgressLine, step: int) -> None:
         now = time.monotonic()

@@ -15,7 +15,14 @@ from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.weights.runs import parse, settings
 
 # These change nothing of what is trained.
-_FREE = ("model_dir", "export_dir", "checkpoint_steps", "dry_run", "data_dir")
+_FREE = (
+    "model_dir",
+    "export_dir",
+    "checkpoint_steps",
+    "dry_run",
+    "data_dir",
+    "manual_dir",
+)
 
 
 class RunDirectory:

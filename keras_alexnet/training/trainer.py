@@ -114,7 +114,9 @@ class Trainer:
             tf.config.experimental.enable_op_determinism()
         strategy = devices.strategy(config.batch_size)
         self._console.print(f"opening the data: {config.data} ...")
-        self._source = source = open_source(config.data, config.data_dir)
+        self._source = source = open_source(
+            config.data, config.data_dir, config.manual_dir
+        )
         classes, statistics = source.class_names, source.statistics
         self._learner = Learner(config, len(classes), statistics, strategy)
         self._loop = Loop(config, source, self._learner, strategy)

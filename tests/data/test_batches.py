@@ -8,35 +8,78 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from squares import Squares, located
 
-from keras_alexnet.data import evaluation_batches, open_source, training_batches
-from keras_alexnet.data.batches import decoder_words, first_unreadable
+from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
+from keras_alexnet.data.batches import decoder_words, explained, first_unreadable
 
 
-def training(source, start: int, count: int) -> list[dict[str, np.ndarray]]:
-    batches = training_batches(source, 64, 4, seed=3, start=start)
-    return list(batches.take(count).as_numpy_iterator())
+def training(
+    source: Source, start: int, count: int, batch_size: int = 4, crop_chunk: int = 1
+) -> dict[str, np.ndarray]:
+    """So many batches of the stream, one behind the other."""
+    batches = training_batches(
+        source, 64, batch_size, seed=3, start=start, crop_chunk=crop_chunk
+    )
+    each = list(batches.take(count).as_numpy_iterator())
+    return {key: np.concatenate([batch[key] for batch in each]) for key in each[0]}
+
+
+def assert_equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert one.keys() == other.keys()
+    for key, values in one.items():
+        np.testing.assert_array_equal(values, other[key])
+
+
+def squares(form: str = "raw", size: int = 73) -> Squares:
+    """Three squares of 73, which fit views of 64."""
+    pictures = np.stack([located(size) + np.uint8(50 * n) for n in range(3)])
+    return Squares(pictures, [0, 1, 0], ("a", "b"), form)
 
 
 @pytest.mark.compat
-def test_a_batch_is_a_function_of_its_position(pictures: Path) -> None:
-    source = open_source(f"folder:{pictures}")
-    whole = training(source, 0, 10)
-    later = training(source, 7 * 4, 3)
-    for one, other in zip(whole[7:], later, strict=True):
-        for key, values in one.items():
-            np.testing.assert_array_equal(values, other[key])
-    assert whole[0]["image"].dtype == np.uint8
-    assert whole[0]["image"].shape == (4, 64, 64, 3)
+@pytest.mark.parametrize("kind", ["folder", "raw", "jpeg"])
+@pytest.mark.parametrize("crop_chunk", [1, 32])
+def test_a_batch_is_a_function_of_its_position(
+    pictures: Path, kind: str, crop_chunk: int
+) -> None:
+    source = open_source(f"folder:{pictures}") if kind == "folder" else squares(kind)
+    whole = training(source, 0, 20, crop_chunk=crop_chunk)
+    for start in (28, 33):  # between batches of the first stream, and within one
+        later = training(source, start, 3, crop_chunk=crop_chunk)
+        part = {key: values[start : start + 12] for key, values in whole.items()}
+        assert_equal(part, later)
+    assert whole["image"].dtype == np.uint8
+    assert whole["image"].shape == (80, 64, 64, 3)
 
 
-def test_colour_draws_are_standard_normal(pictures: Path) -> None:
-    source = open_source(f"folder:{pictures}")
-    draws = np.concatenate([batch["noise"] for batch in training(source, 0, 250)])
-    assert draws.shape == (1000, 3)
-    assert np.abs(draws.mean(0)).max() < 5 / np.sqrt(1000)
-    assert np.abs(draws.std(0) - 1).max() < 5 / np.sqrt(2000)
-    assert np.abs(np.corrcoef(draws.T) - np.eye(3)).max() < 5 / np.sqrt(1000)
+@pytest.mark.compat
+@pytest.mark.parametrize("crop_chunk", [1, 32])
+def test_draws_do_not_depend_on_the_size_of_the_batches(crop_chunk: int) -> None:
+    small = training(squares(), 6, 30, 4, crop_chunk)
+    large = training(squares(), 6, 1, 120, crop_chunk)
+    assert_equal(small, large)
+
+
+def corners(images: np.ndarray) -> set[tuple[int, ...]]:
+    """Where each view begins and ends, as `located` tells."""
+    return {(*each[0, 0, :2], *each[-1, -1, :2]) for each in images}
+
+
+def test_a_chunk_shares_crop_and_mirroring_whatever_the_batch() -> None:
+    same = Squares(located(73)[None], [0], ("a", "b"), "raw")
+    images = training(same, 48, 6, 16, crop_chunk=32)["image"]
+    # 48 to 63 end a chunk, 64 to 95 and 96 to 127 are chunks, 128 begins one.
+    parts = [images[:16], images[16:48], images[48:80], images[80:]]
+    assert [len(corners(part)) for part in parts] == [1, 1, 1, 1]
+    assert len(corners(images)) == 4
+    alone = training(same, 48, 6, 16, crop_chunk=1)["image"]
+    assert len(corners(alone)) > 50
+
+
+def test_epochs_cut_other_parts() -> None:
+    images = training(squares(), 0, 30, 3)["image"].reshape(30, 3, 64, 64, 3)
+    assert len(corners(images[:, 0])) > 20
 
 
 def test_evaluation_sees_each_picture_once_in_batches_of_one_shape(
@@ -49,6 +92,14 @@ def test_evaluation_sees_each_picture_once_in_batches_of_one_shape(
     labels = np.concatenate([batch["label"] for batch in batches])
     assert weights.tolist() == [1] * 9 + [0] * 3
     assert labels[:9].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+
+
+@pytest.mark.parametrize("form", ["raw", "jpeg"])
+def test_prepared_squares_are_evaluated_at_their_centre(form: str) -> None:
+    first = next(evaluation_batches(squares(form), 64, 2).as_numpy_iterator())
+    difference = first["image"][0].astype(int) - located(73)[4:68, 4:68]
+    assert np.abs(difference).max() <= (0 if form == "raw" else 12)
+    assert first["label"].tolist() == [0, 1]
 
 
 def assert_plain(words: str) -> None:
@@ -87,3 +138,19 @@ def test_the_unreadable_picture_is_found(pictures: Path, tmp_path: Path) -> None
     assert first_unreadable(source.ordered("train")) is None
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(evaluation_batches(source, 64, 4))
+
+
+def test_damaged_records_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = squares()
+    lost = tf.errors.DataLossError(None, None, "corrupted record at 0")
+    assert explained(lost, source.ordered("train"), source) is lost
+    monkeypatch.setattr(source, "damaged", lambda: "'a.tfrecord' (corrupted)")
+    error = explained(lost, source.ordered("train"), source)
+    assert str(error).endswith("Received: 'a.tfrecord' (corrupted)")
+
+
+def test_raw_squares_are_looked_at_as_such() -> None:
+    assert first_unreadable(squares().ordered("train"), squares()) is None
+    other = squares(size=60)
+    culprit = first_unreadable(other.ordered("train"), squares())
+    assert culprit.startswith("'picture 0' (")

@@ -38,6 +38,29 @@ def test_the_sizes_are_those_of_the_facts(form: str, size: float) -> None:
     assert float(tf.norm(noise)) == pytest.approx(size, abs=0.05)
 
 
+@pytest.mark.compat
+@pytest.mark.parametrize("form", ["paper", "source"])
+def test_ten_thousand_draws_have_the_moments_of_the_formula(form: str) -> None:
+    count = 10_000
+    draws = tf.random.stateless_normal([count, 3], [4, 2])
+    shifts = ColourNoise(form, 0.1)(tf.zeros([count, 1, 1, 3]), draws)[:, 0, 0].numpy()
+    # One colour is added to a picture, so its covariance is Σ sizeᵢ² pᵢ pᵢᵀ.
+    sizes = 0.1 * (DEVIATIONS / 1.1 if form == "source" else DEVIATIONS**2 / 255)
+    expected = VECTORS.T @ np.diag(sizes**2) @ VECTORS
+    spread = np.sqrt(np.diag(expected))
+    assert (np.abs(shifts.mean(0)) < 5 * spread / np.sqrt(count)).all()
+    error = np.abs(np.cov(shifts.T) - expected) / np.outer(spread, spread)
+    assert error.max() < 5 * np.sqrt(2 / count)
+
+
+def test_all_pixels_of_a_picture_get_the_same_colour() -> None:
+    x = np.random.default_rng(1).normal(0, 50, (2, 3, 4, 3)).astype("float32")
+    shift = ColourNoise("paper")(x, tf.constant([[1.0, -2, 0.5]] * 2)).numpy() - x
+    np.testing.assert_allclose(
+        shift, np.broadcast_to(shift[:1, :1, :1], x.shape), atol=1e-4
+    )
+
+
 def test_none_leaves_pictures_alone() -> None:
     x = tf.ones([1, 2, 2, 3])
     assert ColourNoise("none")(x, tf.ones([1, 3])) is x

@@ -1,0 +1,56 @@
+"""What the outputs of a model are called in the words of the data."""
+
+from __future__ import annotations
+
+from keras_alexnet.commands.opening import ModelOptions, Opened, open_model
+from keras_alexnet.data import Source
+from keras_alexnet.evaluation import Member
+from keras_alexnet.weights import records
+from keras_alexnet.weights.classes import class_names, imagenet_classes
+from keras_alexnet.weights.runs import is_run
+
+
+def opened_member(options: ModelOptions, source: Source) -> Member:
+    """Opens a model to be judged on a data set.
+
+    Raises:
+        ValueError: If it is nothing of the kind.
+    """
+    opened = open_model(options)
+    known = options.class_names is not None or is_run(options.path())
+    outputs = output_names(opened, source, known)
+    name = options.named()
+    if name not in records.names():
+        return Member(name, opened.model, opened.preprocessing, outputs)
+    record = records.get(name)
+    side = opened.model.input_shape[1]
+    return Member(
+        name,
+        opened.model,
+        opened.preprocessing,
+        outputs,
+        # The published crop, in proportion where the network's input is another.
+        resize_size=round(side * record.resize_size / record.image_size),
+        warp=record.resize == "warp",
+    )
+
+
+def output_names(opened: Opened, source: Source, known: bool) -> tuple[str, ...]:
+    """Names of the outputs of a model, as the data call the classes if they can.
+
+    ImageNet's classes have WordNet's ids in data sets, and words in Keras.
+
+    Args:
+        opened: The model and what is said of its classes.
+        source: The data.
+        known: Whether somebody named the classes. If not, and they are as many as
+            the data's, they are taken to be the data's, in their order.
+    """
+    names, wanted = opened.class_names, set(source.class_names)
+    if names == class_names("imagenet"):
+        wnids = tuple(each.wnid for each in imagenet_classes())
+        if wanted <= set(wnids):
+            return wnids
+    if wanted <= set(names) or known or len(names) != len(source.class_names):
+        return names
+    return source.class_names

@@ -1,0 +1,16 @@
+"""How good a model is on pictures that it has not been trained on."""
+
+from keras_alexnet.evaluation.evaluator import Evaluator
+from keras_alexnet.evaluation.judging import CENTRE, TEN, Judged, Member, judge
+from keras_alexnet.evaluation.scores import Scores, totals
+
+__all__ = [
+    "CENTRE",
+    "TEN",
+    "Evaluator",
+    "Judged",
+    "Member",
+    "Scores",
+    "judge",
+    "totals",
+]

@@ -1,0 +1,76 @@
+"""One model on central views, on all devices of a strategy."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from keras_alexnet.data import Source, evaluation_batches
+from keras_alexnet.data.batches import explained
+from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
+from keras_alexnet.preprocessing import Preprocessing
+
+
+class Evaluator:
+    """Evaluates one model on the central views of a data set's validation pictures.
+
+    Args:
+        model: Gives probabilities, or logits, for prepared pictures.
+        preprocessing: What the model's pictures go through first.
+        from_logits: Whether the model gives logits.
+        strategy: Under which the model was made; TensorFlow's current one if not
+            given.
+
+    Example:
+
+    >>> Evaluator(model, Preprocessing()).evaluate(source)  # doctest: +SKIP
+    Scores(loss=0.21, top1=0.94, top5=1.0, pictures=500)
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        preprocessing: Preprocessing,
+        *,
+        from_logits: bool = False,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
+        self._model = model
+        self._preprocessing = preprocessing
+        self._from_logits = from_logits
+        self._strategy = strategy or tf.distribute.get_strategy()
+
+    def evaluate(self, source: Source, batch_size: int = 64) -> Scores:
+        """Returns the scores over all validation pictures.
+
+        Raises:
+            ValueError: If the model has another number of classes than the data,
+                or a picture cannot be decoded.
+        """
+        classes, known = self._model.output_shape[-1], len(source.class_names)
+        if classes != known:
+            raise ValueError(
+                "the model must tell the classes of the data. Received: a model of "
+                f"{classes} classes and data={source.spec!r} of {known}"
+            )
+        image_size = self._model.input_shape[1]
+        batches = evaluation_batches(source, image_size, batch_size)
+        total = tf.zeros([4], tf.float64)
+        try:
+            for batch in self._strategy.experimental_distribute_dataset(batches):
+                total += self._step(batch)
+        except tf.errors.OpError as error:
+            raise explained(error, source.ordered(VALIDATION), source) from error
+        return Scores.of(total)
+
+    @tf.function
+    def _step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        sums = self._strategy.run(self._replica_step, (batch,))
+        return self._strategy.reduce("SUM", sums, axis=None)
+
+    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        scores = self._model(self._preprocessing(batch["image"]), training=False)
+        if not self._from_logits:
+            scores = log_probabilities(scores)
+        return totals(scores, batch["label"], batch["weight"])

@@ -1,0 +1,161 @@
+"""`evaluate`: what it prints, of one model and of several."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_alexnet import commands
+from keras_alexnet.commands.opening import Opened
+from keras_alexnet.commands.outputs import output_names
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.weights.classes import class_names, imagenet_classes
+
+WNIDS = tuple(each.wnid for each in imagenet_classes())
+LINE = re.compile(
+    r"top-1 (?P<top1>[\d.]+)  top-5 (?P<top5>[\d.]+)  top-1 error (?P<wrong1>[\d.]+)  "
+    r"top-5 error (?P<wrong5>[\d.]+)  loss (?P<loss>[\d.]+)  "
+    r"\((?P<pictures>\d+) pictures, (?P<views>[a-z ]+), (?P<model>.+)\)"
+)
+
+
+@pytest.fixture
+def evaluate(capsys: pytest.CaptureFixture):
+    """Runs the command; gives exit code, lines and errors."""
+
+    def call(*arguments: str) -> tuple[int, list[str], str]:
+        with pytest.raises(SystemExit) as caught:
+            commands.main(["keras-alexnet", "evaluate", *arguments])
+        out, err = capsys.readouterr()
+        return caught.value.code, out.splitlines(), err
+
+    return call
+
+
+def small(path: Path, outputs: int, seed: int = 0, bias: tuple = ()) -> str:
+    """A `.keras` file that looks at mean colours only."""
+    inputs = keras.Input((64, 64, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    dense = keras.layers.Dense(outputs, "softmax")
+    model = keras.Model(inputs, dense(pooled))
+    rng = np.random.default_rng(seed)
+    offsets = np.zeros(outputs)
+    offsets[list(bias)] = 50
+    dense.set_weights([rng.normal(0, 0.01, (3, outputs)), offsets])
+    model.save(path)
+    return str(path)
+
+
+@pytest.mark.compat
+def test_errors_and_accuracies_are_told_apart(
+    evaluate, run: Path, pictures: Path
+) -> None:
+    code, lines, _ = evaluate(f"--model={run}", f"--data=folder:{pictures}")
+    assert (code, len(lines)) == (0, 1)
+    found = LINE.fullmatch(lines[0])
+    assert (found["pictures"], found["views"], found["model"]) == (
+        "9",
+        "centre",
+        str(run),
+    )
+    assert float(found["top1"]) + float(found["wrong1"]) == pytest.approx(1, abs=1e-4)
+    assert float(found["top5"]) + float(found["wrong5"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_each_model_and_their_mean_on_both_kinds_of_views(
+    evaluate, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    other = small(tmp_path / "other.keras", 3)
+    code, lines, _ = evaluate(
+        f"--model={run}", f"--model={other}", "--views=10", f"--data=folder:{pictures}"
+    )
+    assert code == 0
+    found = [LINE.fullmatch(line) for line in lines]
+    kinds = ["centre", "ten views"]
+    told = [(each["model"], each["views"]) for each in found]
+    assert told == [
+        (name, kind) for name in (str(run), other, "mean of 2 models") for kind in kinds
+    ]
+    assert len({each["loss"] for each in found[::2]}) == 3
+    _, alone, _ = evaluate(f"--model={other}", f"--data=folder:{pictures}")
+    assert alone == [lines[2]]
+
+
+def imagenette(pictures: Path, root: Path, wnids: tuple[str, ...]) -> str:
+    """The pictures under classes of ImageNet."""
+    shutil.copytree(pictures, root)
+    for split in ("train", "val"):
+        folders = sorted((root / split).iterdir())
+        for folder, wnid in zip(folders, wnids, strict=True):
+            folder.rename(root / split / wnid)
+    return f"--data=folder:{root}"
+
+
+@pytest.mark.compat
+def test_outputs_of_imagenet_are_found_by_id_and_the_others_compete(
+    evaluate, pictures: Path, tmp_path: Path
+) -> None:
+    places = (3, 217, 701)
+    data = imagenette(pictures, tmp_path / "data", tuple(WNIDS[n] for n in places))
+    # It is sure of 217, the second of the three classes: right one time in three.
+    model = small(tmp_path / "sure.keras", 1000, bias=(217,))
+    code, lines, _ = evaluate(f"--model={model}", data)
+    assert code == 0
+    assert lines[0] == (
+        "the data have 3 of the model's 1000 classes; the other 997 still compete"
+    )
+    assert float(LINE.fullmatch(lines[1])["top1"]) == pytest.approx(1 / 3, abs=1e-4)
+    elsewhere = small(tmp_path / "elsewhere.keras", 1000, bias=range(800, 805))
+    _, lines, _ = evaluate(f"--model={elsewhere}", data)
+    assert float(LINE.fullmatch(lines[1])["top5"]) == 0
+
+
+class Data:
+    def __init__(self, *names: str) -> None:
+        self.class_names = names
+
+
+def opened(*names: str) -> Opened:
+    return Opened(None, names, Preprocessing())
+
+
+def test_outputs_are_called_as_the_data_call_them() -> None:
+    imagenet = opened(*class_names("imagenet"))
+    assert output_names(imagenet, Data(WNIDS[7], WNIDS[2]), False) == WNIDS
+    assert output_names(imagenet, Data("tench", "hen"), False)[0] == "tench"
+    mine = opened("class 0", "class 1")
+    assert output_names(mine, Data("cat", "dog"), known=False) == ("cat", "dog")
+    named = opened("dog", "cat")
+    assert output_names(named, Data("cat", "dog"), known=True) == ("dog", "cat")
+    assert output_names(named, Data("cat", "eel"), known=True) == ("dog", "cat")
+
+
+BAD = {
+    "two ways to name": (("--model=a", "--model_dir=b"), "exactly one of --model"),
+    "views": (("--model=a", "--views=5"), "views must be 1 or 10. Received: views=5"),
+    "second is missing": (("--model={run}", "--model=none"), "Received: 'none'"),
+    "an export among several": (
+        ("--model={run}/servable", "--model={run}"),
+        "must be judged alone",
+    ),
+    "ten views of an export": (
+        ("--model={run}/servable", "--views=10"),
+        "cuts its own views",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_judged_is_one_line(
+    evaluate, run: Path, pictures: Path, case: str
+) -> None:
+    arguments, message = BAD[case]
+    given = [each.format(run=run) for each in arguments]
+    code, _, err = evaluate(*given, f"--data=folder:{pictures}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err

@@ -1,0 +1,164 @@
+"""Pictures that are not what one expects: each is seen, or refused in one line."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from squares import encoded
+
+from keras_alexnet.data.decoding import MOST_PIXELS, decode
+from keras_alexnet.data.unreadable import first_unreadable
+from keras_alexnet.data.views import Views
+
+RED = np.full((40, 60, 3), (200, 30, 10), np.uint8)
+
+
+def picture(mode: str, form: str, **options: object) -> bytes:
+    with io.BytesIO() as file:
+        Image.fromarray(RED).convert(mode).save(file, form, **options)
+        return file.getvalue()
+
+
+def rotated() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn me to the right"
+    return picture("RGB", "JPEG", exif=exif, quality=95)
+
+
+def see_through() -> bytes:
+    rgba = np.dstack([RED, np.zeros((40, 60), np.uint8)])
+    return encoded(rgba)
+
+
+def sixteen_bits() -> bytes:
+    deep = np.full((40, 60, 3), (10, 30, 200), np.uint16) * 256 + 255  # B, G, R
+    return cv2.imencode(".png", deep)[1].tobytes()
+
+
+SEEN = {
+    "grey JPEG": (picture("L", "JPEG"), (79, 79, 79)),  # ITU-R 601 luma
+    "CMYK JPEG": (picture("CMYK", "JPEG", quality=95), (200, 30, 10)),
+    "grey PNG": (picture("L", "PNG"), (79, 79, 79)),
+    "16-bit PNG": (sixteen_bits(), (200, 30, 10)),
+    "palette PNG": (picture("P", "PNG"), None),
+    "PNG with alpha": (see_through(), (200, 30, 10)),
+    "GIF": (picture("P", "GIF"), None),
+    "BMP": (picture("RGB", "BMP"), (200, 30, 10)),
+    "JPEG with EXIF orientation": (rotated(), (200, 30, 10)),
+    "progressive JPEG": (picture("RGB", "JPEG", progressive=True), (200, 30, 10)),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", SEEN)
+def test_what_can_be_decoded_becomes_rgb(kind: str) -> None:
+    image, colour = SEEN[kind]
+    pixels = decode(tf.constant(image)).numpy()
+    assert pixels.shape == (40, 60, 3)
+    if colour is None:  # Pillow's palette, whatever it is
+        colour = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))[0, 0]
+    assert np.abs(pixels[20, 30].astype(int) - colour).max() <= 4
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 10_000), (10_000, 1), (3, 5), (4000, 900)]
+)
+def test_any_shape_has_its_views(height: int, width: int, form: str) -> None:
+    image = tf.constant(encoded(np.full((height, width, 3), 90, np.uint8), form))
+    place = tf.constant([0.99, 0.99])
+    seen = Views(64)
+    for view in (seen.centre(image), seen.training(image, place, tf.constant(True))):
+        assert view.shape == (64, 64, 3)
+        assert np.abs(view.numpy().astype(int) - 90).max() <= 1
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    sealed = kind + content
+    return (
+        struct.pack(">I", len(content)) + sealed + struct.pack(">I", zlib.crc32(sealed))
+    )
+
+
+def png_of(width: int, height: int) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0" * 1000)
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def jpeg_of(width: int, height: int) -> bytes:
+    image = bytearray(picture("RGB", "JPEG"))
+    frame = image.index(b"\xff\xc0")
+    image[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+    return bytes(image)
+
+
+def gif_of(width: int, height: int) -> bytes:
+    image = bytearray(picture("P", "GIF"))
+    image[6:10] = struct.pack("<HH", width, height)
+    return bytes(image)
+
+
+def bmp_of(width: int, height: int) -> bytes:
+    image = bytearray(picture("RGB", "BMP"))
+    image[18:26] = struct.pack("<ii", width, height)
+    return bytes(image)
+
+
+TOO_LARGE = f"at most {MOST_PIXELS} pixels; its header says"
+REFUSED = {
+    "PNG of 20000×20000": (png_of(20_000, 20_000), TOO_LARGE),
+    "PNG of 2³¹ by 2³¹": (png_of(2**31 - 1, 2**31 - 1), TOO_LARGE),
+    "JPEG of 65500×65500": (jpeg_of(65_500, 65_500), TOO_LARGE),
+    "JPEG just above": (jpeg_of(9_460, 9_460), TOO_LARGE),
+    "GIF of 65500×65500": (gif_of(65_500, 65_500), TOO_LARGE),
+    "BMP of 10⁶×10⁶": (bmp_of(10**6, 10**6), "must be less than"),
+    "BMP of more than it holds": (bmp_of(9_000, 9_000), "Input size should match"),
+    "truncated JPEG": (picture("RGB", "JPEG")[:400], "Invalid JPEG data"),
+    "truncated PNG": (encoded(RED)[:60], "Invalid PNG"),
+    "PNG's first bytes": (b"\x89PNG\r\n\x1a\n", "Invalid PNG"),
+    "JPEG's first bytes": (b"\xff\xd8\xff", "Invalid JPEG data"),
+    "nothing": (b"", "Input is empty"),
+    "text": (b"a cat, I think", "Unknown image file format"),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_decoded_is_named_in_one_line(kind: str) -> None:
+    image, words = REFUSED[kind]
+    example = {"name": f"{kind}.jpg", "image": image}
+    tried = tf.data.Dataset.from_tensors(example)
+    said = first_unreadable(tried)
+    assert said is not None
+    assert said.startswith(f"{f'{kind}.jpg'!r} (")
+    assert words in said
+    assert "\n" not in said
+    assert len(said) < 300
+
+
+@pytest.mark.parametrize("kind", ["JPEG of 65500×65500", "PNG of 20000×20000"])
+def test_no_memory_is_taken_for_what_a_header_claims(kind: str) -> None:
+    image = tf.constant(REFUSED[kind][0])
+    before = peak_megabytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):
+        tf.function(lambda: Views(64).centre(image))()
+    assert peak_megabytes() - before < 100  # Decoded, they would be 1.2 to 13 GB.
+
+
+def peak_megabytes() -> float:
+    (line,) = (
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    return int(line.split()[1]) / 1024
