@@ -6,7 +6,11 @@ require_tensorflow()
 
 from keras_alexnet import architectures, layers, ops, weights  # noqa: E402
 from keras_alexnet._version import __version__  # noqa: E402
-from keras_alexnet.export import export_saved_model  # noqa: E402
+from keras_alexnet.export import (  # noqa: E402
+    check_saved_model,
+    export_saved_model,
+    export_tflite,
+)
 from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
 from keras_alexnet.inputs import preprocess_input  # noqa: E402
 from keras_alexnet.models import AlexNet  # noqa: E402
@@ -16,8 +20,10 @@ __all__ = [
     "AlexNet",
     "__version__",
     "architectures",
+    "check_saved_model",
     "decode_predictions",
     "export_saved_model",
+    "export_tflite",
     "features",
     "layers",
     "ops",

@@ -1,13 +1,17 @@
-"""`export`: a SavedModel from a run, a `.keras` file or a weights file."""
+"""`export`: a SavedModel for a server, and a TFLite file if one is asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from keras_alexnet.commands.flags import option
-from keras_alexnet.commands.opening import ModelOptions, open_model
+from keras_alexnet.commands.opening import ModelOptions, Opened, open_model
 from keras_alexnet.commands.running import no_arguments, sibling
-from keras_alexnet.export import export_saved_model
+from keras_alexnet.export import check_saved_model, export_saved_model, export_tflite
+from keras_alexnet.export.lite import PRECISIONS as LITE_PRECISIONS
+from keras_alexnet.export.precision import PRECISIONS
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.weights import records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,22 +21,67 @@ class Config(ModelOptions):
     export_dir: str = option("exports/alexnet", "Where the versions are written.")
     version: int | None = option(None, "The version; the next free one if not given.")
     top_k: int = option(5, "How many classes an answer names.")
+    views: int = option(1, "1, the centre, or 10, the mean over the ten views.")
+    precision: str = dataclasses.field(
+        default="float32",
+        metadata={"help": "What kernels are stored in.", "choices": PRECISIONS},
+    )
+    preprocessing: str | None = option(
+        None,
+        "Variant or published weights whose preprocessing the pictures go through; "
+        "what the model was opened with by default.",
+    )
+    warmup: bool = option(True, "Write requests for a server's warm-up.")
+    tflite: str | None = option(None, "A TFLite file to write as well.")
 
     def __post_init__(self) -> None:
         if not self.export_dir:
             raise ValueError("export_dir must be a name. Received: export_dir=''")
+        if self.tflite == "":
+            raise ValueError("tflite must be a file's name. Received: tflite=''")
+        if self.tflite is not None and self.precision not in LITE_PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {LITE_PRECISIONS} for a TFLite file. "
+                f"Received: precision={self.precision!r}, tflite={self.tflite!r}"
+            )
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Writes the export and says where."""
+    """Writes the export, checks it, and says where it is and what it is."""
     no_arguments(rest)
     opened = open_model(config)
     path = export_saved_model(
         opened.model,
         config.export_dir,
         class_names=opened.class_names,
-        preprocessing=opened.preprocessing,
+        preprocessing=_preprocessing(config, opened),
         top_k=config.top_k,
         version=config.version,
+        warmup=config.warmup,
+        views=config.views,
+        precision=config.precision,
     )
-    print(f"SavedModel  {path}\n\nnext:\n  {sibling('predict')} --model={path} PICTURE")
+    found = str(check_saved_model(path, opened.model)).replace("; ", f"\n{12 * ' '}")
+    print(f"SavedModel  {path}\nchecked     {found}")
+    if config.tflite is not None:
+        print(f"TFLite      {_write_tflite(config, opened)}")
+    print(f"\nnext:\n  {sibling('predict')} --model={path} PICTURE")
+
+
+def _write_tflite(config: Config, opened: Opened) -> str:
+    assert config.tflite is not None
+    path = export_tflite(
+        opened.model,
+        config.tflite,
+        class_names=opened.class_names,
+        preprocessing=_preprocessing(config, opened),
+        precision=config.precision,
+    )
+    return str(path)
+
+
+def _preprocessing(config: Config, opened: Opened) -> str | Preprocessing:
+    """Published weights by their name, which stands for the resize rule as well."""
+    if config.preprocessing is not None:
+        return config.preprocessing
+    return config.named() if config.named() in records.names() else opened.preprocessing

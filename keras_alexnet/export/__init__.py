@@ -1,0 +1,7 @@
+"""Exports: a SavedModel that takes a picture's bytes and gives names, a TFLite file."""
+
+from keras_alexnet.export.checking import Report, check_saved_model
+from keras_alexnet.export.lite import export_tflite
+from keras_alexnet.export.writing import export_saved_model
+
+__all__ = ["Report", "check_saved_model", "export_saved_model", "export_tflite"]

@@ -1,0 +1,214 @@
+"""`check_saved_model`: that an export is what a server can run."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.export import warmup
+from keras_alexnet.export.card import Card
+from keras_alexnet.export.graphs import check_graph, read_graph
+from keras_alexnet.inputs import classifier_sizes
+
+_BYTES = {"image_bytes": tf.string}
+_NAMED = {"classes": tf.string, "scores": tf.float32, "valid": tf.bool}
+_SIGNATURES = {
+    "serving_default": (_BYTES, _NAMED),
+    "classify_bytes": (_BYTES, _NAMED),
+    "predict_images": ({"images": tf.uint8}, {"probabilities": tf.float32}),
+    "predict_float_images": ({"images": tf.float32}, {"probabilities": tf.float32}),
+    "features": (
+        _BYTES,
+        {"fc6": tf.float32, "fc7": tf.float32, "valid": tf.bool},
+    ),
+}
+_OPTIONAL = {"features"}
+# Of probabilities: the order of sums in float32; the digits of what kernels and
+# layers keep else. Which class that changes is measured in docs/serving.md.
+_TOLERANCES = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.1, "int8": 0.1}
+_Signatures = Mapping[str, Callable[..., dict[str, tf.Tensor]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `check_saved_model` found.
+
+    Args:
+        path: The export.
+        card: What the export says of itself.
+        signatures: Their names.
+        ops: The names of the ops.
+        warmup: How many warm-up requests were run; None if there are none, or none
+            could be read for want of `tensorflow-serving-api`.
+        difference: Largest difference between a probability and the model's; None
+            if no model was given.
+    """
+
+    path: Path
+    card: Card
+    signatures: tuple[str, ...]
+    ops: frozenset[str]
+    warmup: int | None
+    difference: float | None
+
+    def __str__(self) -> str:
+        recipe = self.card.recipe
+        found = [
+            f"{len(self.ops)} kinds of ops, all stock",
+            f"signatures {', '.join(self.signatures)}",
+            f"{recipe.image_size}x{recipe.image_size}, {recipe.views} view(s), "
+            f"kernels in {self.card.precision}",
+            "a bad picture fails alone",
+        ]
+        found.append(f"{self.warmup or 'no'} warm-up requests run")
+        if self.difference is not None:
+            found.append(f"within {self.difference:.1g} of the model")
+        return "; ".join(found)
+
+
+def check_saved_model(
+    path: str | os.PathLike, model: keras.Model | None = None
+) -> Report:
+    """Verifies an export of `export_saved_model`, and runs it.
+
+    All ops, also within functions, are TensorFlow's own, none needs Python or XLA,
+    and no convolution is grouped; the signatures are there with their types; the
+    warm-up requests can be read, and every signature runs on them or, without them,
+    on drawn pictures; a bad picture in a batch leaves its neighbours alone.
+
+    Args:
+        path: The directory of the version, with `saved_model.pb`.
+        model: What was exported; its probabilities have to be the export's.
+
+    Returns:
+        A `Report`; `print` shows it in a line.
+
+    Raises:
+        ValueError: If something is not so; the line says what.
+
+    Example:
+
+    >>> check_saved_model("servable/1", model).difference  # doctest: +SKIP
+    2.98e-08
+    """
+    path = Path(path)
+    ops = check_graph(read_graph(path))
+    card = Card.read(path)
+    if model is not None:
+        _check_sizes(card, model)
+    signatures = tf.saved_model.load(str(path)).signatures
+    _check_signatures(signatures)
+    count = _run_warmup(path, signatures)
+    _check_neighbours(signatures["classify_bytes"])
+    difference = None if model is None else _difference(card, signatures, model)
+    return Report(path, card, tuple(signatures), frozenset(ops), count, difference)
+
+
+def _check_signatures(signatures: Mapping[str, Any]) -> None:
+    for name, (inputs, outputs) in _SIGNATURES.items():
+        if name not in signatures:
+            if name in _OPTIONAL:
+                continue
+            raise ValueError(
+                f"an export must have the signature {name!r}. "
+                f"Received: {sorted(signatures)}"
+            )
+        taken = _types(signatures[name].structured_input_signature[1])
+        given = _types(signatures[name].structured_outputs)
+        if (taken, given) != (inputs, outputs):
+            raise ValueError(
+                f"the signature {name!r} must be from {_words(inputs)} to "
+                f"{_words(outputs)}. Received: from {_words(taken)} to {_words(given)}"
+            )
+
+
+def _types(specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.DType]:
+    return {name: spec.dtype for name, spec in specs.items()}
+
+
+def _words(types: Mapping[str, tf.DType]) -> str:
+    return ", ".join(f"{name} ({kind.name})" for name, kind in sorted(types.items()))
+
+
+def _run_warmup(path: Path, signatures: Mapping[str, Any]) -> int | None:
+    kept = warmup.has_requests(path) and warmup.has_protos()
+    specs = {
+        name: each.structured_input_signature[1] for name, each in signatures.items()
+    }
+    count = 0
+    for name, inputs in warmup.read(path) if kept else warmup.requests(specs):
+        _check_answer(name, signatures[name], inputs)
+        count += 1
+    if kept and not count:
+        raise ValueError(
+            "the warm-up requests must be at least one, or the file left out. "
+            f"Received: none in {str(path)!r}"
+        )
+    return count if kept else None
+
+
+def _check_answer(name: str, signature: Any, inputs: Mapping[str, Any]) -> None:
+    size = len(next(iter(inputs.values())))
+    answer = signature(**{key: tf.constant(value) for key, value in inputs.items()})
+    for key, value in answer.items():
+        finite = value.dtype != tf.float32 or np.isfinite(value.numpy()).all()
+        if value.shape[0] != size or not finite:
+            raise ValueError(
+                f"the signature {name!r} must give finite rows, one for each picture. "
+                f"Received: {key} of shape {tuple(value.shape)} for {size} pictures"
+            )
+
+
+def _check_neighbours(classify: Callable[..., dict[str, tf.Tensor]]) -> None:
+    good = _drawn({"image_bytes": tf.TensorSpec([], tf.string)})["image_bytes"]
+    batch = classify(image_bytes=tf.concat([good, [b"no picture"], good], axis=0))
+    scores, valid = batch["scores"].numpy(), batch["valid"].numpy()
+    if valid.tolist() != [True, False, True] or scores[1].any():
+        raise ValueError(
+            "what is no picture must fail alone, with valid=false. "
+            f"Received: valid={valid.tolist()} for a picture, a text and a picture"
+        )
+
+
+def _check_sizes(card: Card, model: keras.Model) -> None:
+    of_model = classifier_sizes(model)
+    of_export = card.recipe.image_size, card.classes
+    if of_model != of_export:
+        raise ValueError(
+            "the export must be the model's, of one side and number of classes. "
+            f"Received: {of_export} of the export, {of_model} of the model"
+        )
+
+
+def _difference(card: Card, signatures: _Signatures, model: keras.Model) -> float:
+    images = _drawn({"images": tf.TensorSpec([], tf.uint8)})["images"]
+    views = card.recipe.cut(card.recipe.part(images))
+    exact = tf.reduce_mean(tf.cast(model(views, training=False), tf.float32), axis=0)
+    served = signatures["predict_images"](images=images)["probabilities"][0]
+    difference = float(tf.reduce_max(tf.abs(served - exact)))
+    allowed = max(_TOLERANCES[card.precision], _rounding(model))
+    if not difference <= allowed:
+        raise ValueError(
+            f"the export's probabilities must be the model's within {allowed}. "
+            f"Received: a difference of {difference:.3g}"
+        )
+    return difference
+
+
+def _rounding(model: keras.Model) -> float:
+    """By how much a model that computes in fewer bits differs from itself."""
+    narrow = {layer.compute_dtype for layer in model.layers} - {"float32", "float64"}
+    return 0.05 if narrow else 0.0
+
+
+def _drawn(specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+    """A request with one drawn picture."""
+    _, inputs = next(iter(warmup.requests({"": specs})))
+    return {name: tf.constant(value) for name, value in inputs.items()}

@@ -1,0 +1,100 @@
+"""`export_tflite`: a file for LiteRT, what TensorFlow Lite is called now."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from keras_alexnet import files
+from keras_alexnet.export.recipe import Recipe
+from keras_alexnet.export.writing import check_names, check_probabilities
+from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.weights.names import tensorflow_variable
+from keras_alexnet.weights.records import WeightSet
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+def export_tflite(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    class_names: Sequence[str],
+    preprocessing: str | Preprocessing | WeightSet,
+    precision: str = "float32",
+) -> Path:
+    """Writes a TFLite file of built-in ops, and the class names beside it.
+
+    Its signature `serving_default` takes `images`, uint8 `[1, side, side, 3]`, RGB: a
+    picture that was cut and scaled to the network's size already, which the phone's
+    own libraries do. It gives `probabilities`, float32 `[1, classes]`.
+
+    Args:
+        model: Gives probabilities `[batch, classes]` for prepared pictures.
+        path: The file, as `alexnet.tflite`; the names go to `alexnet.txt`, one a line.
+        class_names: Name of each class, in the order of the model's outputs.
+        preprocessing: What the model's pictures go through, as for
+            `export_saved_model`; the resize rule is left to the caller.
+        precision: What the weights are stored in: `"float32"`, `"float16"`, or
+            `"int8"`, where TFLite also rounds what goes into each layer.
+
+    Returns:
+        The path written to.
+
+    Raises:
+        ValueError: If the model is no classifier of square pictures, or an argument
+            is out of range.
+
+    Example:
+
+    >>> export_tflite(  # doctest: +SKIP
+    ...     model, "alexnet.tflite", class_names=names, preprocessing="paper"
+    ... )
+    PosixPath('alexnet.tflite')
+
+    Reference:
+        - https://ai.google.dev/edge/litert, post-training quantization.
+    """
+    path = Path(path)
+    side, classes = classifier_sizes(model)
+    recipe = Recipe.of(preprocessing, side)
+    check_names(class_names, classes)
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"precision of a TFLite file must be one of {PRECISIONS}. "
+            f"Received: precision={precision!r}"
+        )
+    check_probabilities(model)
+    files.check_directory("the TFLite file's directory", path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flat = _converted(model, recipe, side, precision)
+    files.write_text(path.with_suffix(".txt"), "".join(f"{n}\n" for n in class_names))
+    files.write_bytes(path, flat)
+    return path
+
+
+def _converted(model: keras.Model, recipe: Recipe, side: int, precision: str) -> bytes:
+    spec = tf.TensorSpec([1, side, side, 3], tf.uint8, "images")
+
+    @tf.function(input_signature=[spec])
+    def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores = model(recipe.preprocessing(images), training=False)
+        return {"probabilities": tf.cast(scores, tf.float32)}
+
+    module = tf.Module()
+    module.held = [tensorflow_variable(weight) for weight in model.weights]
+    # By way of a SavedModel, whose ops are the stock ones.
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=predict)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        return converter.convert()

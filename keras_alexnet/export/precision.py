@@ -1,0 +1,126 @@
+"""Kernels stored in fewer bits, and widened where the network runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.weights.names import tensorflow_variable
+
+PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+_LARGEST = 127  # of int8; -128 stays unused, so that the range is symmetric
+
+
+class _Kernel(NamedTuple):
+    """A layer's kernel: the attribute of the layer that holds it."""
+
+    layer: keras.layers.Layer
+    attribute: str
+    weight: Any
+
+
+class Weights(tf.Module):
+    """The weights of a model as an export stores them.
+
+    Kernels of convolutions and of dense layers are stored in `precision`; biases
+    and the like, a thousandth of the whole, as they are. `int8` is symmetric with a
+    scale for each output channel: `kernel[…, c] ≈ scale[c] · stored[…, c]`, where
+    `scale[c] = max |kernel[…, c]| / 127`.
+
+    Args:
+        model: Whose weights these are.
+        precision: One of `PRECISIONS`; `"float32"` leaves all as it is.
+
+    Raises:
+        ValueError: If there is no such precision, or a weight is beyond its range.
+    """
+
+    def __init__(self, model: keras.Model, precision: str) -> None:
+        super().__init__(name="weights")
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {PRECISIONS}. "
+                f"Received: precision={precision!r}"
+            )
+        kernels = [] if precision == "float32" else list(_kernels(model))
+        stored = {id(kernel.weight) for kernel in kernels}
+        # The variables alone: tracking the Keras object would save its own traces.
+        self.plain = [
+            tensorflow_variable(weight)
+            for weight in model.weights
+            if id(weight) not in stored
+        ]
+        self.narrow = [_Narrow(kernel, precision) for kernel in kernels]
+        self._kernels = lambda: kernels  # hidden from tracking, as above
+
+    @contextlib.contextmanager
+    def widened(self) -> Iterator[None]:
+        """Within it the model's layers compute with what is stored."""
+        kernels = self._kernels()
+        try:
+            for kernel, narrow in zip(kernels, self.narrow, strict=True):
+                wide = narrow.wide(kernel.layer.compute_dtype)
+                # Not by setattr, which registers a new weight with Keras.
+                vars(kernel.layer)[kernel.attribute] = wide
+            yield
+        finally:
+            for kernel in kernels:
+                vars(kernel.layer)[kernel.attribute] = kernel.weight
+
+
+class _Narrow(tf.Module):
+    """One kernel in fewer bits."""
+
+    def __init__(self, kernel: _Kernel, precision: str) -> None:
+        super().__init__(name=kernel.layer.name)
+        values = np.asarray(tensorflow_variable(kernel.weight), np.float32)
+        self.scale = None
+        if precision == "int8":
+            scale = channel_scales(values)
+            self.scale = tf.Variable(scale, trainable=False)
+            stored = tf.constant(np.round(values / scale), tf.int8)
+        else:
+            stored = tf.cast(values, precision)
+            _check_range(stored, kernel.layer.name, precision)
+        self.values = tf.Variable(stored, trainable=False)
+
+    def wide(self, dtype: str) -> tf.Tensor:
+        wide = tf.cast(self.values, dtype)
+        return wide if self.scale is None else wide * tf.cast(self.scale, dtype)
+
+
+def channel_scales(kernel: np.ndarray) -> np.ndarray:
+    """`max |kernel[…, c]| / 127`, or 1 for a channel of zeros."""
+    largest = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
+    return np.where(largest > 0, largest / _LARGEST, 1).astype(np.float32)
+
+
+def _check_range(stored: tf.Tensor, layer: str, precision: str) -> None:
+    if not np.isfinite(tf.cast(stored, tf.float32).numpy()).all():
+        raise ValueError(
+            f"precision={precision!r} must hold all weights; take 'bfloat16'. "
+            f"Received: the layer {layer!r} with weights beyond its range"
+        )
+
+
+def _kernels(model: keras.Model) -> Iterator[_Kernel]:
+    for layer in _layers(model):
+        own = {id(weight) for weight in layer.weights}
+        for attribute, value in vars(layer).items():
+            if id(value) in own and len(value.shape) >= 2:
+                yield _Kernel(layer, attribute, value)
+
+
+def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """All layers, also those of a model that is a layer; each once."""
+    within = (
+        each
+        for layer in model.layers
+        for each in (_layers(layer) if hasattr(layer, "layers") else [layer])
+    )
+    yield from {id(layer): layer for layer in within}.values()

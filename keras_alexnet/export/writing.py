@@ -1,0 +1,150 @@
+"""`export_saved_model`: one version of a servable, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet import files
+from keras_alexnet.export import warmup as warming
+from keras_alexnet.export.card import Card
+from keras_alexnet.export.recipe import Recipe
+from keras_alexnet.export.served import Served
+from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.weights.records import WeightSet
+
+
+def export_saved_model(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    class_names: Sequence[str],
+    preprocessing: str | Preprocessing | WeightSet,
+    top_k: int = 5,
+    version: int | None = None,
+    warmup: bool = True,
+    views: int = 1,
+    precision: str = "float32",
+) -> Path:
+    """Writes `path/<version>/`, whole or not at all, as TensorFlow Serving reads it.
+
+    The graph decodes, resizes, crops and prepares the pictures itself and holds
+    stock TensorFlow ops only: no custom op, nothing that XLA must compile, and
+    grouped convolutions in the form that runs without oneDNN. Its signatures take
+    any number of pictures B, none included:
+
+    - `serving_default` and `classify_bytes`: from `image_bytes` (string `[B]`) to
+      `classes` (string `[B, k]`), `scores` (float32 `[B, k]`), `valid` (bool `[B]`);
+    - `predict_images`: from `images` (uint8 `[B, height, width, 3]`) to
+      `probabilities` (float32 `[B, classes]`);
+    - `predict_float_images`: the same from float32, since a signature has one type;
+    - `features`: from `image_bytes` to `fc6`, `fc7` (float32 `[B, 4096]`), `valid`.
+
+    `image_bytes` are JPEG or PNG files of any size up to 50 megapixels. What is not,
+    or is cut short, comes back with `valid` false, empty class names and zeros; the
+    others of its batch are not touched by it. `images` are RGB in 0-255, also where
+    they are float32; they are rounded. `features` are of the central view, after the
+    ReLU; a model without `fc6` and `fc7` has no such signature.
+
+    Args:
+        model: Gives probabilities `[batch, classes]` for prepared pictures.
+        path: The servable's directory.
+        class_names: Name of each class, in the order of the model's outputs.
+        preprocessing: What the model's pictures go through: the name of a variant
+            or of published weights, or a record of either. Published weights come
+            with their own resize rule; all else scales the shorter side.
+        top_k: How many classes `classify_bytes` gives, at most as many as there are.
+        version: Number of the version; the next free one if not given.
+        warmup: Whether requests for a server's warm-up are written; that takes the
+            package `tensorflow-serving-api`, and without it the log says so.
+        views: 1 for the central view, 10 for the mean over the ten views of the
+            paper's section 4.1, at ten times the work.
+        precision: What the kernels are stored in: `"float32"`, `"bfloat16"` or
+            `"float16"` (half the size), or `"int8"` (a quarter, a scale for each
+            output channel). They are widened on every run: smaller, not faster.
+
+    Returns:
+        The path written to.
+
+    Raises:
+        ValueError: If the model does not take square pictures or give probabilities,
+            the names are not as many as the classes, an argument is out of range, the
+            path cannot be written to, or the version is there already.
+
+    Example:
+
+    >>> names = [f"class {i}" for i in range(10)]
+    >>> model = AlexNet(input_shape=(64, 64, 3), classes=10)
+    >>> export_saved_model(  # doctest: +SKIP
+    ...     model, "servable", class_names=names, preprocessing="paper"
+    ... )
+    PosixPath('servable/1')
+
+    Reference:
+        - https://www.tensorflow.org/tfx/serving/serving_basic, on versions.
+    """
+    side, classes = classifier_sizes(model)
+    recipe = Recipe.of(preprocessing, side, views)
+    check_names(class_names, classes)
+    if top_k < 1:
+        raise ValueError(f"top_k must be at least 1. Received: top_k={top_k}")
+    check_probabilities(model)
+    card = Card(recipe, classes, min(top_k, classes), precision)
+    served = Served(model, recipe, class_names, card.top_k, precision)
+    target = _version_directory(Path(path), version)
+    with files.whole_directory(target) as begun:
+        _write(served, card, begun, target.parent.name if warmup else None)
+    return target
+
+
+def _write(served: Served, card: Card, begun: Path, warmed: str | None) -> None:
+    signatures = served.signatures()
+    tf.saved_model.save(served, str(begun), signatures=signatures)
+    card.write(begun)
+    if warmed is not None:
+        specs = {
+            name: {spec.name: spec for spec in function.input_signature}
+            for name, function in signatures.items()
+        }
+        warming.write(begun, specs, warmed)
+
+
+def check_names(class_names: Sequence[str], classes: int) -> None:
+    """Raises ValueError if the names are not one for each class."""
+    if len(class_names) != classes:
+        raise ValueError(
+            f"class_names must be {classes}, one for each output of the model. "
+            f"Received: {len(class_names)} names"
+        )
+
+
+def check_probabilities(model: keras.Model) -> None:
+    """Raises ValueError if the model's scores do not add up to 1."""
+    side, _ = classifier_sizes(model)
+    scores = np.asarray(model(np.zeros([1, side, side, 3], np.float32)), np.float64)
+    if (scores < 0).any() or abs(scores.sum() - 1) > 0.02:  # bfloat16 has 8 bits
+        raise ValueError(
+            "the model must give probabilities: build it with "
+            "classifier_activation='softmax'. Received: a model whose scores for a "
+            f"picture add up to {scores.sum():.3g}"
+        )
+
+
+def _version_directory(path: Path, version: int | None) -> Path:
+    files.check_directory("export_dir", path)
+    there = path.iterdir() if path.is_dir() else ()
+    taken = [int(each.name) for each in there if each.name.isdecimal()]
+    if version is None:
+        version = max(taken, default=0) + 1
+    if version in taken or version < 0:
+        raise ValueError(
+            f"version must be a new number, 0 or more. Received: version={version}, "
+            f"and {str(path)!r} holds {sorted(taken)}"
+        )
+    return path / str(version)
