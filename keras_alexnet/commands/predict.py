@@ -3,89 +3,137 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import tensorflow as tf
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from keras_alexnet.commands.asking import classifier
 from keras_alexnet.commands.flags import option
-from keras_alexnet.commands.opening import (
-    ModelOptions,
-    newest_version,
-    open_export,
-    open_model,
-)
-from keras_alexnet.data.batches import decoder_words
-from keras_alexnet.data.views import centre_view
+from keras_alexnet.commands.opening import ModelOptions
+from keras_alexnet.serving import Answer, Target
+from keras_alexnet.serving.answers import Classify
 
 _WIDE = 4096
+_SHOWN = 3  # names of pictures in a message
+_NO_PICTURE = "no picture"
 USAGE = "PICTURE..."
-Answer = list[tuple[str, float]]
+Row = tuple[str, Answer]  # the picture's path and what was answered
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(ModelOptions):
     """The flags of `predict`; what is no flag is a picture."""
 
-    top_k: int = option(5, "How many classes to show.")
+    top_k: int = option(5, "How many classes to show, at most what an export gives.")
+    json: bool = option(False, "Print a JSON object for each picture, one a line.")
+    batch_size: int = option(16, "Pictures in a request, or in a step.")
+    server: str | None = option(
+        None,
+        "Ask this server in place of --model: grpc://host:port or http://host:port "
+        "(grpcs:// and https:// with encryption).",
+    )
+    model_name: str = option("alexnet", "Name of the model on the server.")
+    model_version: int | None = option(
+        None, "Version of it on the server; the newest by default."
+    )
+    version_label: str | None = option(
+        None, "Label of a version on the server, such as stable."
+    )
+    timeout: float = option(10.0, "Seconds to wait for an answer of the server.")
 
     def __post_init__(self) -> None:
-        if self.top_k < 1:
-            raise ValueError(f"top_k must be at least 1. Received: top_k={self.top_k}")
+        for name in ("top_k", "batch_size"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+        if self.server is not None and (self.model or self.model_dir):
+            raise ValueError(
+                "either --server or a model must be given, not both. Received: "
+                f"--server={self.server}, --model={self.model or self.model_dir}"
+            )
+        if self.server is None and (self.model_version, self.version_label) != (
+            None,
+            None,
+        ):
+            raise ValueError(
+                "--model_version and --version_label must come with --server. "
+                "Received: no --server"
+            )
+        self.target()
+
+    def target(self) -> Target | None:
+        """The model on the server, if one was named."""
+        if self.server is None:
+            return None
+        return Target(
+            self.server,
+            self.model_name,
+            self.model_version,
+            self.version_label,
+            self.timeout,
+        )
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Prints a table with a row for each picture and class."""
+    """Prints the likeliest classes of each picture.
+
+    What is no picture is shown as such, and the others all the same; at the end it is
+    an error.
+    """
     if not rest:
         raise ValueError("at least one picture's path must be given. Received: none")
-    pictures = [(path, _read(path)) for path in rest]
-    classify = _classifier(config)
+    pictures = [(path, Path(path).read_bytes()) for path in rest]
+    with classifier(config, config.target()) as classify:
+        rows = _answers(pictures, classify, config)
+        bad = _print_lines(rows) if config.json else _print_table(rows)
+    if bad:
+        more = ", …" if len(bad) > _SHOWN else ""
+        raise ValueError(
+            "pictures must be readable as JPEG or PNG. Received: "
+            f"{len(bad)} of {len(rest)} that are not ({', '.join(bad[:_SHOWN])}{more})"
+        )
+
+
+def _answers(
+    pictures: list[tuple[str, bytes]], classify: Classify, config: Config
+) -> Iterator[Row]:
+    size = config.batch_size
+    for start in range(0, len(pictures), size):
+        paths, images = zip(*pictures[start : start + size], strict=True)
+        for path, answer in zip(paths, classify(images), strict=True):
+            shown = dataclasses.replace(answer, classes=answer.classes[: config.top_k])
+            yield path, shown
+
+
+def _print_lines(rows: Iterable[Row]) -> list[str]:
+    """A JSON object for each picture, as soon as it is there; returns the bad ones."""
+    bad = []
+    for path, answer in rows:
+        classes = [{"name": name, "score": score} for name, score in answer.classes]
+        line = {"picture": path, "valid": answer.valid, "classes": classes}
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+        if not answer.valid:
+            bad.append(path)
+    return bad
+
+
+def _print_table(rows: Iterable[Row]) -> list[str]:
+    """A row for each picture and class; returns the pictures that are none."""
+    bad = []
     names = (Column(head, overflow="fold") for head in ("picture", "class"))
     table = Table(*names, "score", box=None, pad_edge=False)
-    for path, image in pictures:
-        for name, score in classify(image)[: config.top_k]:
+    for path, answer in rows:
+        for name, score in answer.classes:
             table.add_row(Text(path), Text(name), f"{score:.4f}")
+        if not answer.valid:
+            table.add_row(Text(path), Text(f"({_NO_PICTURE})"), "")
+            bad.append(path)
     # What goes to a file or a pipe is not cut to the width of a terminal.
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, highlight=False, markup=False).print(table)
-
-
-def _read(path: str) -> bytes:
-    image = Path(path).read_bytes()
-    try:
-        tf.io.decode_image(image, channels=3, expand_animations=False)
-    except tf.errors.OpError as error:
-        raise ValueError(
-            "pictures must be readable as JPEG, PNG, GIF or BMP. "
-            f"Received: {path!r} ({decoder_words(error)})"
-        ) from error
-    return image
-
-
-def _classifier(config: Config) -> Callable[[bytes], Answer]:
-    export = newest_version(config.path())
-    if export is not None:
-        classify = open_export(export)
-
-        def ask_export(image: bytes) -> Answer:
-            answer = classify(tf.constant([image]))
-            names = (name.decode() for name in answer["classes"][0].numpy())
-            return list(zip(names, answer["scores"][0].numpy(), strict=True))
-
-        return ask_export
-    opened = open_model(config)
-
-    def ask_model(image: bytes) -> Answer:
-        view = centre_view(tf.constant(image), opened.model.input_shape[1])
-        scores = opened.model(opened.preprocessing(view[None]), training=False)[0]
-        best = sorted(
-            zip(opened.class_names, scores.numpy(), strict=True),
-            key=lambda each: -each[1],
-        )
-        return best
-
-    return ask_model
+    return bad

@@ -1,0 +1,159 @@
+"""An export of ours against stock Keras' and ONNX Runtime, by size of the batch.
+
+python benchmarks/serving.py [--repetitions=15] [--batches=1,2,4,8,16,32,64]
+
+The same network with the same weights on the same prepared pictures (227×227,
+float32, softmax included), three times: exported by `model.export` from `AlexNet` and
+from the stock layers of `benchmarks/network.py` (`Conv2D(groups=2)`,
+`tf.nn.local_response_normalization`), both in a session as a server has it; and in ONNX
+Runtime. Then what a server of ours does with JPEG files, and how long it takes for the
+first request after it is warm.
+
+Needs `onnx` and `onnxruntime` besides the package (without them that row is left out)
+and `keras-alexnet[serving]` for the warm-up requests. Measured with 1.23 and 1.32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from interleaved import interleaved, ratio, show
+from servables import Servable, decoded, jpegs, networks, pictures
+
+import keras_alexnet
+
+OURS, STOCK, ONNX = "keras_alexnet", "stock Keras", "ONNX Runtime"
+WHOLE = "keras_alexnet, predict_images"
+_FRESH = 3  # processes that are asked for the time of their first request
+_CHANNELS_FIRST = (0, 3, 1, 2)  # as ONNX has pictures
+Network = Callable[[np.ndarray], np.ndarray]
+
+
+def exported(model: keras.Model, path: Path) -> Network:
+    model.export(str(path), verbose=False)
+    return Servable(path).network()
+
+
+def contenders(
+    ours: keras.Model, stock: keras.Model, folder: Path
+) -> dict[str, Network]:
+    """The network on prepared pictures three times, checked to give the same."""
+    found = {
+        OURS: exported(ours, folder / "ours"),
+        STOCK: exported(stock, folder / "stock"),
+    }
+    try:
+        from serving_onnx import onnx_network
+    except ImportError as error:
+        print(f"without ONNX Runtime: {error}")
+    else:
+        found[ONNX] = onnx_network(ours)
+    expected = found[STOCK](pictures(2))
+    for name, network in found.items():
+        scores = network(prepared(name, 2))
+        np.testing.assert_allclose(scores, expected, atol=1e-5, err_msg=name)
+    return found
+
+
+def whole(export: Path) -> Network:
+    """An export with decoded pictures: scaled, cut and prepared, then the network."""
+    servable = Servable(export)
+    return lambda images: servable("predict_images", images=images)["probabilities"]
+
+
+def prepared(name: str, batch: int) -> np.ndarray:
+    """Pictures in the layout that a contender takes, whose making is not timed."""
+    if name == WHOLE:
+        return decoded(batch)
+    images = pictures(batch)
+    if name == ONNX:
+        return np.ascontiguousarray(images.transpose(_CHANNELS_FIRST))
+    return images
+
+
+def case(name: str, network: Network, batch: int) -> Callable[[], object]:
+    images = prepared(name, batch)
+    return lambda: network(images)
+
+
+def compare(found: dict[str, Network], batch: int, repetitions: int) -> None:
+    times = interleaved(
+        {name: case(name, network, batch) for name, network in found.items()},
+        # Small batches are short, and what else runs shows more.
+        repetitions * max(1, 16 // batch),
+    )
+    show(f"batch of {batch}", times)
+    for name in (STOCK, ONNX):
+        if name in times:
+            ratio(times, name, OURS, 1.0 if name == STOCK else None)
+    print(f"  {OURS}: {1e3 * batch / np.median(times[OURS]):.1f} pictures/s")
+
+
+def of_files(export: Path, batch: int, repetitions: int) -> None:
+    """From JPEG files to names, and what of it is not the network."""
+    servable, files = Servable(export), jpegs(batch)
+    times = interleaved(
+        {"classify_bytes": lambda: servable("classify_bytes", image_bytes=files)},
+        repetitions,
+    )
+    show(f"batch of {batch} JPEG files, 500x375", times)
+    median = np.median(times["classify_bytes"])
+    print(f"  classify_bytes: {1e3 * batch / median:.1f} pictures/s")
+
+
+def first_requests(export: Path) -> None:
+    """The first request after warm-up against later ones, in fresh processes."""
+    script = Path(__file__).with_name("serving_warmup.py")
+    print("\nfirst request after warm-up, batch of 1 JPEG file")
+    ratios = []
+    for _ in range(_FRESH):
+        times = []
+        for flags in ((), ("--cold",)):
+            done = subprocess.run(
+                [sys.executable, str(script), str(export), *flags],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            times += [float(each) for each in done.stdout.split()]
+        first, median, cold, _ = times
+        ratios.append(first / median)
+        print(f"  {first:6.1f} ms, later {median:6.1f} ms; without warm-up {cold:6.1f}")
+    value = float(np.median(ratios))
+    met = "met" if value <= 1.5 else "MISSED"
+    print(f"  first / median: {value:.2f}  (goal 1.5: {met})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--batches", default="1,2,4,8,16,32,64")
+    arguments = parser.parse_args()
+    batches = [int(each) for each in arguments.batches.split(",")]
+    tf.get_logger().setLevel("ERROR")  # of the deprecation of what a server does
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}")
+    print("medians of interleaved repetitions, 10th to 90th percentile in brackets")
+    ours, stock = networks()
+    with tempfile.TemporaryDirectory() as name:
+        names = [f"class {index}" for index in range(ours.output_shape[1])]
+        export = keras_alexnet.export_saved_model(
+            ours, Path(name) / "servable", class_names=names, preprocessing="paper"
+        )
+        found = contenders(ours, stock, Path(name)) | {WHOLE: whole(export)}
+        for batch in batches:
+            compare(found, batch, arguments.repetitions)
+        for batch in batches:
+            of_files(export, batch, arguments.repetitions)
+        first_requests(export)
+
+
+if __name__ == "__main__":
+    main()

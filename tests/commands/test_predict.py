@@ -1,0 +1,139 @@
+"""`predict` on a run, on its export and on a server of it: the same answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_server import ModelServer
+
+import keras_alexnet
+from keras_alexnet import commands
+from keras_alexnet.commands.opening import newest_version
+from keras_alexnet.serving.answers import from_outputs
+
+Command = Callable[..., tuple[int, str, str]]
+WAYS = ("run", "export", "grpc", "http")
+
+
+@pytest.fixture
+def predict(capsys: pytest.CaptureFixture) -> Command:
+    """Runs `predict` within this process; gives exit code, output and errors."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            commands.main(["keras-alexnet", "predict", *arguments])
+        return (caught.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def ways(run: Path) -> Iterator[dict[str, str]]:
+    """The flags that name one and the same network, in each way."""
+    export = run / "servable"
+    with ModelServer({"alexnet": export}) as server:
+        yield {
+            "run": f"--model={run}",
+            "export": f"--model={export}",
+            "grpc": f"--server={server.grpc}",
+            "http": f"--server={server.http}",
+        }
+
+
+@pytest.fixture(scope="module")
+def files(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A picture of each class, and between them a text and one that is cut short."""
+    folder = tmp_path_factory.mktemp("files")
+    good = [path / "000.jpg" for path in sorted((pictures / "val").iterdir())]
+    (folder / "notes.txt").write_text("a cat, I think")
+    (folder / "cut.jpg").write_bytes(good[0].read_bytes()[:200])
+    bad = [folder / "notes.txt", folder / "cut.jpg"]
+    return [str(path) for path in (good[0], bad[0], good[1], bad[1], good[2])]
+
+
+def lines(out: str) -> list[dict]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_gives_the_same(
+    predict: Command, ways: dict, files: list[str], run: Path, way: str
+) -> None:
+    code, out, err = predict(ways[way], "--json", "--batch_size=2", *files)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"2 of 5 that are not ({files[1]}, {files[3]})" in err
+    answers = lines(out)
+    assert [answer["picture"] for answer in answers] == files
+    assert [answer["valid"] for answer in answers] == [True, False, True, False, True]
+    # TensorFlow's own loader, one picture at a time.
+    signature = tf.saved_model.load(str(newest_version(run / "servable"))).signatures
+    for answer in answers:
+        if not answer["valid"]:
+            assert answer["classes"] == []
+            continue
+        image = tf.constant([Path(answer["picture"]).read_bytes()])
+        expected = signature["classify_bytes"](image_bytes=image)
+        names = [each["name"].encode() for each in answer["classes"]]
+        assert names == list(expected["classes"].numpy()[0])
+        scores = [each["score"] for each in answer["classes"]]
+        np.testing.assert_allclose(scores, expected["scores"].numpy()[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_more_classes_are_shown_than_asked_for(
+    predict: Command, ways: dict, files: list[str], way: str
+) -> None:
+    code, out, _ = predict(ways[way], "--json", "--top_k=1", files[0])
+    (answer,) = lines(out)
+    assert (code, len(answer["classes"])) == (0, 1)
+    code, out, _ = predict(ways[way], "--top_k=2", files[0], files[2])
+    assert (code, len(out.splitlines())) == (0, 1 + 2 * 2)
+
+
+def test_many_that_are_no_pictures_are_named_in_part(
+    predict: Command, ways: dict, files: list[str]
+) -> None:
+    code, out, err = predict(ways["export"], *5 * [files[1]])
+    assert (code, err.count("\n")) == (2, 1)
+    assert "5 of 5" in err
+    assert err.count("notes.txt") == 3
+    assert err.endswith(", …)\n")
+    assert out.count("(no picture)") == 5
+
+
+def test_names_are_printed_as_they_are(
+    predict: Command, run: Path, files: list[str], tmp_path: Path
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("[red]\nvert é\n蓝\n", encoding="utf-8")
+    weights = tmp_path / "my.weights.h5"
+    model = keras_alexnet.AlexNet(weights=run, input_shape=(64, 64, 3), classes=3)
+    model.save_weights(str(weights))
+    more = ("--image_size=64", "--variant=paper")
+    flags = (f"--model={weights}", f"--class_names={names}", *more)
+    _, out, _ = predict(*flags, "--json", files[0])
+    shown = {each["name"] for each in lines(out)[0]["classes"]}
+    assert shown == {"[red]", "vert é", "蓝"}
+    _, out, _ = predict(*flags, files[0])
+    assert all(name in out for name in shown)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"y": [1.0]}, "here must answer with classes, scores, valid. Received: y"),
+        ({}, "Received: nothing"),
+        ({"classes": [["a"]], "scores": [[0.1, 0.2]]}, r"Received: \(1, 1\), \(1, 2\)"),
+        ({"classes": [["a"]] * 2, "scores": [[0.1]] * 2}, r"\(2, 1\), \(2, 1\)"),
+        ({"classes": [["a"]], "scores": [[1]], "valid": [True] * 2}, r"and \(2,\)"),
+    ],
+)
+def test_answers_of_another_shape_are_refused(outputs: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        from_outputs(outputs, 1, "here")
