@@ -14,7 +14,7 @@ from keras_alexnet.commands.opening import (
     open_export,
     open_model,
 )
-from keras_alexnet.data.views import centre_view
+from keras_alexnet.data.views import Views
 from keras_alexnet.serving import Answer, Pictures, Target, connect
 from keras_alexnet.serving.answers import Classify, from_outputs
 
@@ -52,9 +52,10 @@ def _of_export(path: Path) -> Classify:
 def _of_model(options: ModelOptions) -> Classify:
     opened = open_model(options)
     side = opened.model.input_shape[1]
+    look = Views(side, resize_size=opened.resize_size, warp=opened.warp)
 
     def classify(pictures: Pictures) -> list[Answer]:
-        views = [_view(picture, side) for picture in pictures]
+        views = [_view(picture, look) for picture in pictures]
         valid = [view is not None for view in views]
         blank = tf.zeros([side, side, 3], tf.uint8)
         batch = tf.stack([blank if view is None else view for view in views])
@@ -70,8 +71,8 @@ def _of_model(options: ModelOptions) -> Classify:
     return classify
 
 
-def _view(picture: bytes, side: int) -> tf.Tensor | None:
+def _view(picture: bytes, look: Views) -> tf.Tensor | None:
     try:
-        return centre_view(tf.constant(picture), side)
+        return look.centre(tf.constant(picture))
     except tf.errors.OpError:
         return None

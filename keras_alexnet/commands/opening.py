@@ -74,6 +74,8 @@ class Opened:
     model: keras.Model
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
+    resize_size: int | None = None  # as `data.views.Views` takes them
+    warp: bool = False
 
 
 def newest_version(path: Path) -> Path | None:
@@ -114,13 +116,15 @@ def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opene
     model = AlexNet(
         variant, found, input_shape=None if side is None else (side, side, 3)
     )
-    return Opened(model, _names(model, names), _preprocessing(variant, named))
-
-
-def _preprocessing(variant: str, named: str) -> Preprocessing:
-    if named in records.names():
-        return records.get(named).preprocessing
-    return architectures.get(variant).preprocessing
+    names = _names(model, names)
+    if named not in records.names():
+        return Opened(model, names, architectures.get(variant).preprocessing)
+    record = records.get(named)
+    # The published crop, in proportion where the network's input is another.
+    resize_size = round(model.input_shape[1] * record.resize_size / record.image_size)
+    return Opened(
+        model, names, record.preprocessing, resize_size, record.resize == "warp"
+    )
 
 
 def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]:

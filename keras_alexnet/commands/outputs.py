@@ -5,7 +5,6 @@ from __future__ import annotations
 from keras_alexnet.commands.opening import ModelOptions, Opened, open_model
 from keras_alexnet.data import Source
 from keras_alexnet.evaluation import Member
-from keras_alexnet.weights import records
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 from keras_alexnet.weights.runs import is_run
 
@@ -19,19 +18,13 @@ def opened_member(options: ModelOptions, source: Source) -> Member:
     opened = open_model(options)
     known = options.class_names is not None or is_run(options.path())
     outputs = output_names(opened, source, known)
-    name = options.named()
-    if name not in records.names():
-        return Member(name, opened.model, opened.preprocessing, outputs)
-    record = records.get(name)
-    side = opened.model.input_shape[1]
     return Member(
-        name,
+        options.named(),
         opened.model,
         opened.preprocessing,
         outputs,
-        # The published crop, in proportion where the network's input is another.
-        resize_size=round(side * record.resize_size / record.image_size),
-        warp=record.resize == "warp",
+        opened.resize_size,
+        opened.warp,
     )
 
 

@@ -92,9 +92,13 @@ class Learner:
         sums = self._strategy.run(self._replica_step, (batch,))
         self.totals.assign_add(self._strategy.reduce("SUM", sums, axis=None))
 
-    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    def prepared(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """What the model sees of a batch: mean, colour noise, order and scale."""
         pictures = self._noise(self._centre(batch["image"]), batch["noise"])
-        pictures = self._finish(pictures)
+        return self._finish(pictures)
+
+    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        pictures = self.prepared(batch)
         with tf.GradientTape() as tape:
             logits = tf.cast(self.model(pictures, training=True), tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from keras_alexnet import files
 from keras_alexnet.data import ColourStatistics, Source
 from keras_alexnet.data.sources import VALIDATION
@@ -89,7 +91,7 @@ class RunDirectory:
         }
         if not self.example_path.is_file():
             for example in source.ordered(VALIDATION).take(1):
-                files.write_bytes(self.example_path, example["image"].numpy())
+                files.write_bytes(self.example_path, _encoded(source, example["image"]))
         files.write_text(self._data_path, json.dumps(data, indent=2) + "\n")
         files.write_text(self.flags_path, config.as_flags())
 
@@ -122,6 +124,15 @@ class RunDirectory:
 
     def _data(self) -> dict[str, Any]:
         return json.loads(self._data_path.read_text(encoding="utf-8"))
+
+
+def _encoded(source: Source, image: tf.Tensor) -> bytes:
+    """A picture of a source as a file; records may hold bare pixels."""
+    size = getattr(source, "size", None)
+    if size is not None and getattr(source, "encoding", "") == "raw":
+        pixels = tf.reshape(tf.io.decode_raw(image, tf.uint8), [size, size, 3])
+        image = tf.io.encode_jpeg(pixels, quality=95)
+    return image.numpy()
 
 
 def _making(settings: dict[str, str]) -> dict[str, str]:
