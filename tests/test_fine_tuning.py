@@ -25,7 +25,6 @@ def through(model: keras.Model, *layers: str) -> np.ndarray:
     raise AssertionError(layers)
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("variant", architectures.names())
 def test_features_end_with_the_relu(variant: str) -> None:
     model = small(variant)

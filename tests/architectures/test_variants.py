@@ -41,7 +41,6 @@ BODIES = {
 }
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("variant", architectures.names())
 def test_a_model_has_its_origins_layers_and_parameters(variant: str) -> None:
     record = architectures.get(variant)
