@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,8 @@ def preprocess_input(
             number type.
         variant: The variant whose network reads them; `"paper"` if neither this nor
             `weights` is given.
-        weights: The name of published weights, or the directory of a training run,
-            whose pictures had a mean of their own.
+        weights: The name of published weights, or a training run or one of its
+            checkpoints, whose pictures had a mean of their own.
 
     Returns:
         float32 of the shape of `x`: an array for an array, a tensor for a tensor.
@@ -45,9 +44,8 @@ def preprocess_input(
     array([ 150.99, -116.67, -122.68], dtype=float32)
     """
     if weights is None:
-        return architectures.get("paper" if variant is None else variant).preprocessing(
-            x
-        )
+        record = architectures.get("paper" if variant is None else variant)
+        return record.preprocessing(x)
     its, preprocessing = _of_weights(weights)
     if variant not in (None, its):
         raise ValueError(
@@ -59,11 +57,11 @@ def preprocess_input(
 
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
-    if weights not in records.names() and runs.is_run(Path(weights)):
-        variant = runs.settings(Path(weights))["variant"]
-        mean = runs.mean_colour(Path(weights))
-        own = architectures.get(variant).preprocessing
-        return variant, dataclasses.replace(own, mean=mean)
+    run = (
+        None if weights in records.names() else runs.run_of(Path(weights).expanduser())
+    )
+    if run is not None:
+        return runs.settings(run)["variant"], runs.preprocessing(run)
     record = records.get(str(weights))
     return record.variant, record.preprocessing
 

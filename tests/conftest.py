@@ -88,6 +88,19 @@ def script(tmp_path: Path) -> Script:
 
 
 @pytest.fixture
+def predict(capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
+    """Runs `predict` within this process; gives exit code, output and errors."""
+    from keras_alexnet import commands
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            commands.main(["keras-alexnet", "predict", *arguments])
+        return (caught.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
 def python(tmp_path: Path) -> Callable[..., str]:
     """Runs code in a Python of its own, somewhere else; gives its standard output."""
 

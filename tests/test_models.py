@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
@@ -190,6 +191,17 @@ def test_preprocessing_goes_by_the_weights() -> None:
         np.testing.assert_allclose(prepared, expected, atol=2e-5)
     with pytest.raises(ValueError, match="Received: variant='owt', weights='imagenet'"):
         keras_alexnet.preprocess_input(x, "owt", weights="imagenet")
+
+
+def test_preprocessing_goes_by_the_runs_own_mean(run: Path) -> None:
+    record = json.loads((run / "data.json").read_text())
+    record["statistics"]["mean"] = [1.0, 2.0, 3.0]  # as records of one's own have it
+    other = run.parent / "other"
+    (other / "checkpoints").mkdir(parents=True, exist_ok=True)
+    (other / "data.json").write_text(json.dumps(record))
+    (other / "config.flags").write_text((run / "config.flags").read_text())
+    prepared = keras_alexnet.preprocess_input(np.zeros((1, 1, 3)), weights=other)
+    np.testing.assert_array_equal(prepared.ravel(), [-1, -2, -3])
 
 
 def test_channels_first_is_refused() -> None:

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_alexnet.commands.opening import open_export
 from keras_alexnet.data import Source
-from keras_alexnet.data.batches import explained
 from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.data.unreadable import explained
 
 Classify = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
@@ -21,7 +21,7 @@ def judge_export(export: Path, source: Source, batch_size: int) -> str:
     Raises:
         ValueError: If it does not take the pictures, or tells other classes.
     """
-    if getattr(source, "encoding", "jpeg") == "raw":
+    if source.encoding == "raw":
         raise ValueError(
             "an export must be given encoded pictures; prepare them with "
             f"--format=jpeg. Received: data={source.spec!r}, records of bare pixels"

@@ -18,7 +18,7 @@ from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.weights import open_weights, records
 from keras_alexnet.weights.classes import class_names
 from keras_alexnet.weights.formats.keras_files import body, load_keras
-from keras_alexnet.weights.runs import is_checkpoint, is_run
+from keras_alexnet.weights.runs import preprocessing, run_of
 
 _EXPECTED = (
     "--model must be a run's directory, an export, a .keras file, or what "
@@ -49,8 +49,8 @@ class ModelOptions:
     def path(self) -> Path:
         """What was named, as a path; ValueError if there is nothing of the kind."""
         path = Path(self.named()).expanduser()
-        named = is_checkpoint(path) or self.named() in records.names()
-        if not path.exists() and not named:
+        known = run_of(path) is not None or self.named() in records.names()
+        if not path.exists() and not known:
             raise ValueError(
                 f"{_EXPECTED}. Received: {self.named()!r}, which is not there"
             )
@@ -69,12 +69,22 @@ class ModelOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """A model with what belongs to it."""
+    """A model with what belongs to it.
+
+    Args:
+        model: Gives probabilities `[batch, classes]`.
+        class_names: Name of each output.
+        named: Whether somebody gave these names; else they are what could be said.
+        preprocessing: What the model's pictures go through.
+        resize_size: As `data.views.Views` takes it.
+        warp: Likewise.
+    """
 
     model: keras.Model
     class_names: tuple[str, ...]
+    named: bool
     preprocessing: Preprocessing
-    resize_size: int | None = None  # as `data.views.Views` takes them
+    resize_size: int | None = None
     warp: bool = False
 
 
@@ -89,41 +99,46 @@ def newest_version(path: Path) -> Path | None:
     return max(versions, key=lambda each: int(each.name), default=None)
 
 
-def open_model(options: ModelOptions, names: tuple[str, ...] | None = None) -> Opened:
+def open_model(options: ModelOptions) -> Opened:
     """Opens a model that Keras can run.
 
     Args:
         options: The flags.
-        names: Class names, where the data have them; else the flags' file.
 
     Raises:
         ValueError: If it is nothing of the kind.
     """
     path = options.path()
-    if is_run(path) or is_checkpoint(path):
-        _check_free(options)
-        return _open_run(path)
-    names = names or _read_names(options.class_names)
+    run = run_of(path)
+    if run is not None:
+        return _open_run(run, path, options)
+    names = _read_names(options.class_names)
     if path.suffix == ".keras":
         return _open_keras(path, names, options)
     return _open_weights(names, options)
 
 
 def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opened:
-    side, named = options.image_size, options.named()
-    found = open_weights(named)
+    side, origin = options.image_size, options.named()
+    found = open_weights(origin)
     variant = found.variant(options.variant) or "paper"
     model = AlexNet(
         variant, found, input_shape=None if side is None else (side, side, 3)
     )
-    names = _names(model, names)
-    if named not in records.names():
-        return Opened(model, names, architectures.get(variant).preprocessing)
-    record = records.get(named)
-    # The published crop, in proportion where the network's input is another.
-    resize_size = round(model.input_shape[1] * record.resize_size / record.image_size)
-    return Opened(
-        model, names, record.preprocessing, resize_size, record.resize == "warp"
+    opened = Opened(
+        model,
+        _names(model, names),
+        names is not None,
+        architectures.get(variant).preprocessing,
+    )
+    if origin not in records.names():
+        return opened
+    record = records.get(origin)
+    return dataclasses.replace(
+        opened,
+        preprocessing=record.preprocessing,
+        resize_size=record.resized(model.input_shape[1]),
+        warp=record.resize == "warp",
     )
 
 
@@ -155,12 +170,12 @@ def _open_keras(
             f"{str(path)!r}"
         )
     variant = options.variant or (like or ("paper",))[0]
-    preprocessing = architectures.get(variant).preprocessing
-    return Opened(model, _names(model, names), preprocessing)
+    colours = architectures.get(variant).preprocessing
+    return Opened(model, _names(model, names), names is not None, colours)
 
 
-def _check_free(options: ModelOptions) -> None:
-    """Raises ValueError if a flag says of a run what the run says itself."""
+def _open_run(run: Path, path: Path, options: ModelOptions) -> Opened:
+    """A run's newest checkpoint or the one named; the run says itself what it is."""
     for name in ("variant", "image_size", "class_names"):
         value = getattr(options, name)
         if value is not None:
@@ -168,15 +183,8 @@ def _check_free(options: ModelOptions) -> None:
                 f"--{name} must be left out for a run, which has its own. "
                 f"Received: --{name}={value} with {options.named()!r}"
             )
-
-
-def _open_run(path: Path) -> Opened:
-    run = RunDirectory(str(path if is_run(path) else path.parent.parent))
-    preprocessing = dataclasses.replace(
-        architectures.get(run.config()["variant"]).preprocessing,
-        mean=run.statistics().mean,
-    )
-    return Opened(AlexNet(weights=path), run.class_names(), preprocessing)
+    names = RunDirectory(str(run)).class_names()
+    return Opened(AlexNet(weights=path), names, True, preprocessing(run))
 
 
 def _read_names(path: str | None) -> tuple[str, ...] | None:

@@ -6,7 +6,6 @@ from keras_alexnet.commands.opening import ModelOptions, Opened, open_model
 from keras_alexnet.data import Source
 from keras_alexnet.evaluation import Member
 from keras_alexnet.weights.classes import class_names, imagenet_classes
-from keras_alexnet.weights.runs import is_run
 
 
 def opened_member(options: ModelOptions, source: Source) -> Member:
@@ -16,8 +15,7 @@ def opened_member(options: ModelOptions, source: Source) -> Member:
         ValueError: If it is nothing of the kind.
     """
     opened = open_model(options)
-    known = options.class_names is not None or is_run(options.path())
-    outputs = output_names(opened, source, known)
+    outputs = output_names(opened, source)
     return Member(
         options.named(),
         opened.model,
@@ -28,22 +26,18 @@ def opened_member(options: ModelOptions, source: Source) -> Member:
     )
 
 
-def output_names(opened: Opened, source: Source, known: bool) -> tuple[str, ...]:
+def output_names(opened: Opened, source: Source) -> tuple[str, ...]:
     """Names of the outputs of a model, as the data call the classes if they can.
 
-    ImageNet's classes have WordNet's ids in data sets, and words in Keras.
-
-    Args:
-        opened: The model and what is said of its classes.
-        source: The data.
-        known: Whether somebody named the classes. If not, and they are as many as
-            the data's, they are taken to be the data's, in their order.
+    ImageNet's classes have WordNet's ids in data sets, and words in Keras. Where nobody
+    named the classes and they are as many as the data's, they are taken to be the
+    data's, in their order.
     """
     names, wanted = opened.class_names, set(source.class_names)
     if names == class_names("imagenet"):
         wnids = tuple(each.wnid for each in imagenet_classes())
         if wanted <= set(wnids):
             return wnids
-    if wanted <= set(names) or known or len(names) != len(source.class_names):
+    if wanted <= set(names) or opened.named or len(names) != len(source.class_names):
         return names
     return source.class_names

@@ -9,16 +9,7 @@ import tensorflow as tf
 
 from keras_alexnet.data.draws import Draws, draws
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
-from keras_alexnet.data.unreadable import decoder_words, explained, first_unreadable
 from keras_alexnet.data.views import Views
-
-__all__ = [
-    "decoder_words",
-    "evaluation_batches",
-    "explained",
-    "first_unreadable",
-    "training_batches",
-]
 
 Example = dict[str, tf.Tensor]
 

@@ -54,8 +54,8 @@ class RecordsSource(Source):
         self._root = Path(directory)
         self._description = description = _described(self._root)
         description.check_shards(self._root)
-        self.size: int = description.identity["size"]
-        self.encoding: str = description.identity["encoding"]
+        self.size = description.identity["size"]
+        self.encoding = description.identity["encoding"]
         names = tuple(description.class_names)
         super().__init__(f"records:{directory}", names, description.sizes)
 

@@ -46,6 +46,10 @@ class Source(abc.ABC):
     # Whether `examples_at` takes examples in any order. Those of a source that does
     # not are taken to lie in a random order already.
     random_access: ClassVar[bool] = False
+    # Side of pictures that are squares of one size, and how they are stored: `"raw"`
+    # is the bytes of the pixels, which no decoder reads.
+    size: int | None = None
+    encoding: str = ""
 
     def __init__(
         self, spec: str, class_names: tuple[str, ...], sizes: dict[str, int]

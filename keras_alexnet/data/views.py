@@ -59,8 +59,7 @@ class Views:
         warp: bool = False,
     ) -> Views:
         """The views of what a source gives."""
-        size, encoding = getattr(source, "size", None), getattr(source, "encoding", "")
-        return cls(image_size, size, encoding, resize_size, warp)
+        return cls(image_size, source.size, source.encoding, resize_size, warp)
 
     @property
     def bordered(self) -> int:
@@ -129,26 +128,31 @@ class Views:
         pixels = self.decode(image)
         if self.unscaled:
             return _square(pixels, 2 * [self.border // 2], self.image_size)
-        return self._scaled_centre(pixels, self.image_size, self.border // 2)
+        return self.scaled_square(pixels, self.image_size)
 
     def ten(self, image: tf.Tensor) -> tf.Tensor:
-        """The ten views of the central square, uint8 `[10, side, side, 3]`.
-
-        In the order of the source of 2012 (`convdata_jpeg.py`): upper left, upper
-        right, centre, lower left, lower right; then the same five mirrored.
-        """
+        """The ten views of the central square, uint8 `[10, side, side, 3]`."""
         pixels = self.decode(image)
-        if not self.unscaled:
-            pixels = self._scaled_centre(pixels, self.bordered, 0)
-        half, last = self.border // 2, self.border
-        places = ((0, 0), (0, last), (half, half), (last, 0), (last, last))
-        five = tf.stack([_square(pixels, place, self.image_size) for place in places])
-        return tf.concat([five, five[:, :, ::-1]], axis=0)
+        if self.unscaled:
+            pixels = tf.ensure_shape(pixels, [self.size, self.size, 3])
+        else:
+            pixels = self.scaled_square(pixels, self.bordered)
+        return ten_views(pixels, self.image_size)
 
-    def _scaled_centre(self, pixels: tf.Tensor, side: int, inset: int) -> tf.Tensor:
-        """A square `inset` within the central one of the scaled picture."""
+    def scaled_square(self, pixels: tf.Tensor, side: int) -> tf.Tensor:
+        """The central square of decoded pictures, scaled as views of them are.
+
+        Args:
+            pixels: `[…, height, width, 3]`.
+            side: Of the square, `bordered` at most.
+
+        Returns:
+            uint8 `[…, side, side, 3]`.
+        """
         target = self._target(pixels)
-        return scaled_part(pixels, target, (target - self.bordered) // 2 + inset, side)
+        # The central square of `bordered` first, as the ten views have it.
+        offset = (target - self.bordered) // 2 + (self.bordered - side) // 2
+        return scaled_part(pixels, target, offset, side)
 
     def _target(self, pixels: tf.Tensor) -> tf.Tensor:
         """Height and width of the whole scaled picture."""
@@ -157,15 +161,24 @@ class Views:
         return scaled_size(pixels, self.bordered)
 
 
-def centre_view(image: tf.Tensor, image_size: int) -> tf.Tensor:
-    """The central view of an encoded picture, uint8 `[side, side, 3]`."""
-    return Views(image_size).centre(image)
+def ten_views(squares: tf.Tensor, side: int) -> tf.Tensor:
+    """The ten views of squares: corners and centre, then the same five mirrored.
 
+    In the order of the source of 2012 (`convdata_jpeg.py`): upper left, upper right,
+    centre, lower left, lower right.
 
-def centre_views(pictures: tf.Tensor, image_size: int) -> tf.Tensor:
-    """The central views of decoded pictures `[batch, height, width, 3]`, uint8."""
-    views = Views(image_size)
-    return views._scaled_centre(pictures, image_size, views.border // 2)
+    Args:
+        squares: `[…, s, s, 3]`, with known s.
+        side: Of the views.
+
+    Returns:
+        `[10, …, side, side, 3]`.
+    """
+    last = squares.shape[-2] - side
+    half = last // 2
+    places = ((0, 0), (0, last), (half, half), (last, 0), (last, last))
+    five = tf.stack([squares[..., y : y + side, x : x + side, :] for y, x in places])
+    return tf.concat([five, five[..., ::-1, :]], axis=0)
 
 
 def _offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:

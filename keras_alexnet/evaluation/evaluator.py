@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.data import Source, evaluation_batches
-from keras_alexnet.data.batches import explained
 from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
 from keras_alexnet.preprocessing import Preprocessing
 

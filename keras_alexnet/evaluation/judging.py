@@ -10,8 +10,9 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.data import Source
-from keras_alexnet.data.batches import explained, validation_batches
+from keras_alexnet.data.batches import validation_batches
 from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.data.unreadable import explained
 from keras_alexnet.data.views import Views
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
 from keras_alexnet.preprocessing import Preprocessing

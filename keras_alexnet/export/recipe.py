@@ -7,8 +7,7 @@ import dataclasses
 import tensorflow as tf
 
 from keras_alexnet import architectures
-from keras_alexnet.data.decoding import decode, scaled_part, scaled_size
-from keras_alexnet.data.views import TEN, bordered_size
+from keras_alexnet.data.views import TEN, Views, bordered_size, ten_views
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records
 from keras_alexnet.weights.records import WeightSet
@@ -60,8 +59,7 @@ class Recipe:
         if isinstance(named, str) and named in records.names():
             named = records.get(named)
         if isinstance(named, WeightSet):
-            # The published crop, in proportion where the network's input is another.
-            size = round(image_size * named.resize_size / named.image_size)
+            size = named.resized(image_size)
             return cls(named.preprocessing, named.resize, size, image_size, views)
         size = bordered_size(image_size)
         return cls(_preprocessing(named), "shorter_side", size, image_size, views)
@@ -71,27 +69,26 @@ class Recipe:
         """Side of what is kept of a picture before the views are cut."""
         return self.image_size if self.views == 1 else self.resize_size
 
+    @property
+    def _looks(self) -> Views:
+        return Views(
+            self.image_size, resize_size=self.resize_size, warp=self.resize == "warp"
+        )
+
     def decoded(self, image: tf.Tensor) -> tf.Tensor:
         """That part of an encoded picture, uint8 `[side, side, 3]`."""
-        return self.part(decode(image, self.resize_size))
+        return self.part(self._looks.decode(image))
 
     def part(self, pixels: tf.Tensor) -> tf.Tensor:
         """The centre of pictures `[…, height, width, 3]`, resized: uint8."""
-        size = self.resize_size
-        warp = self.resize == "warp"
-        target = tf.constant([size, size]) if warp else scaled_size(pixels, size)
-        inset = (size - self.side) // 2
-        return scaled_part(pixels, target, (target - size) // 2 + inset, self.side)
+        return self._looks.scaled_square(pixels, self.side)
 
     def cut(self, parts: tf.Tensor) -> tf.Tensor:
         """All views of a batch of parts, prepared: `[views · batch, side, side, 3]`."""
         if self.views == 1:
             return self.preprocessing(parts)
-        side, last = self.image_size, self.resize_size - self.image_size
-        corners = ((0, 0), (0, last), (last, 0), (last, last))
-        places = (*corners, (last // 2, last // 2))
-        five = [parts[:, y : y + side, x : x + side] for y, x in places]
-        views = tf.concat([*five, *(view[:, :, ::-1] for view in five)], axis=0)
+        side = self.image_size
+        views = tf.reshape(ten_views(parts, side), [-1, side, side, 3])
         return self.preprocessing(views)
 
     def centre(self) -> Recipe:

@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.data import Source, training_batches
-from keras_alexnet.data.batches import explained
 from keras_alexnet.data.sources import TRAIN
+from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.learner import Learner

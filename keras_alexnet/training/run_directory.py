@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet import files
-from keras_alexnet.data import ColourStatistics, Source
+from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.weights.runs import parse, settings
@@ -118,19 +118,15 @@ class RunDirectory:
         """Names of the classes that the run tells apart."""
         return tuple(self._data()["class_names"])
 
-    def statistics(self) -> ColourStatistics:
-        """Mean colour and components that the run was trained with."""
-        return ColourStatistics(**self._data()["statistics"])
-
     def _data(self) -> dict[str, Any]:
         return json.loads(self._data_path.read_text(encoding="utf-8"))
 
 
 def _encoded(source: Source, image: tf.Tensor) -> bytes:
     """A picture of a source as a file; records may hold bare pixels."""
-    size = getattr(source, "size", None)
-    if size is not None and getattr(source, "encoding", "") == "raw":
-        pixels = tf.reshape(tf.io.decode_raw(image, tf.uint8), [size, size, 3])
+    if source.encoding == "raw":
+        side = source.size
+        pixels = tf.reshape(tf.io.decode_raw(image, tf.uint8), [side, side, 3])
         image = tf.io.encode_jpeg(pixels, quality=95)
     return image.numpy()
 

@@ -84,10 +84,10 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     if origin in records.names():
         return _published(records.get(origin), origin)
     path = Path(weights).expanduser()
-    if runs.is_run(path):
-        return _run(path, runs.newest_checkpoint(path), origin)
-    if runs.is_checkpoint(path):
-        return _run(path.parent.parent, str(path), origin)
+    run = runs.run_of(path)
+    if run is not None:
+        checkpoint = runs.newest_checkpoint(run) if run == path else str(path)
+        return _run(run, checkpoint, origin)
     for suffix, opener in _FILES.items():
         if path.name.endswith(suffix) and path.is_file():
             return opener(path, origin)
@@ -135,16 +135,17 @@ def _run(run: Path, checkpoint: str, origin: str) -> Weights:
 
 
 def _h5(path: Path, origin: str) -> Weights:
+    shapes = keras_files.h5_shapes(path, origin)
     fitting = [
         name
         for name in architectures.names()
-        if keras_files.h5_fits(path, origin, architectures.get(name))
+        if keras_files.fits(shapes, architectures.get(name))
     ]
     return Weights(
         origin,
         functools.partial(keras_files.read_h5, path, origin),
         tuple(fitting),
-        classes=keras_files.h5_classes(path, origin),
+        classes=keras_files.classes(shapes),
     )
 
 

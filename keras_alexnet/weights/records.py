@@ -55,6 +55,10 @@ class WeightSet:
     resize_size: int = 256
     classes: str = "imagenet"
 
+    def resized(self, image_size: int) -> int:
+        """What `resize` gives for another input: the published crop in proportion."""
+        return round(image_size * self.resize_size / self.image_size)
+
 
 # The readmes say which crop; how the pictures came to 256×256 they do not say. The
 # tutorial warps (examples/imagenet/readme.md), and so did those who tested again.
@@ -98,22 +102,16 @@ _BVLC_ALEXNET = WeightSet(
     ),
 )
 
-_BVLC_CAFFENET = WeightSet(
+_BVLC_CAFFENET = dataclasses.replace(
+    _BVLC_ALEXNET,
     name="bvlc_caffenet",
     variant="caffenet",
     url="http://dl.caffe.berkeleyvision.org/bvlc_reference_caffenet.caffemodel",
     file_name="bvlc_reference_caffenet.caffemodel",
-    algorithm="sha1",
     digest="4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46",
     size=243_862_418,
-    licence="unrestricted use",  # as above
-    parameters=60_965_224,
     top1=57.4,
     top5=80.4,
-    protocol=_CAFFE_PROTOCOL,
-    preprocessing=BVLC,
-    resize="warp",
-    image_size=227,
     sources=(
         (
             "url, digest, licence, top1, top5",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
+from keras_alexnet import architectures
+from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights.names import Named
 
 CHECKPOINTS = "checkpoints"
@@ -21,10 +24,13 @@ def is_run(path: Path) -> bool:
     return (path / "config.flags").is_file()
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Whether `path` is a checkpoint of a run: `RUN/checkpoints/step-N`."""
+def run_of(path: Path) -> Path | None:
+    """The run that `path` is the directory of, or one of its checkpoints; or None."""
+    if is_run(path):
+        return path
+    run = path.parent.parent  # RUN/checkpoints/step-N
     there = path.with_name(f"{path.name}.index").is_file()
-    return there and is_run(path.parent.parent)
+    return run if there and is_run(run) else None
 
 
 def settings(run: Path) -> dict[str, str]:
@@ -32,11 +38,11 @@ def settings(run: Path) -> dict[str, str]:
     return parse((run / "config.flags").read_text(encoding="utf-8"))
 
 
-def mean_colour(run: Path) -> tuple[float, float, float]:
-    """Mean colour of the pictures that a run was trained on, 0-255, R, G, B."""
+def preprocessing(run: Path) -> Preprocessing:
+    """What a run's pictures went through: the variant's, with their own mean."""
     data = json.loads((run / "data.json").read_text(encoding="utf-8"))
-    red, green, blue = data["statistics"]["mean"]
-    return red, green, blue
+    own = architectures.get(settings(run)["variant"]).preprocessing
+    return dataclasses.replace(own, mean=data["statistics"]["mean"])
 
 
 def parse(flags: str) -> dict[str, str]:

@@ -40,7 +40,6 @@ def test_every_number_has_a_source() -> None:
 
 
 def test_every_source_is_of_a_number_that_there_is() -> None:
-    # An empty record differs from each in everything that the other has.
     for name in architectures.names():
         record = architectures.get(name)
         shown = architectures.comparison.numbers(record)

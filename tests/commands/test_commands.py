@@ -71,6 +71,16 @@ def test_a_run_is_judged_as_its_export_is(command, run: Path, pictures: Path) ->
     assert float(of_run.split()[1]) == pytest.approx(result["val_top1"], abs=1e-4)
 
 
+def test_a_checkpoint_is_judged_as_its_run_is(
+    command, run: Path, pictures: Path
+) -> None:
+    data = f"--data=folder:{pictures}"
+    _, of_run, _ = command("evaluate", f"--model={run}", data)
+    code, of_newest, _ = command("evaluate", f"--model={run}/checkpoints/step-4", data)
+    assert code == 0
+    assert of_newest.split()[:4] == of_run.split()[:4]
+
+
 def test_files_of_a_model_are_taken_too(command, run: Path, tmp_path: Path) -> None:
     import keras_alexnet
 

@@ -120,19 +120,19 @@ class Data:
         self.class_names = names
 
 
-def opened(*names: str) -> Opened:
-    return Opened(None, names, Preprocessing())
+def opened(*names: str, named: bool = False) -> Opened:
+    return Opened(None, names, named, Preprocessing())
 
 
 def test_outputs_are_called_as_the_data_call_them() -> None:
     imagenet = opened(*class_names("imagenet"))
-    assert output_names(imagenet, Data(WNIDS[7], WNIDS[2]), False) == WNIDS
-    assert output_names(imagenet, Data("tench", "hen"), False)[0] == "tench"
+    assert output_names(imagenet, Data(WNIDS[7], WNIDS[2])) == WNIDS
+    assert output_names(imagenet, Data("tench", "hen"))[0] == "tench"
     mine = opened("class 0", "class 1")
-    assert output_names(mine, Data("cat", "dog"), known=False) == ("cat", "dog")
-    named = opened("dog", "cat")
-    assert output_names(named, Data("cat", "dog"), known=True) == ("dog", "cat")
-    assert output_names(named, Data("cat", "eel"), known=True) == ("dog", "cat")
+    assert output_names(mine, Data("cat", "dog")) == ("cat", "dog")
+    named = opened("dog", "cat", named=True)
+    assert output_names(named, Data("cat", "dog")) == ("dog", "cat")
+    assert output_names(named, Data("cat", "eel")) == ("dog", "cat")
 
 
 BAD = {

@@ -12,24 +12,11 @@ import tensorflow as tf
 from model_server import ModelServer
 
 import keras_alexnet
-from keras_alexnet import commands
 from keras_alexnet.commands.opening import newest_version
 from keras_alexnet.serving.answers import from_outputs
 
 Command = Callable[..., tuple[int, str, str]]
 WAYS = ("run", "export", "grpc", "http")
-
-
-@pytest.fixture
-def predict(capsys: pytest.CaptureFixture) -> Command:
-    """Runs `predict` within this process; gives exit code, output and errors."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            commands.main(["keras-alexnet", "predict", *arguments])
-        return (caught.value.code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="module")

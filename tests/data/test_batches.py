@@ -11,7 +11,11 @@ import tensorflow as tf
 from squares import Squares, located
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
-from keras_alexnet.data.batches import decoder_words, explained, first_unreadable
+from keras_alexnet.data.unreadable import (
+    decoder_words,
+    explained,
+    first_unreadable,
+)
 
 
 def training(

@@ -124,14 +124,14 @@ def test_warped_pictures_lose_their_proportions() -> None:
 
 def test_the_centre_view_is_central() -> None:
     pixels = random_picture(256, 512)
-    view = views.centre_view(tf.constant(encoded(pixels)), 224)
+    view = Views(224).centre(tf.constant(encoded(pixels)))
     np.testing.assert_array_equal(view, cut(pixels, 16, 144, 224))
 
 
 def test_decoded_pictures_give_the_same_central_view() -> None:
     pixels = random_picture(200, 300)
-    view = views.centre_view(tf.constant(encoded(pixels)), 64)
-    np.testing.assert_array_equal(views.centre_views(pixels[None], 64)[0], view)
+    view = Views(64).centre(tf.constant(encoded(pixels)))
+    np.testing.assert_array_equal(Views(64).scaled_square(pixels[None], 64)[0], view)
 
 
 @pytest.mark.compat

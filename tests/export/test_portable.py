@@ -46,7 +46,7 @@ def test_a_run_is_exported_with_its_own_classes_and_mean(run: Path) -> None:
     image = tf.io.read_file(str(run / "example.jpg"))
     answer = signatures["serving_default"](image_bytes=image[None])
     model = keras_alexnet.AlexNet(weights=run, input_shape=(64, 64, 3), classes=3)
-    view = keras_alexnet.data.views.centre_view(image, 64)
+    view = keras_alexnet.data.views.Views(64).centre(image)
     expected = model(keras_alexnet.preprocess_input(view[None])).numpy()[0]
     order = np.argsort(-expected)
     names = [name.decode() for name in answer["classes"].numpy()[0]]

@@ -13,23 +13,10 @@ import pytest
 import tensorflow as tf
 from model_server import ModelServer
 
-from keras_alexnet import commands
 from keras_alexnet.serving import Answer, Target, connect
 
 Command = Callable[..., tuple[int, str, str]]
 NOWHERE = "127.0.0.1:9"  # the port at which nobody answers
-
-
-@pytest.fixture
-def predict(capsys: pytest.CaptureFixture) -> Command:
-    """Runs `predict` within this process; gives exit code, output and errors."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            commands.main(["keras-alexnet", "predict", *arguments])
-        return (caught.value.code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.mark.compat

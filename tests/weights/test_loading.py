@@ -64,7 +64,7 @@ def test_what_we_write_is_what_keras_reads(variant: str, tmp_path: Path) -> None
     keras_files.write_h5(path, named, record)
     second.load_weights(str(path))
     assert equal(first, second)
-    assert keras_files.h5_classes(path, "o") == 5
+    assert keras_files.classes(keras_files.h5_shapes(path, "o")) == 5
 
 
 def test_the_other_generations_h5_file_is_read(
@@ -158,10 +158,10 @@ def test_a_variant_that_contradicts_is_named_with_the_weights(run: Path) -> None
     with pytest.raises(ValueError, match=r"must be 'paper'.*variant='owt', weights="):
         AlexNet("owt", weights=run)
     with pytest.raises(ValueError, match=r"'caffe'.*variant='paper'.*'bvlc_alexnet'"):
-        AlexNet("paper", weights=write_published(run.parent))
+        AlexNet("paper", weights=write_published())
 
 
-def write_published(folder: Path) -> str:
+def write_published() -> str:
     """Puts a stand-in where the converted `bvlc_alexnet` is kept."""
     from keras_alexnet.weights import cache, records
 
@@ -212,6 +212,30 @@ def test_damaged_files_are_named(
     (tmp_path / "other.txt").write_text("text")
     with pytest.raises(ValueError, match="which is something else"):
         AlexNet(weights=tmp_path / "other.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("layers", [1.0]),
+        ("layers/dense_2", [1.0]),
+        ("layers/dense_2/vars", [1.0]),
+        ("layers/dense_2/vars/0", 1.0),
+        ("layers/conv2d/vars/0", b"text"),
+        ("layers/conv2d/vars/0", np.zeros((11, 11, 3, 96), "int8")),
+    ],
+)
+def test_foreign_content_is_one_line(
+    saved: Path, tmp_path: Path, name: str, content: object
+) -> None:
+    path = tmp_path / "foreign.weights.h5"
+    shutil.copy(saved, path)
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = content
+    with pytest.raises(ValueError, match=r"Received: .*foreign\.weights\.h5") as caught:
+        small(weights=path)
+    assert "\n" not in str(caught.value)
 
 
 def test_values_that_look_fresh_are_warned_of(saved: Path) -> None:

@@ -49,7 +49,7 @@ def prepare(
     >>> from keras_alexnet.data import open_source
     >>> prepare(open_source("shapes"), "prepared")  # doctest: +SKIP
     """
-    if getattr(source, "encoding", "jpeg") == "raw":
+    if source.encoding == "raw":
         raise ValueError(
             "data to prepare must be encoded pictures; give what the records were made "
             f"of. Received: data={source.spec!r}, records of bare pixels"

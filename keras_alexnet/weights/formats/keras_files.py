@@ -21,6 +21,7 @@ _VARIABLES = {
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance")
 }
 _PLAIN = ("kernel", "bias")
+Shapes = dict[str, tuple[int, ...]]
 _BODY = ("conv", "seam", "norm", "cnorm", "pool", "bn", "relu")
 _WHOLE_H5 = "a whole .weights.h5 file, saved from an AlexNet of the same variant"
 _WHOLE_KERAS = f"a whole .keras file, of this Keras, {keras.__version__}"
@@ -55,28 +56,32 @@ def write_h5(path: Path, named: Named, record: Architecture) -> None:
                     variables.create_dataset(str(index), data=named[layer][name])
 
 
-def h5_classes(path: Path, origin: str) -> int | None:
-    """Number of classes of a `.weights.h5` file; None if it holds no `fc8`."""
-    with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
-        fc8 = _held(file).get("dense_2")
-        return None if fc8 is None else int(fc8[0].shape[1])
-
-
-def h5_fits(path: Path, origin: str, record: Architecture) -> bool:
-    """Whether the convolutions of a `.weights.h5` file have the shapes of a record's.
+def h5_shapes(path: Path, origin: str) -> Shapes:
+    """The shape of the first variable of each layer of a `.weights.h5` file.
 
     Raises:
         ValueError: If it is no such file, or is damaged.
     """
     with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
-        held = {group: values[0].shape for group, values in _held(file).items()}
-    body = {each: layer for each, layer in _groups(record).items() if layer[:2] != "fc"}
-    there = {group for group in held if not group.startswith("dense")}
+        shapes = {group: values[0].shape for group, values in _held(file).items()}
+        if not all(shapes.values()):
+            raise ValueError("it holds a single number in place of weights")
+        return shapes
+
+
+def classes(shapes: Shapes) -> int | None:
+    """Number of classes of the network of these shapes; None if it has no `fc8`."""
+    return shapes["dense_2"][-1] if "dense_2" in shapes else None
+
+
+def fits(shapes: Shapes, record: Architecture) -> bool:
+    """Whether the convolutions of these shapes are those of a record."""
+    layers = {n: layer for n, layer in _groups(record).items() if layer[:2] != "fc"}
     kernels = {f"conv{n}": c for n, c in enumerate(record.convolutions, start=1)}
-    return there == set(body) and all(
-        held[group][0] == kernels[layer].kernel_size
-        and held[group][-1] == kernels[layer].filters
-        for group, layer in body.items()
+    return {n for n in shapes if not n.startswith("dense")} == set(layers) and all(
+        shapes[group][0] == kernels[layer].kernel_size
+        and shapes[group][-1] == kernels[layer].filters
+        for group, layer in layers.items()
         if layer in kernels
     )
 
