@@ -21,6 +21,7 @@ from keras_alexnet.layers import (
     CrossConnection,
     GroupedConv2D,
     LocalResponseNormalization,
+    StatelessDropout,
     WithinChannelNormalization,
 )
 from keras_alexnet.ops import LRN
@@ -124,11 +125,11 @@ def classifier(
     x = keras.layers.Flatten(name="flatten")(x)
     for index, units in enumerate(record.dense, start=6):
         if record.dropout_before:
-            x = keras.layers.Dropout(record.dropout, name=f"dropout{index - 1}")(x)
+            x = StatelessDropout(record.dropout, name=f"dropout{index - 1}")(x)
         x = keras.layers.Dense(units, name=f"fc{index}", **starts.of(f"fc{index}"))(x)
         x = keras.layers.ReLU(name=f"relu{index}")(x)
         if not record.dropout_before:
-            x = keras.layers.Dropout(record.dropout, name=f"dropout{index}")(x)
+            x = StatelessDropout(record.dropout, name=f"dropout{index}")(x)
     return last(x, classes, activation, starts)
 
 

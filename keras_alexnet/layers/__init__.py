@@ -6,6 +6,7 @@ from keras_alexnet.layers.grouped_conv2d import GroupedConv2D
 from keras_alexnet.layers.local_response_normalization import (
     LocalResponseNormalization,
 )
+from keras_alexnet.layers.stateless_dropout import StatelessDropout
 from keras_alexnet.layers.within_channel_normalization import (
     WithinChannelNormalization,
 )
@@ -15,5 +16,6 @@ __all__ = [
     "CrossConnection",
     "GroupedConv2D",
     "LocalResponseNormalization",
+    "StatelessDropout",
     "WithinChannelNormalization",
 ]

@@ -1,0 +1,130 @@
+"""Dropout whose masks do not depend on how a batch is shared or a run interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+_PHILOX = 1  # tf.random.Algorithm.PHILOX
+_AT_ONCE = 4  # numbers that one count of Philox gives
+
+
+class Place(NamedTuple):
+    """Where in a training run a batch stands.
+
+    Args:
+        seed: The run's.
+        step: Scalar integer, number of the step.
+        first_row: Scalar integer, position in the whole batch of this device's first
+            picture.
+    """
+
+    seed: int
+    step: Any
+    first_row: Any
+
+
+class _Current(threading.local):  # Replicas are traced in threads of their own.
+    place: Place | None = None
+
+
+_current = _Current()
+
+
+@contextlib.contextmanager
+def dropout_at(place: Place) -> Iterator[None]:
+    """Within it, every `StatelessDropout` draws for this place in a run.
+
+    Example:
+
+    >>> layer = StatelessDropout(0.5)
+    >>> with dropout_at(Place(seed=1, step=7, first_row=0)):
+    ...     once, again = (layer(tf.ones([4, 8]), training=True) for _ in range(2))
+    >>> bool(tf.reduce_all(once == again))
+    True
+    """
+    before, _current.place = _current.place, place
+    try:
+        yield
+    finally:
+        _current.place = before
+
+
+def uniform_rows(place: Place, name: str, rows: Any, units: int) -> tf.Tensor:
+    """Uniform numbers in [0, 1), each a function of seed, name, step, row and unit.
+
+    They are Philox's, at a key of seed and name and a count of step and row, so that
+    rows can be drawn apart: what a device draws for its rows of a batch is what one
+    device would draw for them.
+
+    Args:
+        place: Where in a run.
+        name: Whose numbers, the layer's name.
+        rows: Number of rows, an integer or a scalar tensor.
+        units: Numbers in a row.
+
+    Returns:
+        `[rows, units]`, float32.
+    """
+    seed = tf.stack([place.seed, zlib.crc32(name.encode()) % 2**31])
+    key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    counts = -(-units // _AT_ONCE)  # a row begins at a count of its own
+    first = tf.cast(place.first_row, tf.int64) * counts
+    counter = tf.stack([first, tf.cast(place.step, tf.int64)])
+    drawn = tf.raw_ops.StatelessRandomUniformV2(
+        shape=[rows, counts * _AT_ONCE],
+        key=key,
+        counter=tf.cast(counter, tf.uint64),
+        alg=_PHILOX,
+    )
+    return tf.ensure_shape(drawn[:, :units], [None, units])
+
+
+@keras.saving.register_keras_serializable(package="keras_alexnet")
+class StatelessDropout(keras.layers.Dropout):
+    """Dropout (paper, section 4.2) that can be repeated from any step on.
+
+    `y = x · m / (1 − rate)`, with m 0 for a share `rate` of the values and else 1.
+    Within `dropout_at` m is a function of the run's seed, the step, the position in
+    the whole batch, the unit and the layer's name: however many devices share the
+    batch, and however often the run was taken up again. Elsewhere, as in
+    `model.fit`, it is Keras' own dropout.
+
+    Args:
+        rate: Share of values that become 0, from 0 to below 1.
+        **kwargs: Other arguments of `keras.layers.Dropout`.
+
+    Input shape:
+        `(batch, units)` within `dropout_at`.
+
+    Output shape:
+        That of the input.
+
+    Returns:
+        The values in training, else the input.
+
+    Example:
+
+    >>> StatelessDropout(0.5)(tf.ones([1, 3]), training=False).numpy()
+    array([[1., 1., 1.]], dtype=float32)
+
+    Reference:
+        - Hinton et al. 2012, "Improving neural networks by preventing co-adaptation
+          of feature detectors". The 2012 source halves at test time instead
+          (`layer.cu`): the same function with the next layer's weights halved.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        place = _current.place
+        if place is None or not training or not self.rate:
+            return super().call(inputs, training=training)
+        rows, units = tf.shape(inputs)[0], inputs.shape[-1]
+        kept = uniform_rows(place, self.name, rows, units) >= self.rate
+        scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
+        return tf.where(kept, inputs * scale, tf.zeros_like(inputs))
