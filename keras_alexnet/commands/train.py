@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import shlex
+import sys
 
 from rich.console import Console
 
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.training import Trainer
 from keras_alexnet.training import TrainingConfig as Config
+from keras_alexnet.training.stopping import STOPPED, Stopped
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Trains as the flags say, or goes on, or says that there is nothing to do."""
+    """Trains as the flags say, or goes on, or says that there is nothing to do.
+
+    Exits with the code `STOPPED` if SIGTERM or SIGINT ended it, its state saved.
+    """
     no_arguments(rest)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     trainer = Trainer(config, console)
     if config.dry_run:
         trainer.dry_run()
         return
-    result = trainer.fit()
+    try:
+        result = trainer.fit()
+    except Stopped as stopped:
+        print(f"train: {stopped}; the same command goes on from there", file=sys.stderr)
+        raise SystemExit(STOPPED) from stopped
     if not result.fresh:
         console.print(f"{config.model_dir} holds this run, finished: nothing to do")
     _tell(console, config, result.values)

@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_alexnet.data.draws import Draws, draws
+from keras_alexnet.data.draws import Draws, draws, window_draws
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 from keras_alexnet.data.views import Views
+from keras_alexnet.data.windows import Window
+
+CROPS = ("paper", "resized")
 
 Example = dict[str, tf.Tensor]
 
@@ -25,11 +28,14 @@ def training_batches(
     seed: int,
     start: int = 0,
     crop_chunk: int = 1,
+    crop: str = "paper",
+    crop_area: float = 0.25,
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
     Every draw is a function of the seed and the position in the stream, whatever
-    the size of the batches.
+    the size of the batches. Place, mirroring and colour draws are the same whatever
+    the crop.
 
     Args:
         source: The data set.
@@ -37,23 +43,44 @@ def training_batches(
         batch_size: Pictures in a batch.
         seed: Of the order, crops, mirroring and colour draws.
         start: Number of pictures that came before.
-        crop_chunk: How many successive pictures share the place of the crop and
-            the mirroring; they begin at multiples of it.
+        crop_chunk: How many successive pictures share the crop and the mirroring;
+            they begin at multiples of it.
+        crop: `"paper"`, a square at a random place in the picture scaled to
+            `bordered_size(image_size)` (paper, section 4.1); or `"resized"`, a window
+            of random area, proportions (3/4 to 4/3) and place, scaled to a square
+            (Szegedy et al. 2015, "Going deeper with convolutions", section 6).
+        crop_area: Smallest share of a picture's area that a window of `"resized"` has,
+            more than 0, 1 at most: 0.08 there.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
         `[batch]`) and `noise` (float32 `[batch, 3]`, standard normal).
+
+    Raises:
+        ValueError: If `crop` or `crop_area` is out of range.
     """
+    _check_crop(crop, crop_area)
     views = Views.of(source, image_size)
 
-    def view(example: Example, drawn: Draws) -> Example:
-        image = views.training(example["image"], drawn.place, drawn.mirrored)
+    def view(example: Example, drawn: Draws, window: Window | None = None) -> Example:
+        image = views.training(example["image"], drawn.place, drawn.mirrored, window)
         return {"image": image, "label": example["label"], "noise": drawn.noise}
 
-    examples = source.shuffled(TRAIN, seed, start)
-    stream = tf.data.Dataset.zip((examples, draws(seed, start, crop_chunk)))
+    streams = [source.shuffled(TRAIN, seed, start), draws(seed, start, crop_chunk)]
+    if crop == "resized":
+        streams.append(window_draws(seed, start, crop_chunk, crop_area))
+    stream = tf.data.Dataset.zip(tuple(streams))
     stream = stream.map(view, num_parallel_calls=_AT_ONCE, deterministic=True)
     return _whole_batches(stream, batch_size)
+
+
+def _check_crop(crop: str, crop_area: float) -> None:
+    if crop not in CROPS:
+        raise ValueError(f"crop must be one of {CROPS}. Received: {crop=}")
+    if not 0 < crop_area <= 1:
+        raise ValueError(
+            f"crop_area must be more than 0 and at most 1. Received: {crop_area=}"
+        )
 
 
 def evaluation_batches(

@@ -86,19 +86,22 @@ class ColourNoise:
                 f"Received: colour_noise_strength={self.strength}"
             )
 
-    def __call__(self, pictures: Any, draws: Any) -> tf.Tensor:
+    def __call__(self, pictures: Any, draws: Any, share: Any = 1.0) -> tf.Tensor:
         """Returns the pictures with their noise.
 
         Args:
             pictures: `[batch, height, width, 3]`, float32, mean subtracted.
             draws: `[batch, 3]`, one standard normal number each component.
+            share: Of the strength: 0 once the noise has stopped, which takes the
+                source's divisor away too (`--color-noise=0`).
         """
         if self.form == "none":
             return pictures
         # [batch, 3] @ [3 components, 3 colours]
-        shift = tf.matmul(draws, tf.constant(self._colours()))[:, None, None, :]
-        noisy = pictures + shift
-        return noisy / (1.0 + self.strength) if self.form == "source" else noisy
+        colours = share * tf.constant(self._colours())
+        noisy = pictures + tf.matmul(draws, colours)[:, None, None, :]
+        divisor = 1.0 + self.strength * share
+        return noisy / divisor if self.form == "source" else noisy
 
     def _colours(self) -> np.ndarray:
         """The colour that a draw of 1 adds along each component, a row each."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from keras_alexnet.data.windows import WIDEST, Window
 
 # How many positions one random op draws for. An op for each picture would cost as
 # much as a tenth of its decoding. Another size would give other draws.
@@ -47,24 +51,65 @@ def draws(seed: int, start: int = 0, crop_chunk: int = 1) -> tf.data.Dataset:
     >>> float(first.noise[0]) == float(second.noise[0])
     False
     """
+    return _from(start, lambda block: _drawn(seed, block, crop_chunk))
+
+
+def window_draws(
+    seed: int, start: int = 0, crop_chunk: int = 1, crop_area: float = 0.25
+) -> tf.data.Dataset:
+    """The windows for position `start` of the stream and all that follow.
+
+    Independent of `draws`, with which they go. The area is uniform from `crop_area`
+    to 1, the aspect ratio log-uniform from 3/4 to 4/3.
+
+    Args:
+        seed: 0 to 2**31 − 1.
+        start: The first position, 0 or more.
+        crop_chunk: How many successive pictures share the window, as of `draws`.
+        crop_area: Smallest share of a picture's area, more than 0, 1 at most.
+
+    Returns:
+        `Window` without end.
+
+    Example:
+
+    >>> (window,) = window_draws(seed=1, crop_area=1.0).take(1)
+    >>> float(window.area)
+    1.0
+    """
+    return _from(start, lambda block: _windows(seed, block, crop_chunk, crop_area))
+
+
+def _from(start: int, drawn: Callable[[tf.Tensor], NamedTuple]) -> tf.data.Dataset:
+    """What is drawn for a position and all that follow, block by block."""
     blocks = tf.data.Dataset.range(start // _BLOCK, np.iinfo(np.int64).max // _BLOCK)
-    return (
-        blocks.map(lambda block: _drawn(seed, block, crop_chunk))
-        .unbatch()
-        .skip(start % _BLOCK)
-    )
+    return blocks.map(drawn).unbatch().skip(start % _BLOCK)
 
 
 def _drawn(seed: int, block: tf.Tensor, crop_chunk: int) -> Draws:
     """The draws for the positions of a block."""
-    chunks = (block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)) // crop_chunk
-    # Chunks are no shorter than 1, so those of a block lie in two blocks at most.
-    first = chunks[0] // _BLOCK
-    table = tf.concat([_uniform(seed, first), _uniform(seed, first + 1)], axis=0)
-    crops = tf.gather(table, chunks - first * _BLOCK)
+    crops = _shared(seed, block, crop_chunk, 3)
     noise = tf.random.stateless_normal([_BLOCK, 3], tf.stack([seed + _SEEDS, block]))
     return Draws(place=crops[:, :2], mirrored=crops[:, 2] < 0.5, noise=noise)
 
 
-def _uniform(seed: int, block: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_uniform([_BLOCK, 3], tf.stack([seed, block]))
+def _windows(seed: int, block: tf.Tensor, crop_chunk: int, crop_area: float) -> Window:
+    """The windows for the positions of a block."""
+    shapes = _shared(seed + 2 * _SEEDS, block, crop_chunk, 2)
+    return Window(
+        area=crop_area + (1 - crop_area) * shapes[:, 0],
+        aspect=tf.exp(math.log(WIDEST) * (2 * shapes[:, 1] - 1)),
+    )
+
+
+def _shared(seed: int, block: tf.Tensor, crop_chunk: int, count: int) -> tf.Tensor:
+    """Uniform numbers in 0 to 1 for a block's positions, `count` for each chunk."""
+    chunks = (block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)) // crop_chunk
+    # Chunks are no shorter than 1, so those of a block lie in two blocks at most.
+    first = chunks[0] // _BLOCK
+    tables = [_uniform(seed, first, count), _uniform(seed, first + 1, count)]
+    return tf.gather(tf.concat(tables, axis=0), chunks - first * _BLOCK)
+
+
+def _uniform(seed: int, block: tf.Tensor, count: int) -> tf.Tensor:
+    return tf.random.stateless_uniform([_BLOCK, count], tf.stack([seed, block]))

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_alexnet.data.decoding import decode, scaled_part, scaled_size
+from keras_alexnet.data.decoding import (
+    cut,
+    decode,
+    decode_window,
+    scaled_part,
+    scaled_size,
+    scaled_whole,
+)
 from keras_alexnet.data.sources import Source
+from keras_alexnet.data.windows import Window, lies, offset
 
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _BORDERED = 256 / 224
@@ -89,7 +99,11 @@ class Views:
         return decode(image, self.bordered)
 
     def training(
-        self, image: tf.Tensor, place: tf.Tensor, mirrored: tf.Tensor
+        self,
+        image: tf.Tensor,
+        place: tf.Tensor,
+        mirrored: tf.Tensor,
+        window: Window | None = None,
     ) -> tf.Tensor:
         """A view at a random place, mirrored or not (paper, section 4.1).
 
@@ -98,26 +112,41 @@ class Views:
             place: float32 `[2]` in 0 to 1: 0 is the first offset in the spare border,
                 downwards and to the right, and 1 comes after the last.
             mirrored: Scalar bool.
+            window: If given, the view is this window of the picture, at that place,
+                scaled to a square; not a square of the scaled picture.
 
         Returns:
             uint8 `[image_size, image_size, 3]`.
         """
-        if self.unscaled:
-            view = self._cut(image, _offset(place, self.border))
+        if window is not None:
+            within = functools.partial(lies, window=window, place=place)
+            view = self._resized(image, within)
+        elif self.unscaled:
+            view = self._cut(image, offset(place, self.border))
         else:
             pixels = self.decode(image)
             target = self._target(pixels)
-            offset = _offset(place, target - self.image_size)
-            view = scaled_part(pixels, target, offset, self.image_size)
+            corner = offset(place, target - self.image_size)
+            view = scaled_part(pixels, target, corner, self.image_size)
         # One picture at a time: over a batch, tf.where takes longer than decoding.
         return tf.cond(mirrored, lambda: tf.reverse(view, [1]), lambda: view)
 
-    def _cut(self, image: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    def _resized(
+        self, image: tf.Tensor, window: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
+        """A window, wherever it lies in a picture of some size, scaled to a view."""
+        if self.encoding == "raw":
+            pixels = cut(self.decode(image), window)
+        else:
+            pixels = decode_window(image, window, self.image_size)
+        return scaled_whole(pixels, self.image_size)
+
+    def _cut(self, image: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
         """The view at an offset in a prepared square, decoding little else."""
         side = self.image_size
         if self.encoding == "raw":
-            return _square(self.decode(image), offset, side)
-        window = tf.concat([offset, [side, side]], axis=0)
+            return _square(self.decode(image), corner, side)
+        window = tf.concat([corner, [side, side]], axis=0)
         view = tf.io.decode_and_crop_jpeg(
             image, window, channels=3, dct_method="INTEGER_FAST"
         )
@@ -151,8 +180,8 @@ class Views:
         """
         target = self._target(pixels)
         # The central square of `bordered` first, as the ten views have it.
-        offset = (target - self.bordered) // 2 + (self.bordered - side) // 2
-        return scaled_part(pixels, target, offset, side)
+        corner = (target - self.bordered) // 2 + (self.bordered - side) // 2
+        return scaled_part(pixels, target, corner, side)
 
     def _target(self, pixels: tf.Tensor) -> tf.Tensor:
         """Height and width of the whole scaled picture."""
@@ -181,13 +210,7 @@ def ten_views(squares: tf.Tensor, side: int) -> tf.Tensor:
     return tf.concat([five, five[..., ::-1, :]], axis=0)
 
 
-def _offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
-    """From 0 to the whole spare border, both included: 33 places for 224 of 256."""
-    offset = tf.cast(place * tf.cast(spare + 1, tf.float32), tf.int32)
-    return tf.minimum(offset, spare)
-
-
-def _square(pixels: tf.Tensor, offset: tuple[int, int] | list, side: int) -> tf.Tensor:
-    top, left = offset[0], offset[1]
+def _square(pixels: tf.Tensor, corner: tuple[int, int] | list, side: int) -> tf.Tensor:
+    top, left = corner[0], corner[1]
     view = pixels[top : top + side, left : left + side]
     return tf.ensure_shape(view, [side, side, 3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -41,8 +43,18 @@ class Evaluator:
         self._from_logits = from_logits
         self._strategy = strategy or tf.distribute.get_strategy()
 
-    def evaluate(self, source: Source, batch_size: int = 64) -> Scores:
+    def evaluate(
+        self,
+        source: Source,
+        batch_size: int = 64,
+        before_each: Callable[[], None] | None = None,
+    ) -> Scores:
         """Returns the scores over all validation pictures.
+
+        Args:
+            source: The data.
+            batch_size: Pictures at a time, over all devices together.
+            before_each: Is called before each batch; what it raises ends all.
 
         Raises:
             ValueError: If the model has another number of classes than the data,
@@ -59,6 +71,8 @@ class Evaluator:
         total = tf.zeros([4], tf.float64)
         try:
             for batch in self._strategy.experimental_distribute_dataset(batches):
+                if before_each is not None:
+                    before_each()
                 total += self._step(batch)
         except tf.errors.OpError as error:
             raise explained(error, source.ordered(VALIDATION), source) from error

@@ -1,54 +1,129 @@
-"""A run's checkpoints: written whole, the newest taken up again."""
+"""A run's checkpoints: written whole, checked, the newest good one taken up again."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet.training.learner import Learner
-from keras_alexnet.weights.names import named_weights
-from keras_alexnet.weights.runs import CHECKPOINTS, readable
+from keras_alexnet import files
+from keras_alexnet.weights.runs import CHECKPOINTS, UNREADABLE, readable
 
 _KEPT = 2
+_PREFIX = "step-"
 
 
 class Checkpoints:
     """Saves and restores all that a run needs to go on.
 
-    That is the model's weights (under names that do not depend on Keras'
-    generation), the optimizer's variables, the step, and the sums since the last
-    report.
+    TensorFlow keeps a checksum of every value, and of the index of them.
 
     Args:
         run: The run's directory.
-        learner: What is saved and restored.
+        state: The variables, nested by names.
+        say: Shows a line to the person.
     """
 
-    def __init__(self, run: Path, learner: Learner) -> None:
+    def __init__(
+        self, run: Path, state: dict[str, Any], say: Callable[[str], None]
+    ) -> None:
+        self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        checkpoint = tf.train.Checkpoint(
-            model=named_weights(learner.model),
-            optimizer=learner.optimizer_state(),
-            progress={"step": self._step, "totals": learner.totals},
-        )
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, str(run / CHECKPOINTS), _KEPT, checkpoint_name="step"
-        )
+        self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
+        self._say = say
 
     def save(self, step: int) -> None:
-        """Saves the state after `step` steps."""
-        self._step.assign(step)
-        self._manager.save(checkpoint_number=step)
-
-    def restore(self) -> int:
-        """Restores the newest state; returns its number of steps, 0 without any.
+        """Saves the state after `step` steps.
 
         Raises:
-            ValueError: If the checkpoint cannot be read.
+            ValueError: If it cannot be written; those that there are stay.
         """
-        newest = self._manager.latest_checkpoint
-        if newest is not None:
-            with readable(newest):
-                self._manager.checkpoint.restore(newest).assert_consumed()
-        return int(self._step)
+        self._step.assign(step)
+        path = self._directory / f"{_PREFIX}{step}"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._checkpoint.write(str(path))
+            older = [each for each in self._written() if each != path]
+            self._record([*older[-(_KEPT - 1) :], path])
+        except (tf.errors.OpError, OSError) as error:
+            self._remove(path)
+            raise self._failed(step, error) from error
+        for each in older[: -(_KEPT - 1)]:
+            self._remove(each)
+
+    def restore(self) -> int:
+        """Restores the newest state that is whole; returns its number of steps.
+
+        A damaged one is removed, with a line that says so. Without any the state
+        stays as it is, and the number is 0.
+
+        Raises:
+            ValueError: If none is whole, or it is another network's.
+        """
+        written = self._written()
+        while written:
+            newest = written.pop()
+            damage = _damage(newest)
+            if damage is None:
+                with readable(str(newest)):
+                    self._checkpoint.read(str(newest)).assert_consumed()
+                return int(self._step)
+            if not written:
+                raise ValueError(
+                    "a checkpoint must be whole; begin anew with another --model_dir. "
+                    f"Received: {str(newest)!r}, the only one ({damage})"
+                )
+            self._say(
+                f"the checkpoint {newest.name} is damaged and was removed; the run "
+                f"goes on from {written[-1].name} ({damage})"
+            )
+            self._record(written)
+            self._remove(newest)
+        return 0
+
+    def _written(self) -> list[Path]:
+        """The checkpoints that there are, oldest first."""
+        found = (
+            path.with_suffix("")
+            for path in self._directory.glob(f"{_PREFIX}*.index")
+            if path.stem[len(_PREFIX) :].isdecimal()
+        )
+        return sorted(found, key=lambda path: int(path.name[len(_PREFIX) :]))
+
+    def _record(self, paths: list[Path]) -> None:
+        """Writes the file by which TensorFlow knows the newest checkpoint."""
+        state = tf.compat.v1.train.generate_checkpoint_state_proto(
+            str(self._directory), paths[-1].name, [path.name for path in paths]
+        )
+        files.write_text(self._directory / "checkpoint", str(state))
+
+    def _remove(self, path: Path) -> None:
+        # The index first: without it the rest is nothing.
+        path.with_name(f"{path.name}.index").unlink(missing_ok=True)
+        for file in self._directory.glob(f"{path.name}.data-*"):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
+
+    def _failed(self, step: int, error: Exception) -> ValueError:
+        kept = [path.name for path in self._written()]
+        stays = f"{kept[-1]} stays good" if kept else "there is none before it"
+        return ValueError(
+            f"the checkpoint of step {step} must be written to "
+            f"{str(self._directory)!r}, but was not; {stays}. Make room, or the "
+            "directory writable, and give the same command again. Received: "
+            f"{' '.join(str(error).split())[:200]}"
+        )
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint, all of whose values are read; or None."""
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except UNREADABLE as error:
+        return " ".join(str(error).split())[:120]
+    return None

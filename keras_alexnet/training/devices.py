@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+
 
 def strategy(batch_size: int) -> tf.distribute.Strategy:
     """Returns the strategy for all devices that there are, which share a batch.
@@ -27,3 +29,12 @@ def strategy(batch_size: int) -> tf.distribute.Strategy:
     if len(devices) > 1:
         return tf.distribute.MirroredStrategy(devices)
     return tf.distribute.get_strategy()
+
+
+def open_strategy(kind: str, devices: str, batch_size: int) -> tf.distribute.Strategy:
+    if devices:
+        names = devices.split(",")
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        each = [tf.config.LogicalDeviceConfiguration()] * len(names)
+        tf.config.set_logical_device_configuration(cpu, each)
+    return strategy(batch_size)

@@ -13,11 +13,14 @@ from keras_alexnet.data import Source, training_batches
 from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation import Scores
+from keras_alexnet.training import left_out
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.learner import Learner
-from keras_alexnet.training.metrics_log import MetricsLog
+from keras_alexnet.training.epochs import Epochs
+from keras_alexnet.training.learner import Knobs, Learner
+from keras_alexnet.training.profile import Profiler
 from keras_alexnet.training.progress import ProgressLine
-from keras_alexnet.training.schedules import learning_rate
+from keras_alexnet.training.rates import Rates
+from keras_alexnet.training.stopping import Stopped, StopRequests
 from keras_alexnet.training.stopwatch import Stopwatch
 
 _LOOK_EVERY = 0.5  # seconds between two looks at the sums, which wait for the device
@@ -45,49 +48,65 @@ class Loop:
         self._learner = learner
         self._strategy = strategy
         self._watch = Stopwatch()
-        self._looked = 0.0
-        pictures = source.sizes[TRAIN]
-        one_pass = math.ceil(pictures / config.batch_size)
+        self._looked = self._saved = time.monotonic()
+        self._told = 0
+        self._requests = StopRequests()
+        self.scores: Scores | None = None  # of the last epoch that ended here
+        one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
         self.steps_per_epoch = config.steps_per_epoch or one_pass
         self.steps = config.epochs * self.steps_per_epoch
+        self.rates = Rates(config, learner.network.names, self.steps_per_epoch)
 
     def run(
         self,
         start: int,
-        log: MetricsLog,
+        epochs: Epochs,
         progress: ProgressLine,
         save: Callable[[int], None],
-    ) -> Scores | None:
+        profiler: Profiler,
+    ) -> int:
         """Trains from step `start` to the end.
 
         Args:
             start: Number of steps that are done.
-            log: Where each epoch is written down.
+            epochs: Those that are over, and where each is written down.
             progress: Where the state is shown.
             save: Is called with the number of steps when a checkpoint is due.
+            profiler: Watches some of the steps.
 
         Returns:
-            The last epoch's scores, or None if there was nothing left to do.
+            The number of steps that the run came to.
 
         Raises:
             ValueError: If a picture cannot be decoded, or the loss is not finite.
+            Stopped: If it was asked to stop, once its state is saved.
         """
-        scores = None
-        batches = self._batches(start)
-        for step in range(start + 1, self.steps + 1):
-            rate = self._rate(step - 1)
-            self._step(batches, step, rate)
-            self._show(progress, step)
-            if step % self.steps_per_epoch == 0:
-                scores = self._end_epoch(step, rate, log, progress)
-                save(step)
-            elif step % self._config.checkpoint_steps == 0:
-                save(step)
-        return scores
+        self._epochs, self._progress, self._save = epochs, progress, save
+        self._told = int(self._learner.left_out.numpy()[0])
+        batches = None
+        step = start
+        with self._requests:
+            while not self._over():
+                end = (len(epochs.errors) + 1) * self.steps_per_epoch
+                while step < end:
+                    batches = batches or self._batches(step)
+                    step += 1
+                    with profiler.step(step):
+                        self._step(batches, step)
+                    self._after(step, last=step == end)
+                self._end_epoch(step)
+        return step
 
     def evaluate(self) -> Scores:
         """The scores on the validation pictures, as things stand."""
-        return self._learner.evaluator.evaluate(self._source, self._config.batch_size)
+        with self._learner.averaged():
+            return self._learner.evaluator.evaluate(
+                self._source, self._config.batch_size, self._requests.check
+            )
+
+    def _over(self) -> bool:
+        errors = self._epochs.errors
+        return len(errors) == self._config.epochs or self.rates.over(errors)
 
     def _batches(self, step: int) -> Any:
         config = self._config
@@ -98,26 +117,25 @@ class Loop:
             config.seed,
             start=step * config.batch_size,
             crop_chunk=config.crop_chunk,
+            crop=config.crop,
+            crop_area=config.crop_area,
         )
         return iter(self._strategy.experimental_distribute_dataset(stream))
 
-    def _rate(self, step: int) -> float:
-        return learning_rate(
-            step,
-            schedule=self._config.schedule,
-            highest=self._config.learning_rate,
-            warmup_steps=self._config.warmup_steps,
-            total_steps=self.steps,
-        )
-
-    def _step(self, batches: Any, step: int, rate: float) -> None:
+    def _step(self, batches: Any, step: int) -> None:
         try:
             with self._watch.waiting():
                 batch = next(batches)
         except tf.errors.OpError as error:
             raise self._explained(error, step) from error
         with self._watch.working(self._config.batch_size):
-            self._learner.step(batch, rate)
+            self._learner.step(batch, self._knobs(step))
+
+    def _knobs(self, step: int) -> Knobs:
+        quiet = self._config.colour_noise_epochs
+        epoch = (step - 1) // self.steps_per_epoch
+        noise = 0.0 if quiet is not None and epoch >= quiet else 1.0
+        return Knobs(step, self.rates.each(step - 1, self._epochs.errors), noise)
 
     def _explained(self, error: Exception, step: int) -> Exception:
         """The error that names the picture, where it was a picture's fault."""
@@ -125,54 +143,66 @@ class Loop:
         stream = self._source.shuffled(TRAIN, self._config.seed, (step - 1) * size)
         return explained(error, stream.take(size), self._source)
 
-    def _show(self, progress: ProgressLine, step: int) -> None:
+    def _after(self, step: int, last: bool) -> None:
+        """What follows a step: a look at the sums, a checkpoint, a stop."""
         now = time.monotonic()
-        if now - self._looked < _LOOK_EVERY:
-            return
-        self._looked = now
+        if now - self._looked >= _LOOK_EVERY:
+            self._looked = now
+            self._show(step)
+        minutes = self._config.checkpoint_minutes or math.inf
+        due = step % self._config.checkpoint_steps == 0
+        if self._requests.name is not None:
+            self._stop(step)
+        elif (due or now - self._saved >= 60 * minutes) and not last:
+            self._save_state(step)
+
+    def _stop(self, step: int) -> None:
+        self._save_state(step)
+        raise Stopped(step, self._requests.name or "")
+
+    def _save_state(self, step: int) -> None:
+        self._scores_so_far(step)  # Nothing is saved that has gone wrong.
+        self._save(step)
+        self._saved = time.monotonic()
+
+    def _show(self, step: int) -> None:
         scores = self._scores_so_far(step)
         watch = self._watch
-        progress.update(
+        self._progress.update(
             step, scores.loss, scores.top1, watch.images_per_second, watch.data_wait
         )
 
     def _scores_so_far(self, step: int) -> Scores:
         with self._watch.working(0):  # on a GPU the steps are waited for here
             scores = Scores.of(self._learner.totals.numpy())
-        if not math.isfinite(scores.loss):
-            raise ValueError(
-                "the loss must stay finite; lower --learning_rate or raise "
-                f"--warmup_steps. Received: loss={scores.loss} by step {step}"
-            )
+            left = self._learner.left_out.numpy()
+        limit = self._config.nonfinite_limit
+        if left[0] > (limit if self._config.on_nonfinite == "skip" else 0):
+            raise ValueError(self._fault(left, step))
+        if left[0] > self._told:
+            self._told = left[0]
+            self._progress.say(left_out.told(left, limit))
         return scores
 
-    def _end_epoch(
-        self, step: int, rate: float, log: MetricsLog, progress: ProgressLine
-    ) -> Scores:
-        trained, held_out = self._scores_so_far(step), self.evaluate()
-        row = {
-            "epoch": step // self.steps_per_epoch,
-            "loss": trained.loss,
-            "top1": trained.top1,
-            "top5": trained.top5,
-            "val_loss": held_out.loss,
-            "val_top1": held_out.top1,
-            "val_top5": held_out.top5,
-            "learning_rate": rate,
-            "images_per_second": self._watch.images_per_second,
-            "data_wait": self._watch.data_wait,
-        }
-        log.write(row, step)
-        progress.say(_epoch_line(row, self._config.epochs))
+    def _fault(self, left: Any, reached: int) -> str:
+        config = self._config
+        step = int(left[1 if config.on_nonfinite == "stop" else 2])
+        names = left_out.batch_names(self._source, config.seed, config.batch_size, step)
+        rate = self.rates.weights(step - 1, self._epochs.errors)
+        return left_out.fault(names, self._epochs.run, step, reached, rate)
+
+    def _end_epoch(self, step: int) -> None:
+        trained = self._scores_so_far(step)
+        try:
+            held_out = self.evaluate()
+        except InterruptedError:
+            self._stop(step)
+        self.scores = held_out
+        rate = self.rates.weights(step - 1, self._epochs.errors)
+        line = self._epochs.end(trained, held_out, rate, self._watch, step)
+        self._progress.say(line)
         self._learner.totals.assign(tf.zeros_like(self._learner.totals))
         self._watch.restart()
-        return held_out
-
-
-def _epoch_line(row: dict[str, Any], epochs: int) -> str:
-    return (
-        f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.3f}  "
-        f"top-1 {row['top1']:.3f}  val loss {row['val_loss']:.3f}  "
-        f"val top-1 {row['val_top1']:.3f}  val top-5 {row['val_top5']:.3f}  "
-        f"{row['images_per_second']:.0f} images/s  data wait {row['data_wait']:.1%}"
-    )
+        self._save_state(step)
+        if self._requests.name is not None:
+            raise Stopped(step, self._requests.name)

@@ -45,8 +45,17 @@ class MetricsLog:
                 self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
         self._writer = tf.summary.create_file_writer(str(run.events_path))
 
-    def write(self, row: dict[str, Any], step: int) -> None:
-        """Adds an epoch's values, by the names in `COLUMNS`, measured after `step`."""
+    def write(
+        self, row: dict[str, Any], step: int, more: dict[str, float], filters: Any
+    ) -> None:
+        """Adds an epoch.
+
+        Args:
+            row: Its values by the names in `COLUMNS`.
+            step: After which step they were measured.
+            more: Values for TensorBoard alone, by name.
+            filters: The first kernels as a picture, uint8 `[height, width, 3]`.
+        """
         self._rows.append({name: _shown(row[name]) for name in COLUMNS})
         text = io.StringIO()
         table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -54,8 +63,10 @@ class MetricsLog:
         table.writerows(self._rows)
         files.write_text(self._path, text.getvalue())
         with self._writer.as_default(step=step):
-            for name in COLUMNS[1:]:
-                tf.summary.scalar(name, row[name])
+            for name, value in {**row, **more}.items():
+                if name != "epoch":
+                    tf.summary.scalar(name, value)
+            tf.summary.image("conv1", filters[None])
         self._writer.flush()
 
 

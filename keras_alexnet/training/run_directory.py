@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,22 @@ from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.weights.runs import parse, settings
 
+_LOCK = ".lock"
+
 # These change nothing of what is trained.
 _FREE = (
     "model_dir",
     "export_dir",
     "checkpoint_steps",
+    "checkpoint_minutes",
     "dry_run",
     "data_dir",
     "manual_dir",
+    "strategy",
+    "devices",
+    "on_nonfinite",
+    "nonfinite_limit",
+    "profile_steps",
 )
 
 
@@ -94,6 +105,24 @@ class RunDirectory:
                 files.write_bytes(self.example_path, _encoded(source, example["image"]))
         files.write_text(self._data_path, json.dumps(data, indent=2) + "\n")
         files.write_text(self.flags_path, config.as_flags())
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes of this machine from training in the directory.
+
+        Raises:
+            ValueError: If one does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / _LOCK, "w", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(
+                    "model_dir must be no other process's; wait for it, or give "
+                    f"another one. Received: {str(self.path)!r}, which one trains in"
+                ) from error
+            yield
 
     @property
     def result(self) -> dict[str, Any] | None:

@@ -1,26 +1,78 @@
-"""The learning rate as a function of the step."""
+"""The learning rate as a function of the step and of what was reached so far."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "step", "plateau")
+_DROP = 0.1  # paper, section 5
+_MOST_DROPS = 3  # "reduced three times prior to termination"
+
+
+class Plateau(NamedTuple):
+    """How far the paper's rule has come.
+
+    Args:
+        drops: How often the rate was divided by 10.
+        over: Whether the error has stopped improving after the last drop too.
+    """
+
+    drops: int
+    over: bool
+
+
+def plateau(errors: Sequence[float], patience: int) -> Plateau:
+    """The paper's rule, made exact, after some epochs.
+
+    The rate drops when the lowest error is `patience` epochs old, counted from the
+    last drop at the earliest; where it would drop for the fourth time the run ends.
+
+    Args:
+        errors: Validation error of each epoch so far.
+        patience: Number of epochs, 1 or more.
+
+    Example:
+
+    >>> plateau([0.5, 0.4, 0.4, 0.4], patience=2)
+    Plateau(drops=1, over=False)
+
+    Reference:
+        - Krizhevsky et al. 2012, section 5: "divide the learning rate by 10 when the
+          validation error rate stopped improving".
+    """
+    lowest, waited, drops = math.inf, 0, 0
+    for error in errors:
+        waited = 0 if error < lowest else waited + 1
+        lowest = min(lowest, error)
+        if waited == patience:
+            drops, waited = drops + 1, 0
+    return Plateau(min(drops, _MOST_DROPS), drops > _MOST_DROPS)
 
 
 def learning_rate(
-    step: int, *, schedule: str, highest: float, warmup_steps: int, total_steps: int
+    step: int,
+    *,
+    schedule: str,
+    highest: float,
+    warmup_steps: int = 0,
+    total_steps: int = 1,
+    drops: int = 0,
 ) -> float:
     """Returns the learning rate of a step.
 
-    After a linear rise over `warmup_steps` it is `highest` (`"constant"`), or
-    `highest · (1 + cos(π · t)) / 2` with t going from 0 to 1 (`"cosine"`).
+    After a linear rise over `warmup_steps` it is `highest` (`"constant"`),
+    `highest · (1 + cos(π · t)) / 2` with t going from 0 to 1 (`"cosine"`), or
+    `highest / 10^drops` (`"step"` and `"plateau"`).
 
     Args:
         step: Number of the step, from 0.
-        schedule: `"constant"` or `"cosine"`.
+        schedule: One of `SCHEDULES`.
         highest: Rate after the rise.
         warmup_steps: Length of the rise; 0 for none.
         total_steps: Steps of the whole run.
+        drops: How often the rate has dropped by then.
 
     Returns:
         The rate.
@@ -30,8 +82,7 @@ def learning_rate(
 
     Example:
 
-    >>> learning_rate(
-    ...     50, schedule="cosine", highest=0.1, warmup_steps=0, total_steps=100)
+    >>> learning_rate(50, schedule="cosine", highest=0.1, total_steps=100)
     0.05
     """
     if schedule not in SCHEDULES:
@@ -40,7 +91,23 @@ def learning_rate(
         )
     if step < warmup_steps:
         return highest * (step + 1) / warmup_steps
-    if schedule == "constant":
-        return highest
-    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return highest * (1 + math.cos(math.pi * min(1.0, done))) / 2
+    if schedule == "cosine":
+        done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+        return highest * (1 + math.cos(math.pi * min(1.0, done))) / 2
+    return highest * _DROP**drops
+
+
+def whole_epochs(text: str) -> tuple[int, ...]:
+    """The numbers of `"25,51,79"`.
+
+    Raises:
+        ValueError: If they are not whole numbers from 1 on, each above the last.
+    """
+    parts = [part.strip() for part in text.split(",")] if text else []
+    numbers = [int(part) if part.isdecimal() else 0 for part in parts]
+    if any(b <= a for a, b in zip([0, *numbers], numbers, strict=False)):
+        raise ValueError(
+            "step_epochs must be rising whole numbers from 1 on, as in 25,51,79. "
+            f"Received: step_epochs={text!r}"
+        )
+    return tuple(numbers)

@@ -21,12 +21,15 @@ from keras_alexnet.models import AlexNet
 from keras_alexnet.training import devices
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.description import layer_table, sizes
+from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.learner import Learner
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.training.metrics_log import MetricsLog
+from keras_alexnet.training.memory import peak_memory
+from keras_alexnet.training.profile import Profiler
 from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.run_directory import RunDirectory
-from keras_alexnet.weights.runs import steps_done
+from keras_alexnet.training.starting import start_from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,65 +80,94 @@ class Trainer:
             The `Result`, which is an earlier one's if the run had been finished.
 
         Raises:
-            ValueError: If the data cannot be had, a picture cannot be decoded, or
-                the loss is not finite.
+            ValueError: If the data cannot be had, a picture cannot be decoded, the
+                loss is not finite, or a checkpoint cannot be written.
+            Stopped: On SIGTERM and SIGINT, once the state is saved.
         """
         finished = self.run.result
         if finished is not None:
             return Result(finished, fresh=False)
         began = time.monotonic()
         self._prepare()
-        self.run.claim(self.config, self._source)
-        checkpoints = Checkpoints(self.run.path, self._learner)
-        start = checkpoints.restore()
-        if start:
-            self._console.print(f"taken up again after step {start}")
-        log = MetricsLog(self.run, start // self._loop.steps_per_epoch)
-        with ProgressLine(self._console, start, self._loop.steps) as progress:
-            scores = self._loop.run(start, log, progress, checkpoints.save)
-        scores = scores or self._loop.evaluate()
-        return Result(self._finish(scores, began), fresh=True)
+        with self.run.locked():
+            self.run.claim(self.config, self._source)
+            steps = self._train()
+            scores = self._loop.scores or self._loop.evaluate()
+            return Result(self._finish(scores, steps, began), fresh=True)
 
     def dry_run(self) -> None:
-        """Prints the configuration, the layers and the steps, and writes nothing.
+        """Prints settings, layers, steps and memory, and writes nothing.
 
         Data that have to be drawn or fetched first are, all the same.
         """
         self._prepare()
+        model = self._learner.model
         self._console.print(self.config.as_flags())
-        self._learner.model.summary(print_fn=self._console.print)
+        self._console.print(layer_table(model))
+        per_epoch = self._loop.steps_per_epoch
+        self._console.print(f"\n{sizes(self.config, model, per_epoch)}")
 
     def _prepare(self) -> None:
         config = self.config
-        # With the steps that are done, or a run that is taken up again would meet
-        # the dropout masks of its first steps once more.
-        keras.utils.set_random_seed(config.seed + steps_done(self.run.path))
+        # First of all: a strategy over several machines stands no work before it.
+        self._strategy = devices.open_strategy(
+            config.strategy, config.devices, config.batch_size
+        )
+        keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
-        strategy = devices.strategy(config.batch_size)
         self._console.print(f"opening the data: {config.data} ...")
         self._source = source = open_source(
             config.data, config.data_dir, config.manual_dir
         )
         classes, statistics = source.class_names, source.statistics
-        self._learner = Learner(config, len(classes), statistics, strategy)
-        self._loop = Loop(config, source, self._learner, strategy)
+        self._learner = Learner(config, len(classes), statistics, self._strategy)
+        self._loop = Loop(config, source, self._learner, self._strategy)
         self._console.print(
             f"{config.variant} on {config.data}: {len(classes)} classes, "
             f"{source.sizes[TRAIN]} pictures to train on\n"
             f"{self._loop.steps} steps of {config.batch_size} on "
-            f"{strategy.num_replicas_in_sync} device(s)\n"
+            f"{self._strategy.num_replicas_in_sync} device(s), {self._rate()}\n"
             f"mean colour and colour components: {statistics.origin}"
         )
 
-    def _finish(self, scores: Scores, began: float) -> dict[str, Any]:
+    def _rate(self) -> str:
+        """The learning rate, and how it was scaled if it was."""
+        config = self.config
+        rate = config.learning_rate * config.rate_scale
+        if config.rate_scale == 1:
+            return f"learning rate {rate:g}"
+        return (
+            f"learning rate {rate:g}: {config.learning_rate:g} for a batch of "
+            f"{config.rate_batch_size}, scaled by {config.rate_scale:g}"
+        )
+
+    def _train(self) -> int:
+        """Goes on from the newest checkpoint; returns the number of steps done."""
+        say = self._console.print
+        model = self._learner.model
+        epochs = Epochs(self.run, self.config.epochs, model)
+        state = {**self._learner.state(), "errors": epochs.variable}
+        checkpoints = Checkpoints(self.run.path, state, say)
+        start = checkpoints.restore()
+        if start:
+            say(f"taken up again after step {start}")
+        elif self.config.init_from is not None:
+            say(start_from(model, self.config.init_from, self.config.variant))
+        epochs.open()
+        profiler = Profiler(self.config.profile_steps, str(self.run.events_path))
+        with ProgressLine(self._console, start, self._loop.steps) as progress:
+            return self._loop.run(start, epochs, progress, checkpoints.save, profiler)
+
+    def _finish(self, scores: Scores, steps: int, began: float) -> dict[str, Any]:
         values = {
             "val_top1": scores.top1,
             "val_top5": scores.top5,
             "val_loss": scores.loss,
             "val_pictures": scores.pictures,
-            "steps": self._loop.steps,
+            "steps": steps,
             "seconds": round(time.monotonic() - began, 1),  # of this call
+            "peak_memory_gib": round(peak_memory(), 2),
             "export": None,
             "tensorflow": tf.__version__,
             "keras": keras.__version__,

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,7 +16,10 @@ from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights.names import Named
 
 CHECKPOINTS = "checkpoints"
+# What TensorFlow raises over a checkpoint whose files are damaged.
+UNREADABLE = (tf.errors.OpError, IndexError, RuntimeError, ValueError)
 _MODEL = "model/"
+_AVERAGE = "average/"
 _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -77,24 +81,35 @@ def readable(checkpoint: str) -> Iterator[None]:
     """Turns what TensorFlow raises over a damaged checkpoint into one clear line."""
     try:
         yield
-    except (tf.errors.OpError, IndexError, AssertionError, RuntimeError) as error:
+    except (*UNREADABLE, AssertionError) as error:
         raise ValueError(
-            "the checkpoint must be whole and of this network; remove its files, and "
-            "its name from the file 'checkpoint' beside them, to go on from the one "
-            f"before. Received: {checkpoint!r} ({' '.join(str(error).split())[:200]})"
+            "the checkpoint must be whole and of this network; the same command of "
+            "train falls back to the one before where a file is damaged. "
+            f"Received: {checkpoint!r} ({' '.join(str(error).split())[:200]})"
         ) from error
 
 
 def read_weights(checkpoint: str) -> Named:
-    """Reads the model's weights of a checkpoint, by layer and name."""
-    weights: Named = {}
+    """Reads the model's weights of a checkpoint, by layer and name.
+
+    Where the run kept averages of them, these: they are what it evaluated.
+    """
     with readable(checkpoint):
         reader = tf.train.load_checkpoint(checkpoint)
-        for key in reader.get_variable_to_shape_map():
-            if key.startswith(_MODEL) and key.endswith(_ENDING):
-                layer, name = key[len(_MODEL) : -len(_ENDING)].split("/")
-                weights.setdefault(layer, {})[name] = reader.get_tensor(key)
+        weights = _group(reader, _MODEL)
+        for layer, averages in _group(reader, _AVERAGE).items():
+            weights[layer].update(averages)
     return weights
+
+
+def _group(reader: Any, prefix: str) -> Named:
+    """The values whose keys begin with `prefix`, by layer and name."""
+    values: Named = {}
+    for key in reader.get_variable_to_shape_map():
+        if key.startswith(prefix) and key.endswith(_ENDING):
+            layer, name = key[len(prefix) : -len(_ENDING)].split("/")
+            values.setdefault(layer, {})[name] = reader.get_tensor(key)
+    return values
 
 
 def classes(checkpoint: str) -> int:

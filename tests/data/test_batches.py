@@ -11,6 +11,7 @@ import tensorflow as tf
 from squares import Squares, located
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
+from keras_alexnet.data.batches import CROPS
 from keras_alexnet.data.unreadable import (
     decoder_words,
     explained,
@@ -19,12 +20,10 @@ from keras_alexnet.data.unreadable import (
 
 
 def training(
-    source: Source, start: int, count: int, batch_size: int = 4, crop_chunk: int = 1
+    source: Source, start: int, count: int, batch_size: int = 4, **options: object
 ) -> dict[str, np.ndarray]:
     """So many batches of the stream, one behind the other."""
-    batches = training_batches(
-        source, 64, batch_size, seed=3, start=start, crop_chunk=crop_chunk
-    )
+    batches = training_batches(source, 64, batch_size, seed=3, start=start, **options)
     each = list(batches.take(count).as_numpy_iterator())
     return {key: np.concatenate([batch[key] for batch in each]) for key in each[0]}
 
@@ -44,13 +43,14 @@ def squares(form: str = "raw", size: int = 73) -> Squares:
 @pytest.mark.compat
 @pytest.mark.parametrize("kind", ["folder", "raw", "jpeg"])
 @pytest.mark.parametrize("crop_chunk", [1, 32])
+@pytest.mark.parametrize("crop", CROPS)
 def test_a_batch_is_a_function_of_its_position(
-    pictures: Path, kind: str, crop_chunk: int
+    pictures: Path, kind: str, crop_chunk: int, crop: str
 ) -> None:
     source = open_source(f"folder:{pictures}") if kind == "folder" else squares(kind)
-    whole = training(source, 0, 20, crop_chunk=crop_chunk)
+    whole = training(source, 0, 20, crop_chunk=crop_chunk, crop=crop)
     for start in (28, 33):  # between batches of the first stream, and within one
-        later = training(source, start, 3, crop_chunk=crop_chunk)
+        later = training(source, start, 3, crop_chunk=crop_chunk, crop=crop)
         part = {key: values[start : start + 12] for key, values in whole.items()}
         assert_equal(part, later)
     assert whole["image"].dtype == np.uint8
@@ -59,9 +59,12 @@ def test_a_batch_is_a_function_of_its_position(
 
 @pytest.mark.compat
 @pytest.mark.parametrize("crop_chunk", [1, 32])
-def test_draws_do_not_depend_on_the_size_of_the_batches(crop_chunk: int) -> None:
-    small = training(squares(), 6, 30, 4, crop_chunk)
-    large = training(squares(), 6, 1, 120, crop_chunk)
+@pytest.mark.parametrize("crop", CROPS)
+def test_draws_do_not_depend_on_the_size_of_the_batches(
+    crop_chunk: int, crop: str
+) -> None:
+    small = training(squares(), 6, 30, 4, crop_chunk=crop_chunk, crop=crop)
+    large = training(squares(), 6, 1, 120, crop_chunk=crop_chunk, crop=crop)
     assert_equal(small, large)
 
 
@@ -70,15 +73,54 @@ def corners(images: np.ndarray) -> set[tuple[int, ...]]:
     return {(*each[0, 0, :2], *each[-1, -1, :2]) for each in images}
 
 
-def test_a_chunk_shares_crop_and_mirroring_whatever_the_batch() -> None:
+@pytest.mark.parametrize("crop", CROPS)
+def test_a_chunk_shares_crop_and_mirroring_whatever_the_batch(crop: str) -> None:
     same = Squares(located(73)[None], [0], ("a", "b"), "raw")
-    images = training(same, 48, 6, 16, crop_chunk=32)["image"]
+    images = training(same, 48, 6, 16, crop_chunk=32, crop=crop)["image"]
     # 48 to 63 end a chunk, 64 to 95 and 96 to 127 are chunks, 128 begins one.
     parts = [images[:16], images[16:48], images[48:80], images[80:]]
     assert [len(corners(part)) for part in parts] == [1, 1, 1, 1]
     assert len(corners(images)) == 4
-    alone = training(same, 48, 6, 16, crop_chunk=1)["image"]
+    alone = training(same, 48, 6, 16, crop_chunk=1, crop=crop)["image"]
     assert len(corners(alone)) > 50
+
+
+def test_windows_come_with_the_draws_of_the_papers_crop() -> None:
+    same = Squares(located(200)[None], [0], ("a", "b"), "raw")
+    paper = training(same, 0, 30, 4)
+    resized = training(same, 0, 30, 4, crop="resized")
+    np.testing.assert_array_equal(paper["noise"], resized["noise"])
+    mirrored = [
+        images["image"][:, 0, 0, 0] > images["image"][:, 0, -1, 0]
+        for images in (paper, resized)
+    ]
+    np.testing.assert_array_equal(*mirrored)
+
+
+@pytest.mark.parametrize("crop_area", [0.25, 0.9])
+def test_windows_are_as_large_as_was_asked(crop_area: float) -> None:
+    same = Squares(located(200)[None], [0], ("a", "b"), "raw")
+    images = training(same, 0, 30, 8, crop="resized", crop_area=crop_area)["image"]
+    # Columns and rows between the centres of the first and the last pixel.
+    seen = np.abs(images[:, -1, -1, :2].astype(float) - images[:, 0, 0, :2])
+    area = (seen * 64 / 63 / 200).prod(axis=1)
+    assert max(area) == pytest.approx(1, abs=0.02)
+    # What is clipped has less than was drawn: 0.9 and 4/3 give sqrt(0.9 · 3/4) = 0.82.
+    assert crop_area * 0.9 < min(area) < crop_area + 0.03
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"crop": "random"}, r"crop must be one of .* Received: crop='random'"),
+        ({"crop_area": 0.0}, "crop_area must be .* Received: crop_area=0.0"),
+        ({"crop_area": 1.5}, "crop_area must be .* Received: crop_area=1.5"),
+        ({"crop_area": float("nan")}, "crop_area must be .* Received: crop_area=nan"),
+    ],
+)
+def test_crops_out_of_range_are_refused(options: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        training(squares(), 0, 1, **options)
 
 
 def test_epochs_cut_other_parts() -> None:

@@ -49,6 +49,24 @@ def test_draws_do_not_go_together(many: tuple) -> None:
 
 
 @pytest.mark.compat
+@pytest.mark.parametrize(
+    ("arguments", "place", "noise"),
+    [
+        ((1, 0), (0.878488, 0.459980), (0.636156, -0.297985, -0.099766)),
+        ((1, 1500), (0.951925, 0.499887), (0.132531, -1.508236, 1.345574)),
+        ((5, 2500, 32), (0.799551, 0.605306), (0.515126, 0.103530, 0.519814)),
+    ],
+)
+def test_draws_stay_those_of_published_runs(
+    arguments: tuple[int, ...], place: tuple, noise: tuple
+) -> None:
+    places, mirrored, noises = drawn(1, *arguments)
+    np.testing.assert_allclose(places[0], place, atol=1e-6)
+    np.testing.assert_allclose(noises[0], noise, atol=1e-6)
+    assert mirrored[0] == (arguments != (1, 0))
+
+
+@pytest.mark.compat
 @pytest.mark.parametrize("crop_chunk", [1, 32, 3000])
 @pytest.mark.parametrize("start", [1, 37, 1023, 1024, 2500])
 def test_draws_are_a_function_of_the_position(crop_chunk: int, start: int) -> None:

@@ -37,7 +37,7 @@ def test_the_numbers_are_philoxs_at_step_and_row() -> None:
     key = [int(key) & 0xFFFFFFFF, int(key) >> 32]
     for row in range(3):
         blocks = [philox([(2 + row) * 2 + n, 0, 5, 0], key) for n in range(2)]
-        bits = np.array(sum(blocks, []), np.uint32)[:6]
+        bits = np.concatenate(blocks).astype(np.uint32)[:6]
         expected = (bits & 0x7FFFFF).astype(np.float32) / 2**23
         np.testing.assert_array_equal(drawn[row], expected)
 

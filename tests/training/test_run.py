@@ -41,6 +41,7 @@ def config(pictures: Path, tmp_path: Path) -> TrainingConfig:
         steps_per_epoch=2,
         checkpoint_steps=1,
         model_dir=str(tmp_path / "run"),
+        deterministic=True,
     )
 
 
@@ -69,7 +70,7 @@ def test_its_events_are_tensorboards(run: Path) -> None:
         for record in tf.data.TFRecordDataset(str(path))
         for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
     }
-    assert tags == set(COLUMNS.split(",")[1:])
+    assert tags == {*COLUMNS.split(",")[1:], "peak_memory_gib", "conv1"}
 
 
 def test_a_finished_run_is_left_as_it_is(run: Path, pictures: Path) -> None:
@@ -96,27 +97,18 @@ def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a run die after so many steps, where no handler sees it."""
     step = Loop._step
 
-    def dying(self: Loop, batches: object, number: int, rate: float) -> None:
+    def dying(self: Loop, batches: object, number: int) -> None:
         if number > steps:
             raise Killed
-        step(self, batches, number, rate)
+        step(self, batches, number)
 
     monkeypatch.setattr(Loop, "_step", dying)
-
-
-def without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keras' dropout draws from a state of its own, which a new process lacks."""
-    from keras_alexnet import architectures
-
-    record = dataclasses.replace(architectures.get("paper"), dropout=0.0)
-    monkeypatch.setitem(architectures._ARCHITECTURES, "paper", record)
 
 
 @pytest.mark.parametrize("steps", [3, 4])
 def test_a_killed_run_goes_on_as_if_nothing_had_been(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, steps: int, tmp_path: Path
 ) -> None:
-    without_dropout(monkeypatch)
     whole = dataclasses.replace(config, model_dir=str(tmp_path / "whole"))
     Trainer(whole, quiet()).fit()
     with monkeypatch.context() as patch:
@@ -132,12 +124,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 
     once, twice = rows(tmp_path / "whole"), rows(Path(config.model_dir))
     for one, other in zip(once, twice, strict=True):
-        for name in set(one) - set(TIMINGS):
-            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-4), name
+        assert {**one, **dict.fromkeys(TIMINGS)} == {**other, **dict.fromkeys(TIMINGS)}
     weights = read_weights(newest_checkpoint(Path(config.model_dir)))
     for layer, values in read_weights(newest_checkpoint(tmp_path / "whole")).items():
         for name, value in values.items():
-            np.testing.assert_allclose(weights[layer][name], value, atol=1e-6)
+            np.testing.assert_array_equal(weights[layer][name], value)
 
 
 def test_another_configurations_run_is_not_touched(run: Path, pictures: Path) -> None:
@@ -172,19 +163,7 @@ def test_a_run_that_died_as_it_began_is_taken_up(config: TrainingConfig) -> None
     (run / ".metrics.csv.abcd1234").write_text("half a li")
     (run / "example.jpg").write_bytes(b"half a picture")
     assert Trainer(config, quiet()).fit().fresh
-    assert not list(run.glob(".*"))
-
-
-def test_a_damaged_checkpoint_is_one_line(config: TrainingConfig) -> None:
-    whole = dataclasses.replace(config, epochs=1, checkpoint_steps=100)
-    Trainer(whole, quiet()).fit()
-    run = Path(config.model_dir)
-    (run / "result.json").unlink()
-    (data,) = (run / "checkpoints").glob("*.data-*")
-    data.write_bytes(data.read_bytes()[:5000])
-    with pytest.raises(ValueError, match="the checkpoint must be whole") as caught:
-        Trainer(whole, quiet()).fit()
-    assert "\n" not in str(caught.value)
+    assert [path.name for path in run.glob(".*")] == [".lock"]
 
 
 @pytest.mark.parametrize("name", ["model_dir", "export_dir"])
@@ -210,22 +189,12 @@ def test_a_picture_that_goes_bad_is_named(
         Trainer(spoiled, quiet()).fit()
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig) -> None:
-    wild = dataclasses.replace(config, learning_rate=1e6)
-    with pytest.raises(ValueError, match="lower --learning_rate"):
-        Trainer(wild, quiet()).fit()
-
-
 # Two devices share each batch of what one device takes alone.
 TWO_DEVICES = """
 import io, sys
 import keras, tensorflow as tf
 from rich.console import Console
 from keras_alexnet.training import Trainer, TrainingConfig
-import dataclasses
-from keras_alexnet import architectures
-record = dataclasses.replace(architectures.get("paper"), dropout=0.0)
-architectures._ARCHITECTURES["paper"] = record
 count, data, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 cpu = tf.config.list_physical_devices("CPU")[0]
 devices = [tf.config.LogicalDeviceConfiguration()] * count

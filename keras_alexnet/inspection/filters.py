@@ -1,0 +1,53 @@
+"""The kernels of the first convolution as a picture (paper, figure 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_PER_ROW = 16
+_BORDER = 1
+
+
+def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
+    """Shows kernels that read R, G, B as small pictures, 16 in a row.
+
+    All share one scale, from the smallest weight (black) to the largest (white), so
+    that weak kernels look weak; as `shownet.py` of the 2012 source has it.
+
+    Args:
+        kernels: `[height, width, 3, count]`, float.
+        scale: Pixels a side that one weight becomes.
+
+    Returns:
+        uint8 `[rows, columns, 3]`, kernels apart by lines of black.
+
+    Raises:
+        ValueError: If the kernels do not read three channels.
+
+    Example:
+
+    >>> filter_grid(np.random.default_rng(0).normal(size=(11, 11, 3, 96))).shape
+    (208, 546, 3)
+
+    Reference:
+        - Krizhevsky et al. 2012, figure 3; `shownet.py`, `--show-filters`.
+    """
+    kernels = np.asarray(kernels, np.float32)
+    if kernels.ndim != 4 or kernels.shape[2] != 3:
+        raise ValueError(
+            "kernels must be [height, width, 3, count]. "
+            f"Received: shape={kernels.shape}"
+        )
+    low, high = kernels.min(), kernels.max()
+    shown = np.uint8(255 * (kernels - low) / max(high - low, 1e-12))
+    height, width, _, count = shown.shape
+    rows = -(-count // _PER_ROW)
+    tall, wide = height * scale + _BORDER, width * scale + _BORDER
+    grid = np.zeros((rows * tall, _PER_ROW * wide, 3), np.uint8)
+    for index in range(count):
+        one = shown[..., index].repeat(scale, 0).repeat(scale, 1)
+        top, left = index // _PER_ROW * tall, index % _PER_ROW * wide
+        grid[top : top + height * scale, left : left + width * scale] = one
+    return grid[:-_BORDER, :-_BORDER]

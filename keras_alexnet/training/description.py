@@ -1,0 +1,41 @@
+"""What a run would do: for `--dry_run`."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from rich.table import Table
+
+from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.memory import expected_memory
+
+_SLOTS = {"adamw": 2}  # values beside each weight; one for the others, the velocity
+
+
+def layer_table(model: keras.Model) -> Table:
+    """Name, kind, output shape and parameters of each layer."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("layer", "kind", "output"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("parameters", justify="right")
+    for layer in model.layers:
+        shape = " × ".join(str(side) for side in layer.output.shape[1:])
+        count = f"{layer.count_params():,}" if layer.count_params() else ""
+        table.add_row(layer.name, type(layer).__name__, shape, count)
+    table.add_row("all", "", "", f"{model.count_params():,}")
+    return table
+
+
+def sizes(config: TrainingConfig, model: keras.Model, steps_per_epoch: int) -> str:
+    """Steps, checkpoints and memory, a line each."""
+    slots = _SLOTS.get(config.update_rule, 1) + (config.average != "none")
+    state = model.count_params() * 4 * (1 + slots)
+    memory = expected_memory(model, config.batch_size, slots)
+    steps = config.epochs * steps_per_epoch
+    return (
+        f"steps        {steps:,}: {config.epochs} epochs of {steps_per_epoch:,}\n"
+        f"pictures     {steps * config.batch_size:,}\n"
+        f"checkpoint   {math.ceil(state / 1e6):,} MB\n"
+        f"memory       about {memory:.1f} GiB beside the program, over all devices"
+    )

@@ -1,0 +1,111 @@
+"""The model of a run with its update rule: all variables that training changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_alexnet.models import AlexNet
+from keras_alexnet.training.addons import AddonsUpdate
+from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.updates import (
+    RULES,
+    WITHOUT_DECAY,
+    MovingAverage,
+    assign,
+)
+from keras_alexnet.weights.names import named_weights, tensorflow_variable
+
+
+class Network:
+    """A model, and what changes its weights. Make it under the strategy.
+
+    Args:
+        config: The run's settings.
+        classes: Number of classes.
+    """
+
+    def __init__(self, config: TrainingConfig, classes: int) -> None:
+        self.model = _model(config, classes)
+        self._weights = named_weights(self.model)
+        ids = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
+        each = [
+            (layer, name, variable)
+            for layer, weights in self._weights.items()
+            for name, variable in weights.items()
+        ]
+        trained = [entry for entry in each if id(entry[2]) in ids]
+        # `(layer, weight)` of each trained variable, as ("conv1", "kernel").
+        self.names = [(layer, name) for layer, name, _ in trained]
+        self.trained = [variable for _, _, variable in trained]
+        # Batch normalisation's running means and variances.
+        self.statistics = [entry[2] for entry in each if id(entry[2]) not in ids]
+        self._rule, self._average = _rule(config, self.names, self.trained)
+
+    def update(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> tf.Tensor:
+        """Changes the weights by gradients; called in each replica."""
+        self._rule.apply(gradients, rates)
+        if isinstance(self._average, MovingAverage):
+            self._average.apply(self._rule.iterations.read_value())
+        return tf.constant(True)
+
+    def swap_averages(self) -> None:
+        """Exchanges the weights and their averages; called in each replica."""
+        averages = self._average.averages if self._average else []
+        for variable, average in zip(self.trained, averages, strict=False):
+            kept = variable.read_value()
+            assign(variable, average.read_value())
+            assign(average, kept)
+
+    def state(self) -> dict[str, Any]:
+        """The variables by names that do not depend on Keras or on devices."""
+        rule = {name: self._named(slot) for name, slot in self._rule.slots.items()}
+        average = {}
+        if self._average is not None:
+            average = self._named(self._average.averages)
+            rule.pop("average", None)
+        optimizer = {"iterations": self._rule.iterations, **rule}
+        return {"model": self._weights, "optimizer": optimizer, "average": average}
+
+    def _named(self, variables: Sequence[tf.Variable]) -> dict[str, dict[str, Any]]:
+        named: dict[str, dict[str, Any]] = {}
+        for (layer, name), variable in zip(self.names, variables, strict=True):
+            named.setdefault(layer, {})[name] = variable
+        return named
+
+
+def _model(config: TrainingConfig, classes: int) -> keras.Model:
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(config.precision)
+    try:
+        return AlexNet(
+            config.variant,
+            input_shape=(config.image_size, config.image_size, 3),
+            classes=classes,
+            classifier_activation=None,
+            initialization=config.initialization,
+        )
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+def _rule(
+    config: TrainingConfig,
+    names: Sequence[tuple[str, str]],
+    variables: Sequence[tf.Variable],
+) -> tuple[Any, Any]:
+    """The update rule, and what keeps the moving average."""
+    momentum, average = config.momentum, config.average_momentum
+    decays = [
+        0.0 if name in WITHOUT_DECAY else config.weight_decay for _, name in names
+    ]
+    if config.update_rule == "addons_sgdw":
+        averaged = config.average == "addons_moving_average"
+        rule = AddonsUpdate(variables, decays, momentum, average if averaged else None)
+        return rule, rule if averaged else None
+    averages = config.average == "moving_average"
+    own = RULES[config.update_rule](variables, decays, momentum)
+    return own, MovingAverage(variables, average) if averages else None

@@ -1,0 +1,89 @@
+"""Each variable's learning rate at a step: schedule, layer and kind of weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.layer_rates import LayerRates
+from keras_alexnet.training.schedules import learning_rate, plateau, whole_epochs
+
+BIAS = "bias"
+
+
+class Rates:
+    """What the rates of a run are.
+
+    Args:
+        config: The run's settings.
+        names: `(layer, weight)` of each trained variable, as `("conv1", "bias")`.
+        steps_per_epoch: Steps from one report to the next.
+
+    Raises:
+        ValueError: If `layer_rates` names a layer that is not trained.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        names: Sequence[tuple[str, str]],
+        steps_per_epoch: int,
+    ) -> None:
+        self._config = config
+        self._names = names
+        self._steps_per_epoch = steps_per_epoch
+        self._layers = LayerRates(config.layer_rates)
+        self._drops_after = whole_epochs(config.step_epochs)
+        unknown = sorted(self._layers.layers - {layer for layer, _ in names})
+        if unknown:
+            raise ValueError(
+                f"layer_rates must name layers of {config.variant}, as "
+                f"{sorted({layer for layer, _ in names})}. Received: {unknown[0]!r}"
+            )
+
+    def weights(self, step: int, errors: Sequence[float]) -> float:
+        """The rate of weights at a step, layers' factors aside.
+
+        Args:
+            step: Number of steps that came before.
+            errors: Validation errors of the epochs that are over.
+        """
+        config = self._config
+        epoch = step // self._steps_per_epoch
+        if config.schedule == "plateau":
+            drops = plateau(errors[:epoch], config.patience).drops
+        else:
+            drops = sum(after <= epoch for after in self._drops_after)
+        return learning_rate(
+            step,
+            schedule=config.schedule,
+            highest=config.learning_rate * config.rate_scale,
+            warmup_steps=config.warmup_steps,
+            total_steps=config.epochs * self._steps_per_epoch,
+            drops=drops,
+        )
+
+    def over(self, errors: Sequence[float]) -> bool:
+        """Whether the paper's rule ends the run after these epochs."""
+        config = self._config
+        return config.schedule == "plateau" and plateau(errors, config.patience).over
+
+    def each(self, step: int, errors: Sequence[float]) -> np.ndarray:
+        """The rate of every trained variable at a step, float32 `[variables]`."""
+        rate, epoch = self.weights(step, errors), step // self._steps_per_epoch
+        return np.array(
+            [
+                self._layers.factor(layer, epoch) * self._of(name, rate)
+                for layer, name in self._names
+            ],
+            np.float32,
+        )
+
+    def _of(self, name: str, rate: float) -> float:
+        if name != BIAS:
+            return rate
+        if self._config.bias_learning_rate is not None:
+            return self._config.bias_learning_rate * self._config.rate_scale
+        return self._config.bias_rate * rate

@@ -1,0 +1,56 @@
+"""How a setting is written down once, and how its value is judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+
+def setting(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
+    """A dataclass field that is a flag: its default, help and allowed values."""
+    metadata = {"help": help, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Settings:
+    """What all groups of settings share: checks that name the setting."""
+
+    def check(self) -> None:
+        """Raises ValueError for a setting that is not one of its choices."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            choices = field.metadata["choices"]
+            if choices is not None:
+                chosen = getattr(self, field.name)
+                self.require(field.name, chosen in choices, f"one of {choices}")
+
+    def require(self, name: str, holds: bool, expected: str) -> None:
+        """Raises ValueError, with the setting and its value, unless `holds`."""
+        if not holds:
+            raise ValueError(
+                f"{name} must be {expected}. Received: {name}={getattr(self, name)}"
+            )
+
+    def at_least_one(self, *names: str) -> None:
+        """Refuses values below 1; None means that a setting was not given."""
+        for name in names:
+            value = getattr(self, name)
+            self.require(name, value is None or value >= 1, "at least 1")
+
+    def not_negative(self, *names: str) -> None:
+        """Refuses values below 0 and those that are not finite."""
+        for name in names:
+            holds = 0 <= getattr(self, name) < math.inf
+            self.require(name, holds, "0 or more, and finite")
+
+    def positive(self, *names: str) -> None:
+        """Refuses values that are not above 0, or not finite."""
+        for name in names:
+            value = getattr(self, name)
+            holds = value is None or (value > 0 and math.isfinite(value))
+            self.require(name, holds, "above 0")
+
+    def below_one(self, *names: str) -> None:
+        """Refuses values outside of [0, 1)."""
+        for name in names:
+            self.require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")

@@ -1,0 +1,52 @@
+"""Weights to begin with: those layers of other weights that fit."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_alexnet import architectures
+from keras_alexnet.weights import open_weights
+from keras_alexnet.weights.names import named_weights
+
+
+def start_from(model: keras.Model, origin: str, variant: str) -> str:
+    """Takes over the layers of other weights whose shapes fit.
+
+    Args:
+        model: The model to begin with, which may be another variant's or for other
+            classes.
+        origin: What `AlexNet(weights=…)` takes.
+        variant: The model's variant.
+
+    Returns:
+        A line that says which layers were taken, and which start fresh.
+
+    Raises:
+        ValueError: If the weights cannot be had, or no layer fits.
+
+    Example:
+
+    >>> start_from(model, "runs/full_imagenet", "six_conv")  # doctest: +SKIP
+    'from runs/full_imagenet: conv1, …, fc7; fresh: fc8'
+    """
+    found = open_weights(origin)
+    theirs = variant if variant in found.variants else (found.variants or (variant,))[0]
+    values = found.read(architectures.get(theirs))
+    ours = named_weights(model)
+    fitting = [
+        layer
+        for layer, variables in ours.items()
+        if {name: tuple(v.shape) for name, v in variables.items()}
+        == {name: value.shape for name, value in values.get(layer, {}).items()}
+    ]
+    if not fitting:
+        raise ValueError(
+            "init_from must have a layer that fits this network. "
+            f"Received: init_from={origin!r}, whose layers are {sorted(values)}"
+        )
+    for layer in fitting:
+        for name, variable in ours[layer].items():
+            variable.assign(values[layer][name])
+    fresh = [layer for layer in ours if layer not in fitting]
+    rest = f"; fresh: {', '.join(fresh)}" if fresh else ""
+    return f"from {origin}: {', '.join(fitting)}{rest}"
