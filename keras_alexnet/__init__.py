@@ -14,6 +14,7 @@ from keras_alexnet.export import (  # noqa: E402
 from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
 from keras_alexnet.inputs import preprocess_input  # noqa: E402
 from keras_alexnet.models import AlexNet  # noqa: E402
+from keras_alexnet.two_towers import convert_towers  # noqa: E402
 from keras_alexnet.weights.classes import decode_predictions  # noqa: E402
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "__version__",
     "architectures",
     "check_saved_model",
+    "convert_towers",
     "decode_predictions",
     "export_saved_model",
     "export_tflite",

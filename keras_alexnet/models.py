@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,8 @@ from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.inputs import input_layer
 from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.two_towers.choosing import check_placing, with_towers
+from keras_alexnet.two_towers.conversion import convert_towers
 from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.formats.keras_files import body
 from keras_alexnet.weights.loading import load_weights
@@ -30,6 +33,8 @@ def AlexNet(
     classifier_activation: Any = "softmax",
     initialization: str = "default",
     kernels: str = "auto",
+    towers: int | None = None,
+    devices: Sequence[str] | None = None,
     name: str = "alexnet",
 ) -> keras.Model:
     """Builds an AlexNet, with the weights named or with fresh ones.
@@ -65,6 +70,12 @@ def AlexNet(
             learns), `"paper"` (the text's: it stays at chance for thousands of
             steps), `"source"` (the released source's), `"caffe"` or `"he"`.
         kernels: `"auto"`, `"native"` or `"composite"`, for the seams.
+        towers: 2 or 4, for a variant of two towers: how many the kernels are dealt
+            out to. Four are another network, such as the released source ran on four
+            GPUs. The variant's own number by default.
+        devices: Each tower's device, as in `("/GPU:0", "/GPU:1")`, for a variant of
+            towers; see `keras_alexnet.convert_towers`. `None` packs the towers in one
+            tensor on the default device.
         name: Name of the model.
 
     Input shape:
@@ -98,6 +109,8 @@ def AlexNet(
         if input_shape is None and include_top:
             input_shape = found.input_shape
     record = architectures.get("paper" if variant is None else variant)
+    record = with_towers(record, towers)
+    check_placing(record, devices, input_tensor)
     model = build(
         record,
         include_top=include_top,
@@ -112,7 +125,7 @@ def AlexNet(
     )
     if found is not None:
         load_weights(model, found, record)
-    return model
+    return model if devices is None else convert_towers(model, devices)
 
 
 def _told_apart(found: Weights) -> Weights:

@@ -98,6 +98,9 @@ class StatelessDropout(keras.layers.Dropout):
 
     Args:
         rate: Share of values that become 0, from 0 to below 1.
+        share: `(i, n)` where the units are the i-th of n equal parts of a layer's,
+            counted from 0: within `dropout_at` their masks are those that they have
+            in the whole layer. `None` for a layer that is whole.
         **kwargs: Other arguments of `keras.layers.Dropout`.
 
     Input shape:
@@ -120,11 +123,22 @@ class StatelessDropout(keras.layers.Dropout):
           (`layer.cu`): the same function with the next layer's weights halved.
     """
 
+    def __init__(
+        self, rate: float, *, share: tuple[int, int] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, **kwargs)
+        self.share = None if share is None else tuple(share)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         place = _current.place
         if place is None or not training or not self.rate:
             return super().call(inputs, training=training)
+        part, parts = self.share or (0, 1)
         rows, units = tf.shape(inputs)[0], inputs.shape[-1]
-        kept = uniform_rows(place, self.name, rows, units) >= self.rate
+        drawn = uniform_rows(place, self.name, rows, parts * units)
+        kept = drawn[:, part * units : (part + 1) * units] >= self.rate
         scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
         return tf.where(kept, inputs * scale, tf.zeros_like(inputs))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "share": self.share}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,8 +41,10 @@ class AddonsUpdate:
             self._optimizer = optimizers.MovingAverage(
                 self._inner, average_decay=average
             )
-        # What `decay_var_list` of apply_gradients would do, if MovingAverage took it.
+        # MovingAverage does not hand it on to the optimizer within, which sets it
+        # anew at each call of its own.
         decaying = [v for v, decay in zip(variables, decays, strict=True) if decay]
+        self._arguments = {"decay_var_list": decaying} if average is None else {}
         self._inner._set_decay_var_list(self._variables, decaying)
         self._optimizer._create_all_weights(self._variables)
         self.iterations = self._optimizer.iterations
@@ -62,7 +65,8 @@ class AddonsUpdate:
     def apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
         """Changes the variables; all have the first one's rate."""
         self._inner.learning_rate.assign(rates[0])
-        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+        pairs = zip(gradients, self._variables, strict=True)
+        self._optimizer.apply_gradients(pairs, **self._arguments)
 
     def _slot(self, name: str) -> list[tf.Variable]:
         owner = self._optimizer if name == "average" else self._inner
@@ -71,7 +75,9 @@ class AddonsUpdate:
 
 def _optimizers() -> Any:
     try:
-        from tensorflow_addons import optimizers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # It tells of its own end.
+            from tensorflow_addons import optimizers
     except ImportError as error:
         raise ValueError(
             "update_rule=addons_sgdw needs tensorflow-addons, which imports on "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,8 @@ class Checkpoints:
             older = [each for each in self._written() if each != path]
             self._record([*older[-(_KEPT - 1) :], path])
         except (tf.errors.OpError, OSError) as error:
-            self._remove(path)
+            with contextlib.suppress(OSError):
+                self._remove(path)
             raise self._failed(step, error) from error
         for each in older[: -(_KEPT - 1)]:
             self._remove(each)
@@ -70,6 +72,7 @@ class Checkpoints:
             if damage is None:
                 with readable(str(newest)):
                     self._checkpoint.read(str(newest)).assert_consumed()
+                self._record([*written, newest])
                 return int(self._step)
             if not written:
                 raise ValueError(
@@ -80,7 +83,6 @@ class Checkpoints:
                 f"the checkpoint {newest.name} is damaged and was removed; the run "
                 f"goes on from {written[-1].name} ({damage})"
             )
-            self._record(written)
             self._remove(newest)
         return 0
 

@@ -1,40 +1,219 @@
-"""Which devices a run uses."""
+"""Which devices a run uses, on one machine or on several."""
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import tensorflow as tf
 
+from keras_alexnet._version import __version__
+from keras_alexnet.training.cluster_environment import Workers, find_workers
+from keras_alexnet.training.meeting import meet
+from keras_alexnet.training.multi_worker import open_workers
+
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+_NAME = re.compile(r"(CPU|GPU):(\d+)")
+_WAIT = 600.0  # seconds; machines seldom start at the same time
 
 
-def strategy(batch_size: int) -> tf.distribute.Strategy:
-    """Returns the strategy for all devices that there are, which share a batch.
+class _Chosen(NamedTuple):
+    """Devices of this machine, all of one kind."""
 
-    All GPUs, or without any all logical CPU devices: under `MirroredStrategy`
-    where there are several, under TensorFlow's default strategy where there is one.
+    kind: str
+    indices: tuple[int, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.kind}:{index}" for index in self.indices]
+
+
+def open_strategy(
+    kind: str,
+    devices: Sequence[str] | str,
+    batch_size: int,
+    *,
+    told: Mapping[str, str] | None = None,
+    wait: float = _WAIT,
+) -> tf.distribute.Strategy:
+    """The strategy under which a run makes its variables and takes its steps.
+
+    With several workers this must come before anything else that uses TensorFlow's
+    runtime; it waits until all of them are there.
 
     Args:
-        batch_size: Pictures in a batch, over all devices together.
+        kind: `"none"`: one device. `"mirrored"`: devices of this machine share each
+            batch. `"multi_worker"`: those of all workers do, which `TF_CONFIG` or
+            Slurm names. `"auto"`: the last where several workers are named, mirrored
+            where there are several devices, else none.
+        devices: `"GPU:0,GPU:1"` or `("GPU:0", "GPU:1")`, of each machine; if empty,
+            all GPUs, or where there is none the CPU. `CPU:1` and so on are logical
+            devices, which share the cores.
+        batch_size: Pictures in a batch, over all devices of all machines.
+        told: Settings that must be the same for all workers, by name.
+        wait: Seconds that workers wait for one another.
 
     Raises:
-        ValueError: If the devices cannot share the batch evenly.
+        ValueError: If a device is not there, the devices cannot share the batch
+            evenly, or the workers are not named or not there.
+
+    Example:
+
+    >>> open_strategy("none", "", batch_size=128).num_replicas_in_sync
+    1
     """
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    devices = [device.name for device in tf.config.list_logical_devices(kind)]
-    if batch_size % len(devices):
+    if kind not in STRATEGIES:
+        raise ValueError(f"strategy must be one of {STRATEGIES}. Received: {kind!r}")
+    chosen = _chosen(devices)
+    workers = find_workers() if kind in ("auto", "multi_worker") else None
+    several = workers is not None and len(workers.addresses) > 1
+    if workers is not None and (several or kind == "multi_worker"):
+        return _of_workers(workers, chosen, batch_size, told or {}, wait)
+    if kind == "multi_worker":
         raise ValueError(
-            f"batch_size must be a multiple of the {len(devices)} {kind}s that share "
-            f"it. Received: batch_size={batch_size}"
+            "strategy=multi_worker must be told its workers; set TF_CONFIG, or start "
+            "with Slurm's srun. Received: neither"
         )
-    if len(devices) > 1:
-        return tf.distribute.MirroredStrategy(devices)
-    return tf.distribute.get_strategy()
+    return _of_this_machine(kind, chosen, batch_size)
 
 
-def open_strategy(kind: str, devices: str, batch_size: int) -> tf.distribute.Strategy:
-    if devices:
-        names = devices.split(",")
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        each = [tf.config.LogicalDeviceConfiguration()] * len(names)
-        tf.config.set_logical_device_configuration(cpu, each)
-    return strategy(batch_size)
+def check_one_machine(kind: str) -> None:
+    """Raises ValueError for several workers, which the trainer does not take yet.
+
+    They would all have to read their own rows of each batch, save together and stop
+    together; `keras_alexnet.training.cluster` has what a loop of one's own needs.
+    """
+    workers = find_workers() if kind in ("auto", "multi_worker") else None
+    several = workers is not None and len(workers.addresses) > 1
+    if kind == "multi_worker" or several:
+        raise ValueError(
+            "strategy must be none or mirrored: the trainer runs on one machine so "
+            f"far. Received: strategy={kind}"
+            + (f", with {len(workers.addresses)} workers named" if workers else "")
+        )
+
+
+def _of_workers(
+    workers: Workers,
+    chosen: _Chosen,
+    batch_size: int,
+    told: Mapping[str, str],
+    wait: float,
+) -> tf.distribute.Strategy:
+    count = len(chosen.indices)
+    if chosen.kind == "CPU" and chosen.indices != (0,):
+        raise ValueError(
+            "devices of a worker must be GPUs, or CPU:0 alone. Received: devices="
+            f"{','.join(chosen.names)}"
+        )
+    _check_shares(batch_size, count * len(workers.addresses), "devices of all workers")
+    if tf.config.list_physical_devices("GPU"):
+        _show_only(chosen)
+    alike = {
+        "tensorflow": tf.__version__,
+        "keras_alexnet": __version__,
+        "devices": f"{count} {chosen.kind}(s)",
+    }
+    meet(workers, {**told, **alike}, wait)
+    return open_workers(workers, count if chosen.kind == "GPU" else 0)
+
+
+def _of_this_machine(
+    kind: str, chosen: _Chosen, batch_size: int
+) -> tf.distribute.Strategy:
+    _check_shares(batch_size, len(chosen.indices), "devices")
+    names = _usable(chosen)
+    if kind == "mirrored" or (kind == "auto" and len(names) > 1):
+        return _mirrored(tuple(names))
+    if len(names) > 1:
+        raise ValueError(
+            "devices must be one for strategy=none; use mirrored. Received: devices="
+            f"{','.join(chosen.names)}"
+        )
+    gpus = tf.config.list_logical_devices("GPU")
+    if names == ["GPU:0" if gpus else "CPU:0"]:
+        return tf.distribute.get_strategy()  # where TensorFlow goes by itself
+    return tf.distribute.OneDeviceStrategy(f"/{names[0]}")
+
+
+@functools.cache
+def _mirrored(names: tuple[str, ...]) -> tf.distribute.Strategy:
+    # Each new one numbers its collective operations from the beginning again, and a
+    # process in which two networks of other shapes were trained so would fail.
+    return tf.distribute.MirroredStrategy([f"/{name}" for name in names])
+
+
+def _chosen(devices: Sequence[str] | str) -> _Chosen:
+    given = devices.split(",") if isinstance(devices, str) else list(devices)
+    found = [_NAME.fullmatch(name.strip().upper()) for name in given if name]
+    there = len(tf.config.list_physical_devices("GPU"))
+    if not found:
+        kind, count = ("GPU", there) if there else ("CPU", _logical_cpus())
+        return _Chosen(kind, tuple(range(count)))
+    pairs = [(each[1], int(each[2])) for each in found if each]
+    kinds = {kind for kind, _ in pairs}
+    if len(pairs) < len(found) or len(kinds) > 1 or len(set(pairs)) < len(pairs):
+        raise ValueError(
+            "devices must be different ones of one kind, as GPU:0,GPU:1 or CPU:0. "
+            f"Received: devices={','.join(given)}"
+        )
+    chosen = _Chosen(kinds.pop(), tuple(index for _, index in pairs))
+    if chosen.kind == "GPU" and max(chosen.indices) >= there:
+        raise ValueError(
+            f"devices must be there. Received: devices={','.join(given)}, where "
+            f"TensorFlow sees {there} GPU(s)"
+        )
+    return chosen
+
+
+def _usable(chosen: _Chosen) -> list[str]:
+    """Readies the devices; returns their names, which may count anew from 0."""
+    if chosen.kind == "CPU":
+        _make_cpus(max(chosen.indices) + 1)
+    if not tf.config.list_physical_devices("GPU"):
+        return chosen.names
+    try:
+        _show_only(chosen)
+    except RuntimeError:  # The runtime has started, and all GPUs are in use.
+        return chosen.names
+    if chosen.kind == "CPU":
+        return chosen.names
+    return _Chosen("GPU", tuple(range(len(chosen.indices)))).names
+
+
+def _show_only(chosen: _Chosen) -> None:
+    """Keeps TensorFlow off all other GPUs, whose memory it would take."""
+    gpus = tf.config.list_physical_devices("GPU")
+    own = [gpus[index] for index in chosen.indices] if chosen.kind == "GPU" else []
+    tf.config.set_visible_devices(own, "GPU")
+
+
+def _make_cpus(count: int) -> None:
+    """Makes so many logical CPUs, unless there are as many."""
+    there = _logical_cpus()
+    if there >= count:
+        return
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError as error:
+        raise ValueError(
+            "logical CPUs must be made before anything else has used TensorFlow. "
+            f"Received: devices=CPU:{count - 1}, with {there} logical CPU(s)"
+        ) from error
+
+
+def _logical_cpus() -> int:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    return len(tf.config.get_logical_device_configuration(cpu) or [None])
+
+
+def _check_shares(batch_size: int, count: int, what: str) -> None:
+    if batch_size % count:
+        raise ValueError(
+            f"batch_size must be a multiple of the {count} {what} that share it. "
+            f"Received: batch_size={batch_size}"
+        )

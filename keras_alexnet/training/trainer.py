@@ -109,7 +109,7 @@ class Trainer:
 
     def _prepare(self) -> None:
         config = self.config
-        # First of all: a strategy over several machines stands no work before it.
+        devices.check_one_machine(config.strategy)
         self._strategy = devices.open_strategy(
             config.strategy, config.devices, config.batch_size
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import math
 import shutil
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from rich.console import Console
+from finished_runs import assert_same, quiet, rows
 
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
@@ -23,30 +21,6 @@ COLUMNS = (
     "epoch,loss,top1,top5,val_loss,val_top1,val_top5,"
     "learning_rate,images_per_second,data_wait"
 )
-TIMINGS = ("images_per_second", "data_wait")
-
-
-def rows(run: Path) -> list[dict[str, str]]:
-    with open(run / "metrics.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.fixture
-def config(pictures: Path, tmp_path: Path) -> TrainingConfig:
-    return TrainingConfig(
-        data=f"folder:{pictures}",
-        image_size=64,
-        batch_size=8,
-        epochs=3,
-        steps_per_epoch=2,
-        checkpoint_steps=1,
-        model_dir=str(tmp_path / "run"),
-        deterministic=True,
-    )
-
-
-def quiet() -> Console:
-    return Console(file=io.StringIO())
 
 
 @pytest.mark.compat
@@ -122,13 +96,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     assert not begun.exists()
     assert f"taken up again after step {steps}" in console.file.getvalue()
 
-    once, twice = rows(tmp_path / "whole"), rows(Path(config.model_dir))
-    for one, other in zip(once, twice, strict=True):
-        assert {**one, **dict.fromkeys(TIMINGS)} == {**other, **dict.fromkeys(TIMINGS)}
-    weights = read_weights(newest_checkpoint(Path(config.model_dir)))
-    for layer, values in read_weights(newest_checkpoint(tmp_path / "whole")).items():
-        for name, value in values.items():
-            np.testing.assert_array_equal(weights[layer][name], value)
+    assert_same(tmp_path / "whole", config.model_dir)
 
 
 def test_another_configurations_run_is_not_touched(run: Path, pictures: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tower_nets import arguments, small_net, training_step
+from tower_nets import BATCH, arguments, small_net, training_step
 from transfers import partitioned
 
 from keras_alexnet import convert_towers
+from keras_alexnet.two_towers import crossings
 from keras_alexnet.two_towers.packed_form import packed_values
 from keras_alexnet.weights.names import named_weights
 
@@ -41,6 +42,10 @@ def trained(variant: str, towers: int | None, kernels: str) -> dict[str, Any]:
         "weights": max(map(far, arrays(weights[0]), arrays(weights[1]))),
         "slots": max(map(far, arrays(slots[0]), arrays(slots[1]))),
         "sent": [each._asdict() for each in sent],
+        "computed": [
+            [each.layer, each.source, each.destination, each.bytes(BATCH)]
+            for each in crossings(spread)
+        ],
         "done": {part.device: part.operations for part in parts},
         "variables": {
             f"update_{layer}_{name}": variable.device.rpartition("device:")[2]

@@ -18,10 +18,10 @@ from small_models import (
 )
 from tower_nets import arguments, batch, small_net, training_step
 
-from keras_alexnet import AlexNet, convert_towers
+from keras_alexnet import AlexNet, convert_towers, reset_classifier
 from keras_alexnet.layers import StatelessDropout
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
-from keras_alexnet.two_towers import PackedForm, packed_names
+from keras_alexnet.two_towers import PackedForm, as_packed, packed_names
 from keras_alexnet.two_towers.packed_form import packed_values
 from keras_alexnet.weights.names import Named, named_weights
 
@@ -203,6 +203,7 @@ FOUR = ["CPU:0"] * 4
         ({"variant": "caffe", "devices": TWICE}, "variant must be one of two towers"),
         ({"variant": "owt", "towers": 4}, "variant must be one of two towers"),
         ({"towers": 3}, r"towers must be one of \(2, 4\)"),
+        ({"devices": ["GPU:0", "GPU:7"]}, "devices must be of those.*'GPU:7'|'GPU:0'"),
         ({"devices": FOUR}, "devices must be as many as the towers.*towers=4"),
         ({"devices": TWICE, "input_tensor": "x"}, "leave input_tensor out"),
     ],
@@ -213,6 +214,23 @@ def test_what_cannot_be_is_one_line(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         AlexNet(**{"input_shape": (64, 64, 3), **arguments})
     assert "\n" not in str(caught.value)
+
+
+def test_beside_a_strategy_it_is_one_line() -> None:
+    with (
+        tf.distribute.OneDeviceStrategy("/CPU:0").scope(),
+        pytest.raises(ValueError, match=r"combined with a strategy.*OneDeviceStrategy"),
+    ):
+        AlexNet(devices=TWICE)
+
+
+def test_a_fresh_classifier_is_kept_and_a_packed_model_left_alone() -> None:
+    packed = small_net()
+    assert as_packed(packed) is packed
+    mine = reset_classifier(convert_towers(packed, TWICE), 3)
+    back = as_packed(mine)
+    assert back.get_layer("conv2").groups == 2
+    np.testing.assert_array_equal(back(batch()[0]), mine(batch()[0]))
 
 
 def test_only_an_alexnet_of_towers_is_converted() -> None:

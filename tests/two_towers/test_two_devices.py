@@ -105,12 +105,16 @@ def test_besides_only_the_pictures_and_scalars_are_sent(paper: dict) -> None:
 
 
 @pytest.mark.compat
-def test_what_is_sent_has_the_size_of_the_maps(paper: dict) -> None:
+def test_what_is_sent_is_as_large_as_computed(paper: dict) -> None:
+    expected = {(name, A, B) for name in list(SEAMS)[:3]}
+    expected |= {(name, B, A) for name in SEAMS}
+    assert {tuple(each[:3]) for each in paper["computed"]} == expected
+    sizes = {each[0]: each[3] for each in paper["computed"]}
     for each in paper["sent"]:
         name = seam(each["tensor"])
         if name is not None:
             assert tuple(each["shape"]) == SEAMS[name]
-            assert each["bytes"] == 4 * math.prod(SEAMS[name])
+            assert each["bytes"] == sizes[name] == 4 * math.prod(SEAMS[name])
 
 
 @pytest.mark.compat

@@ -1,0 +1,184 @@
+"""What the workers of a run do together: agree, share a directory, stop, end."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+_TASK = re.compile(r"/job:worker/(?:replica:0/)?task:(\d+)")
+
+
+def addresses(strategy: tf.distribute.Strategy) -> Sequence[str]:
+    """`HOST:PORT` of each worker; of a run on one machine, none."""
+    resolver = strategy.cluster_resolver
+    return [] if resolver is None else resolver.cluster_spec().job_tasks("worker")
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes: the only one, or worker 0."""
+    return not addresses(strategy) or strategy.cluster_resolver.task_id == 0
+
+
+def gathered(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+    """One number of each worker, below 2**63. All must call this, and all wait."""
+    count = len(addresses(strategy))
+    if count < 2:
+        return [number]
+    each = _of_all(strategy, tf.constant([number], tf.int64)).numpy()
+    return each.reshape(count, -1)[:, 0].tolist()  # a worker's replicas say the same
+
+
+@tf.function
+def _of_all(strategy: tf.distribute.Strategy, number: tf.Tensor) -> tf.Tensor:
+    own = strategy.run(tf.identity, (number,))
+    return strategy.gather(own, axis=0)
+
+
+def agree(strategy: tf.distribute.Strategy, name: str, number: int) -> None:
+    """Raises ValueError, on all workers, unless they all have the same number."""
+    numbers = gathered(strategy, number)
+    if len(set(numbers)) > 1:
+        raise ValueError(
+            f"{name} must be the same for all workers. Received: {numbers} on workers "
+            f"0 to {len(numbers) - 1}"
+        )
+
+
+@contextlib.contextmanager
+def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Lets the chief do what stands in the body before the others do it."""
+    if not is_chief(strategy):
+        gathered(strategy, 0)
+    yield
+    if is_chief(strategy):
+        gathered(strategy, 0)
+
+
+def check_shared(strategy: tf.distribute.Strategy, name: str, path: Path) -> None:
+    """Raises ValueError, on all workers, unless they share the directory `path`.
+
+    Args:
+        strategy: Of the run.
+        name: What the person calls it, for the message.
+        path: The directory, which is made.
+    """
+    if len(addresses(strategy)) < 2:
+        return
+    # Named as what a killed run leaves, which the next one clears away.
+    mark = path / f".workers.{secrets.token_hex(4)}"
+    if is_chief(strategy):
+        path.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    token = gathered(strategy, int(mark.suffix[1:], 16))[0]
+    seen = gathered(strategy, int(mark.with_suffix(f".{token:08x}").exists()))
+    if is_chief(strategy):
+        mark.unlink()
+    blind = [index for index, there in enumerate(seen) if not there]
+    if blind:
+        raise ValueError(
+            f"{name} must be a directory that all workers share, on a file system "
+            f"that all see. Received: {name}={str(path)!r}, where worker(s) {blind} "
+            "do not find what worker 0 writes"
+        )
+
+
+@contextlib.contextmanager
+def directory_of(strategy: tf.distribute.Strategy, path: Path) -> Iterator[Path]:
+    """Where this worker saves: the chief in `path`, the others where nothing stays.
+
+    All have to save, since variables that each replica keeps for itself, as batch
+    normalisation's, are brought together when they are read.
+    """
+    if is_chief(strategy):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="keras_alexnet.") as temporary:
+        yield Path(temporary)
+
+
+def lost_worker(
+    error: Exception, strategy: tf.distribute.Strategy | None = None
+) -> ValueError | None:
+    """What to say if an error came of a worker that is gone; else None.
+
+    TensorFlow notices a process that has ended by its connections, at once or at the
+    next step, and one that is silent after ten seconds, by the heartbeat of its
+    coordination service. Either ends the collective operation with an
+    `UnavailableError` or, where the silent one is worker 0, a `DeadlineExceededError`;
+    after that none can be run.
+
+    Args:
+        error: What a step, an evaluation or a save raised.
+        strategy: Of the run, to name the address.
+    """
+    if not isinstance(error, tf.errors.OpError) or (
+        "ollective ops is aborted" not in error.message
+        and "CoordinationService" not in error.message
+    ):
+        return None
+    words = error.message.partition("Collective ops is aborted by: ")[2]
+    return ValueError(
+        "all workers must run to the end; mend what ended one of them, and start all "
+        "again: the run goes on from its newest checkpoint. Received: "
+        f"{_who(words, strategy)} is gone ({_reason(words or error.message)})"
+    )
+
+
+def _who(words: str, strategy: tf.distribute.Strategy | None) -> str:
+    # The innermost report stands first: it names the one that did not answer.
+    # The coordination service, which names no one, runs in worker 0.
+    task = _TASK.search(words)
+    index = int(task[1]) if task else 0
+    known = addresses(strategy) if strategy is not None else []
+    return f"worker {index}" + (f" ({known[index]})" if index < len(known) else "")
+
+
+def _reason(words: str) -> str:
+    """The first line of TensorFlow's reasons."""
+    lines = (line.strip() for line in words.split("\n"))
+    first = next((line for line in lines if line), "")
+    return first.replace("Collective ops is aborted by: ", "").rstrip(".")[:200]
+
+
+class Wishes:
+    """What some worker wishes, heard by all after the same step.
+
+    The numbers ride along with what a step sums up over all replicas anyway. They
+    are looked at some steps later: a look at the last one would wait for the device.
+
+    Args:
+        strategy: Of the run.
+
+    Example:
+
+    >>> wishes = Wishes(tf.distribute.get_strategy())
+    >>> wishes.heard([1.0, 0.0], tf.constant([1.0, 0.0]))
+    [True, False]
+    """
+
+    _LATER = 2
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self._alone = len(addresses(strategy)) < 2
+        self._summed: collections.deque[tf.Tensor] = collections.deque()
+
+    def heard(self, own: Sequence[float], summed: tf.Tensor) -> list[bool]:
+        """Which wishes all workers know of now.
+
+        Args:
+            own: 1 for each wish of this worker's at this step, else 0.
+            summed: The sums over all replicas, `[wishes]`, which nobody looked at.
+        """
+        if self._alone:
+            return [number > 0 for number in own]
+        self._summed.append(summed)
+        if len(self._summed) <= self._LATER:
+            return [False for _ in own]
+        return (self._summed.popleft().numpy() > 0).tolist()

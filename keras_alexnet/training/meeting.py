@@ -1,0 +1,158 @@
+"""Workers meet before TensorFlow starts: all there, and all told the same.
+
+TensorFlow itself waits for the others for an hour, and holds Python's lock meanwhile,
+so that neither Ctrl-C nor a thread could end the wait (`TFE_EnableCollectiveOps`, 2.15
+and 2.21). So the first worker listens on its own port before TensorFlow does; the
+others say there who they are and how they were started, and hear whether to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from keras_alexnet.training.cluster_environment import Workers
+
+_AGAIN = 0.2  # seconds until the first worker is tried again
+
+
+class _Guest(NamedTuple):
+    """A worker that is there."""
+
+    told: dict[str, str]
+    writer: asyncio.StreamWriter
+
+
+def meet(workers: Workers, told: Mapping[str, str], seconds: float) -> None:
+    """Waits until all workers are there.
+
+    Args:
+        workers: All of them; each calls this at its start, on its own machine.
+        told: What must be the same for all, by name.
+        seconds: How long to wait.
+
+    Raises:
+        ValueError: If some are missing after that time, were told otherwise, or the
+            port of this one is not free. All that are there get the same message.
+
+    Example:
+
+    >>> meet(Workers(("a:2222", "b:2222"), 0), {"seed": "0"}, 600)  # doctest: +SKIP
+    """
+    with _listening(workers) as server:
+        if workers.own == 0:
+            verdict = asyncio.run(_receive(server, workers, dict(told), seconds))
+        else:
+            verdict = asyncio.run(_call(workers, dict(told), seconds))
+    if verdict:
+        raise ValueError(verdict)
+
+
+def _listening(workers: Workers) -> socket.socket:
+    # Those who only call take their port too, to see that TensorFlow will have it.
+    own = workers.addresses[workers.own]
+    try:
+        return socket.create_server(("", int(own.rpartition(":")[2])))
+    except OSError as error:
+        raise ValueError(
+            "the port of a worker must be free on its machine; each worker needs an "
+            f"index of its own. Received: {own!r} for worker {workers.own} "
+            f"({error.strerror})"
+        ) from error
+
+
+async def _receive(
+    server: socket.socket, workers: Workers, told: dict[str, str], seconds: float
+) -> str:
+    """What the first worker does; returns what is wrong, or nothing."""
+    guests: dict[int, _Guest] = {}
+    visits: dict[asyncio.Task | None, asyncio.StreamWriter] = {}
+    complete = asyncio.Event()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits[asyncio.current_task()] = writer
+        # Whatever else knocks at a port is not answered.
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+            said = json.loads(await reader.readline())
+            guest = guests[int(said["index"])] = _Guest(said["told"], writer)
+            if len(guests) == len(workers.addresses) - 1:
+                complete.set()
+            await reader.read()  # until it hears the verdict, or is gone
+            if guests.get(int(said["index"])) is guest and not complete.is_set():
+                del guests[int(said["index"])]
+        writer.close()
+
+    async with await asyncio.start_server(greet, sock=server):
+        if len(workers.addresses) == 1:
+            return ""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(complete.wait(), seconds)
+        verdict = _missing(workers, guests, seconds) or _difference(told, guests)
+        for guest in guests.values():
+            guest.writer.write(json.dumps({"verdict": verdict}).encode() + b"\n")
+            with contextlib.suppress(OSError):
+                await guest.writer.drain()
+        for writer in visits.values():
+            writer.close()
+        await asyncio.gather(*filter(None, visits), return_exceptions=True)
+    return verdict
+
+
+def _missing(workers: Workers, guests: Mapping[int, _Guest], seconds: float) -> str:
+    missing = [
+        f"worker {index} ({address})"
+        for index, address in enumerate(workers.addresses)
+        if index and index not in guests
+    ]
+    if not missing:
+        return ""
+    return (
+        f"all workers must be started within {seconds:g} s of each other. Received: "
+        f"nothing from {', '.join(missing)}"
+    )
+
+
+def _difference(told: Mapping[str, str], guests: Mapping[int, _Guest]) -> str:
+    for index, guest in sorted(guests.items()):
+        for name in sorted({*told, *guest.told}):
+            ours, theirs = told.get(name), guest.told.get(name)
+            if ours != theirs:
+                return (
+                    "all workers must be started alike. Received: "
+                    f"{name}={theirs} on worker {index}, {name}={ours} on worker 0"
+                )
+    return ""
+
+
+async def _call(workers: Workers, told: dict[str, str], seconds: float) -> str:
+    """What the other workers do; returns what is wrong, or nothing."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        # A name that is not known yet is an OSError too. The first worker may have
+        # started last, and then waits as long again for others.
+        with contextlib.suppress(
+            OSError, ValueError, KeyError, TypeError, asyncio.TimeoutError
+        ):
+            return await asyncio.wait_for(_verdict(workers, told), 2 * seconds)
+        await asyncio.sleep(_AGAIN)
+    return (
+        f"all workers must be started within {seconds:g} s of each other. Received: "
+        f"nothing from worker 0 ({workers.addresses[0]})"
+    )
+
+
+async def _verdict(workers: Workers, told: dict[str, str]) -> str:
+    """What the first worker says, if it is there."""
+    host, _, port = workers.addresses[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        said = {"index": workers.own, "told": told}
+        writer.write(json.dumps(said).encode() + b"\n")
+        return json.loads(await reader.readline())["verdict"]
+    finally:
+        writer.close()

@@ -1,0 +1,19 @@
+"""Towers on devices of their own, which talk where the paper says and nowhere else."""
+
+from keras_alexnet.two_towers.conversion import as_packed, convert_towers
+from keras_alexnet.two_towers.crossings import Crossing, crossings
+from keras_alexnet.two_towers.exchange import Exchange
+from keras_alexnet.two_towers.packed_form import PackedForm, packed_names
+from keras_alexnet.two_towers.placement import OnDevice, check_devices
+
+__all__ = [
+    "Crossing",
+    "Exchange",
+    "OnDevice",
+    "PackedForm",
+    "as_packed",
+    "check_devices",
+    "convert_towers",
+    "crossings",
+    "packed_names",
+]

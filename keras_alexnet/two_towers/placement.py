@@ -1,0 +1,171 @@
+"""Layers on a device of their own, in the backward pass as in the forward one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def check_devices(devices: Sequence[str]) -> tuple[str, ...]:
+    """The devices that a person named, in one spelling, as in `"/GPU:0"`.
+
+    Args:
+        devices: Names as TensorFlow has them, with or without slash: `"CPU:1"`,
+            `"/GPU:0"`, `"/device:GPU:0"`. One may stand there several times.
+
+    Raises:
+        ValueError: If one of them is none of this process's logical devices.
+
+    Example:
+
+    >>> check_devices(["cpu:0", "/device:CPU:0"])
+    ('/CPU:0', '/CPU:0')
+    """
+    known = tuple(map(_spelled, _logical_devices()))
+    several = isinstance(devices, (list, tuple)) and len(devices) > 0
+    if not several or not all(isinstance(each, str) for each in devices):
+        raise ValueError(
+            "devices must be a list of names, as ('/GPU:0', '/GPU:1'). "
+            f"Received: devices={devices!r}"
+        )
+    for device in devices:
+        if _spelled(device) not in known:
+            raise ValueError(
+                f"devices must be of those that TensorFlow has here, {known}; "
+                "tf.config.set_logical_device_configuration makes several of one. "
+                f"Received: devices={tuple(devices)!r}, without a {device!r} here"
+            )
+    return tuple(map(_spelled, devices))
+
+
+def _logical_devices() -> list[str]:
+    return [each.name for each in tf.config.list_logical_devices()]
+
+
+def _spelled(device: str) -> str:
+    kind, _, index = device.upper().replace("/", ":").rpartition(":")
+    return f"/{kind.rpartition(':')[2]}:{index}"
+
+
+def run_on(device: str, function: Callable[..., Any], *inputs: tf.Tensor) -> Any:
+    """What a function gives, computed on a device, and its gradient there too.
+
+    A tape's backward pass takes no heed of the devices of the forward one: in a graph
+    all that a tower gives back would be computed on the default device.
+
+    Args:
+        device: Where.
+        function: From tensors to a tensor or a list of tensors; it may read variables.
+        *inputs: What it is called with.
+
+    Returns:
+        What it returns.
+
+    Example:
+
+    >>> float(run_on("/CPU:0", tf.square, tf.constant(3.0)))
+    9.0
+    """
+
+    @tf.custom_gradient
+    def run(*inputs: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = function(*inputs)
+
+        def gradient(
+            *of_outputs: tf.Tensor, variables: Sequence[tf.Variable] = ()
+        ) -> Any:
+            with tf.device(device):
+                of_inputs, of_variables = tape.gradient(
+                    outputs, [inputs, variables], _like(outputs, of_outputs)
+                )
+            return (of_inputs, of_variables) if variables else of_inputs
+
+        return outputs, gradient
+
+    with tf.device(device):
+        return run(*inputs)
+
+
+def _like(outputs: Any, gradients: tuple[tf.Tensor, ...]) -> Any:
+    return list(gradients) if isinstance(outputs, (list, tuple)) else gradients[0]
+
+
+@keras.saving.register_keras_serializable(package="keras_alexnet")
+class OnDevice(keras.layers.Wrapper):
+    """A layer whose variables and computations, backward ones too, are on one device.
+
+    Args:
+        layer: The layer.
+        device: Its device, as in `"/GPU:1"`.
+        tower: Number of the tower that the layer is a part of; `None` for a layer that
+            there is once.
+        **kwargs: `name` and the other arguments of `keras.layers.Layer`; the name is
+            the layer's by default, with the letter of its tower.
+
+    Input shape:
+        That of the layer.
+
+    Output shape:
+        That of the layer.
+
+    Returns:
+        What the layer returns.
+
+    Raises:
+        ValueError: If there is no such device.
+
+    Example:
+
+    >>> layer = OnDevice(keras.layers.Dense(2, name="fc6"), "/CPU:0", tower=1)
+    >>> layer.name, tuple(layer(tf.ones([4, 3])).shape)
+    ('fc6b', (4, 2))
+    """
+
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        device: str,
+        tower: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("name", layer.name + letter(tower))
+        kwargs.setdefault("dtype", layer.dtype_policy)
+        kwargs.setdefault("trainable", layer.trainable)
+        super().__init__(layer, **kwargs)
+        self.supports_jit = False  # what XLA compiles is for one device
+        self.device = check_devices([device])[0]
+        self.tower = tower
+        self._trains = "training" in inspect.signature(layer.call).parameters
+
+    def build(self, input_shape: Any = None) -> None:
+        with tf.device(self.device):
+            super().build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        mode = {"training": training} if self._trains else {}
+        return run_on(self.device, lambda x: self.layer(x, **mode), inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "device": self.device, "tower": self.tower}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], **kwargs: Any) -> OnDevice:
+        # Keras 2.15's own takes the layer in it for one of an older format; Keras 3
+        # builds that layer as it reads it.
+        with tf.device(check_devices([config["device"]])[0]):
+            layer = keras.saving.deserialize_keras_object(config["layer"], **kwargs)
+        return cls(**{**config, "layer": layer})
+
+
+def letter(tower: int | None) -> str:
+    """What tells a tower's layers apart by name: a, b, …, as in the 2012 source."""
+    return "" if tower is None else "abcdefghijklmnop"[tower]

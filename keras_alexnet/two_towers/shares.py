@@ -1,0 +1,102 @@
+"""A tower's part of a packed layer, and the packed layer that parts are of."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import keras
+
+from keras_alexnet.layers import (
+    CrossConnection,
+    GroupedConv2D,
+    LocalResponseNormalization,
+    StatelessDropout,
+    WithinChannelNormalization,
+)
+
+# What of a packed layer the towers share out among them, by the layer's own arguments.
+# All weights are shared out by their last axis, on which a layer's outputs stand.
+_SHARED: dict[type, tuple[str, ...]] = {
+    GroupedConv2D: ("filters", "groups"),
+    keras.layers.Conv2D: ("filters",),
+    keras.layers.Dense: ("units",),
+    CrossConnection: ("towers",),
+    LocalResponseNormalization: ("towers",),
+    StatelessDropout: (),
+    WithinChannelNormalization: (),
+    keras.layers.ZeroPadding2D: (),
+    keras.layers.ReLU: (),
+    keras.layers.MaxPooling2D: (),
+    keras.layers.GlobalAveragePooling2D: (),
+    keras.layers.GlobalMaxPooling2D: (),
+    keras.layers.Flatten: (),
+    keras.layers.Activation: (),
+}
+READS_ALL = (keras.layers.Conv2D, keras.layers.Dense)
+
+
+def count_towers(layers: list[keras.layers.Layer]) -> int:
+    """The number of towers of a packed network, by its groups and normalisations.
+
+    Raises:
+        ValueError: If its layers are no AlexNet's, or there is but one tower.
+    """
+    for layer in layers:
+        if type(layer) not in _SHARED:
+            raise ValueError(
+                "the model must be an AlexNet of towers, without other layers. "
+                f"Received: a model with the layer {layer.name!r}, a "
+                f"{type(layer).__name__}"
+            )
+    counts = {_towers(layer) for layer in layers} - {0}
+    if len(counts) != 1 or counts == {1}:
+        raise ValueError(
+            "the model must have towers that convolve and normalise apart, as those of "
+            "'paper', 'original' and 'six_conv' do. Received: a model whose layers "
+            f"count {sorted(counts) or 'no'} towers"
+        )
+    return counts.pop()
+
+
+def _towers(layer: keras.layers.Layer) -> int:
+    """How many towers a layer keeps apart; 0 if that is nothing to it."""
+    if isinstance(layer, GroupedConv2D):
+        return layer.groups
+    if isinstance(layer, (CrossConnection, LocalResponseNormalization)):
+        return layer.towers or 0
+    return 0
+
+
+def share(layer: keras.layers.Layer, tower: int, towers: int) -> keras.layers.Layer:
+    """A fresh layer: the part of one tower in a packed one."""
+    config = _scaled(layer, Fraction(1, towers))
+    if isinstance(layer, StatelessDropout):
+        config["share"] = (tower, towers)
+    return type(layer).from_config(config)
+
+
+def whole(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
+    """A fresh layer: the packed one that a layer is a tower's part of."""
+    config = _scaled(layer, Fraction(towers))
+    if isinstance(layer, StatelessDropout):
+        config["share"] = None
+    return type(layer).from_config(config)
+
+
+def again(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A fresh layer as this one is."""
+    return type(layer).from_config(layer.get_config())
+
+
+def _scaled(layer: keras.layers.Layer, factor: Fraction) -> dict[str, Any]:
+    config = layer.get_config()
+    for name in _SHARED[type(layer)]:
+        scaled = config[name] * factor
+        if scaled.denominator > 1:
+            raise ValueError(
+                f"the towers must divide the {name} of each layer. Received: "
+                f"{factor.denominator} towers, {layer.name!r} of {config[name]}"
+            )
+        config[name] = int(scaled)
+    return config

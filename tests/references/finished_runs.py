@@ -1,0 +1,37 @@
+"""What a run has left behind, and how two of them compare."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+TIMINGS = ("images_per_second", "data_wait")
+
+
+def quiet() -> Console:
+    """A console that keeps what it is told, in `.file`."""
+    return Console(file=io.StringIO(), soft_wrap=True)
+
+
+def rows(run: Path | str) -> list[dict[str, str]]:
+    """The lines of metrics.csv."""
+    with open(Path(run) / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same(one: Path | str, other: Path | str) -> None:
+    """Two runs came to the same weights, to the bit, by the same lines."""
+    from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+
+    for first, second in zip(rows(one), rows(other), strict=True):
+        for name in TIMINGS:
+            del first[name], second[name]
+        assert first == second
+    values = [read_weights(newest_checkpoint(Path(run))) for run in (one, other)]
+    for layer, weights in values[0].items():
+        for name, value in weights.items():
+            np.testing.assert_array_equal(values[1][layer][name], value)

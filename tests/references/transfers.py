@@ -1,0 +1,83 @@
+"""What a step sends from device to device, by the graphs that TensorFlow ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import context
+
+
+class Transfer(NamedTuple):
+    """A tensor that one device sends to another."""
+
+    tensor: str
+    source: str
+    destination: str
+    shape: tuple[int, ...]
+    bytes: int
+
+
+class Partition(NamedTuple):
+    """What one device did: names of operations by their type."""
+
+    device: str
+    operations: dict[str, list[str]]
+
+
+def partitioned(
+    step: Callable[..., Any], *inputs: Any
+) -> tuple[list[Transfer], list[Partition]]:
+    """Runs a `tf.function` for the first time; gives what was sent, and what was done.
+
+    Args:
+        step: Not called before: the graphs are cut up once.
+        *inputs: What it is called with, of static shapes.
+    """
+    context.enable_run_metadata()
+    try:
+        step(*inputs)
+        metadata = context.export_run_metadata()
+    finally:
+        context.disable_run_metadata()
+    graph = step.get_concrete_function(*inputs).graph
+    parts = [each for run in metadata.function_graphs for each in run.partition_graphs]
+    sent = [
+        _transfer(node, graph)
+        for part in parts
+        for node in part.node
+        if node.op in ("_Send", "_HostSend")
+    ]
+    return sent, [_partition(part) for part in parts]
+
+
+def _transfer(node: Any, graph: tf.Graph) -> Transfer:
+    name = node.input[0]
+    try:
+        tensor = graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+        shape, size = tuple(tensor.shape), tensor.dtype.size
+    except KeyError:  # TensorFlow's own, to run things in order
+        shape, size = (), 4
+        assert "GroupCrossDeviceControlEdges" in name, name
+    return Transfer(
+        name,
+        _short(node.attr["send_device"].s.decode()),
+        _short(node.attr["recv_device"].s.decode()),
+        shape,
+        int(np.prod(shape)) * size,
+    )
+
+
+def _partition(graph: Any) -> Partition:
+    devices = {_short(node.device) for node in graph.node if node.device}
+    operations: dict[str, list[str]] = {}
+    for node in graph.node:
+        operations.setdefault(node.op, []).append(node.name)
+    (device,) = devices
+    return Partition(device, operations)
+
+
+def _short(device: str) -> str:
+    return "/" + device.rpartition("device:")[2]

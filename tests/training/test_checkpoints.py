@@ -1,0 +1,143 @@
+"""Checkpoints: damage is found, and nothing that was good is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.training.checkpoints import Checkpoints
+
+
+class Kept:
+    """A state of one variable, with its checkpoints and what they say."""
+
+    def __init__(self, run: Path) -> None:
+        self.value = tf.Variable(tf.zeros([64]))
+        self.said: list[str] = []
+        state = {"model": {"conv1": {"kernel": self.value}}}
+        self.checkpoints = Checkpoints(run, state, self.said.append)
+
+    def save(self, step: int) -> None:
+        self.value.assign(tf.fill([64], float(step)))
+        self.checkpoints.save(step)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    kept = Kept(tmp_path)
+    for step in (3, 6, 9):
+        kept.save(step)
+    return tmp_path
+
+
+def file(run: Path, step: int, kind: str) -> Path:
+    (path,) = (run / "checkpoints").glob(f"step-{step}.{kind}*")
+    return path
+
+
+@pytest.mark.compat
+def test_two_are_kept_and_tensorflow_knows_the_newest(run: Path) -> None:
+    names = {path.name.split(".")[0] for path in (run / "checkpoints").iterdir()}
+    assert names == {"checkpoint", "step-6", "step-9"}
+    newest = tf.train.latest_checkpoint(str(run / "checkpoints"))
+    assert newest == str(run / "checkpoints" / "step-9")
+
+
+def test_the_newest_is_restored(run: Path) -> None:
+    kept = Kept(run)
+    assert (kept.checkpoints.restore(), float(kept.value[0])) == (9, 9.0)
+    assert kept.said == []
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", ["data", "index"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_one_is_told_and_the_one_before_is_used(
+    run: Path, kind: str, damage: str
+) -> None:
+    path = file(run, 9, kind)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0x10
+    path.write_bytes(content[:-40] if damage == "cut" else content)
+    if damage == "gone":
+        path.unlink()
+    kept = Kept(run)
+    assert (kept.checkpoints.restore(), float(kept.value[0])) == (6, 6.0)
+    if (kind, damage) != ("index", "gone"):  # Without its index it never was.
+        assert len(kept.said) == 1
+        assert "step-9 is damaged" in kept.said[0]
+        assert "goes on from step-6" in kept.said[0]
+    assert tf.train.latest_checkpoint(str(run / "checkpoints")).endswith("step-6")
+    kept.save(9)
+    assert Kept(run).checkpoints.restore() == 9
+
+
+def test_no_flipped_bit_goes_unseen(run: Path) -> None:
+    path = file(run, 9, "data")
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.choice(len(whole), 40, replace=False):
+        content = bytearray(whole)
+        content[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(content)
+        reader_sees = Kept(run)
+        kept_files = {p: p.read_bytes() for p in (run / "checkpoints").iterdir()}
+        assert reader_sees.checkpoints.restore() == 6, place
+        for each, old in kept_files.items():
+            each.write_bytes(old)
+
+
+def test_the_only_one_must_be_whole(run: Path) -> None:
+    for path in (run / "checkpoints").glob("step-6.*"):
+        path.unlink()
+    file(run, 9, "data").write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match=r"step-9', the only one") as caught:
+        Kept(run).checkpoints.restore()
+    assert "\n" not in str(caught.value)
+
+
+def test_another_networks_is_refused(run: Path) -> None:
+    other = tf.Variable(tf.zeros([7]))
+    checkpoints = Checkpoints(run, {"model": {"conv1": {"kernel": other}}}, print)
+    with pytest.raises(ValueError, match="of this network"):
+        checkpoints.restore()
+
+
+def test_without_any_nothing_is_restored(tmp_path: Path) -> None:
+    assert Kept(tmp_path).checkpoints.restore() == 0
+
+
+# The kernel of the system refuses the write, as it does on a full disk.
+FULL = """
+import pathlib, resource, signal, sys
+import tensorflow as tf
+from keras_alexnet.training.checkpoints import Checkpoints
+value = tf.Variable(tf.zeros([100_000]))
+checkpoints = Checkpoints(
+    pathlib.Path(sys.argv[1]), {"model": {"conv1": {"kernel": value}}}, print)
+checkpoints.save(3)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    checkpoints.save(6)
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.compat
+def test_a_full_disk_costs_nothing_that_was_there(python, tmp_path: Path) -> None:
+    (line,) = python(FULL, str(tmp_path)).splitlines()
+    assert "the checkpoint of step 6 must be written" in line
+    assert "step-3 stays good. Make room" in line
+    names = {path.name.split(".")[0] for path in (tmp_path / "checkpoints").iterdir()}
+    assert names == {"checkpoint", "step-3"}
+
+
+def test_a_directory_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("in the way")
+    with pytest.raises(ValueError, match="there is none before it"):
+        Kept(tmp_path).save(3)

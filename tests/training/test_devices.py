@@ -1,0 +1,188 @@
+"""Which devices a run uses: what is asked for, what there is, who the workers are."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.data.shares import shared
+from keras_alexnet.training import cluster
+from keras_alexnet.training.devices import open_strategy
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cluster is named but by the test."""
+    for name in ("TF_CONFIG", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def one_line(kind: str, devices: str = "", batch_size: int = 8) -> str:
+    with pytest.raises(ValueError, match="Received: ") as caught:
+        open_strategy(kind, devices, batch_size)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", ["auto", "none"])
+@pytest.mark.parametrize("devices", ["", "CPU:0", ("cpu:0",), ()])
+def test_one_device_needs_no_strategy(kind: str, devices: str) -> None:
+    assert open_strategy(kind, devices, 7) is tf.distribute.get_strategy()
+
+
+def test_one_device_may_be_mirrored() -> None:
+    strategy = open_strategy("mirrored", "CPU:0", 7)
+    assert isinstance(strategy, tf.distribute.MirroredStrategy)
+    assert strategy.num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "devices", "message"),
+    [
+        ("both", "", "strategy must be one of"),
+        ("auto", "TPU:0", "different ones of one kind.*devices=TPU:0"),
+        ("auto", "CPU:0,GPU:0", "of one kind"),
+        ("auto", "CPU:0,CPU:0", "different ones"),
+        ("none", "GPU:3", r"must be there.*GPU:3, where TensorFlow sees \d GPU"),
+        ("multi_worker", "", "must be told its workers; set TF_CONFIG"),
+        ("auto", "CPU:0,CPU:1,CPU:2", "multiple of the 3 devices.*batch_size=8"),
+    ],
+)
+def test_what_cannot_be_is_one_line(kind: str, devices: str, message: str) -> None:
+    assert re.search(message, one_line(kind, devices))
+
+
+def test_logical_cpus_are_not_made_too_late() -> None:
+    tf.config.list_logical_devices()  # starts the runtime
+    assert "before anything else has used TensorFlow" in one_line("none", "CPU:7")
+
+
+CHOICES = """
+import sys
+import tensorflow as tf
+from keras_alexnet.data.shares import shared
+from keras_alexnet.training.devices import open_strategy
+strategy = open_strategy(sys.argv[1], sys.argv[2], 8)
+replicas = strategy.num_replicas_in_sync
+
+def stream(rows):
+    kept = tf.data.Dataset.range(16).filter(lambda n: n % 8 < len(rows))
+    return kept.batch(len(rows))
+
+seen = [[] for _ in range(replicas)]
+for batch in shared(strategy, stream, 8):
+    for rows, part in zip(seen, strategy.experimental_local_results(batch)):
+        rows.append(part.numpy().tolist())
+with strategy.scope():
+    place = tf.Variable(1.0)
+(place, *_) = strategy.experimental_local_results(place)
+print(type(strategy).__name__, place.device[-5:], seen)
+"""
+HALVES = [[[0, 1, 2, 3], [8, 9, 10, 11]], [[4, 5, 6, 7], [12, 13, 14, 15]]]
+WHOLE = [[[*range(8)], [*range(8, 16)]]]
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("kind", "devices", "expected"),
+    [
+        ("auto", "CPU:0,CPU:1", ("MirroredStrategy", "CPU:0", HALVES)),
+        ("none", "CPU:1", ("OneDeviceStrategy", "CPU:1", WHOLE)),
+    ],
+)
+def test_devices_are_made_and_share_each_batch_in_order(
+    python: Callable[..., str], kind: str, devices: str, expected: tuple
+) -> None:
+    name, place, seen = expected
+    assert python(CHOICES, kind, devices).strip() == f"{name} {place} {seen}"
+
+
+def test_several_workers_have_one_cpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = json.dumps(
+        {
+            "cluster": {"worker": ["a:1", "b:1", "c:1", "d:1"]},
+            "task": {"type": "worker", "index": 0},
+        }
+    )
+    monkeypatch.setenv("TF_CONFIG", workers)
+    assert "or CPU:0 alone" in one_line("auto", "CPU:0,CPU:1")
+    assert "multiple of the 4 devices of all workers" in one_line("auto", batch_size=6)
+
+
+class Gpus:
+    """Three GPUs that are not there, and which of them TensorFlow may see."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shown: list[list[str]] = []
+        there = {"GPU": ["g0", "g1", "g2"], "CPU": ["c0"]}
+        for name, does in {
+            "list_physical_devices": there.get,
+            "get_logical_device_configuration": lambda device: None,
+            "set_visible_devices": lambda own, kind: self.shown.append(own),
+            "list_logical_devices": lambda kind: self.shown[-1],
+        }.items():
+            monkeypatch.setattr(tf.config, name, does)
+
+
+@pytest.mark.parametrize(
+    ("devices", "shown"),
+    [("GPU:2", ["g2"]), ("GPU:0", ["g0"]), ("CPU:0", [])],
+)
+def test_tensorflow_keeps_off_other_gpus(
+    monkeypatch: pytest.MonkeyPatch, devices: str, shown: list[str]
+) -> None:
+    gpus = Gpus(monkeypatch)
+    assert open_strategy("none", devices, 8) is tf.distribute.get_strategy()
+    assert gpus.shown == [shown]
+
+
+def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[str]] = []
+    Gpus(monkeypatch)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", made.append)
+    open_strategy("auto", "", 9)
+    open_strategy("auto", "GPU:1,GPU:2", 8)
+    assert made == [["/GPU:0", "/GPU:1", "/GPU:2"], ["/GPU:0", "/GPU:1"]]
+
+
+def test_a_run_on_one_machine_has_nobody_to_ask(tmp_path: Path) -> None:
+    strategy = tf.distribute.get_strategy()
+    assert cluster.is_chief(strategy)
+    assert cluster.gathered(strategy, 3) == [3]
+    cluster.agree(strategy, "step", 3)
+    cluster.check_shared(strategy, "model_dir", tmp_path / "none")
+    with cluster.chief_first(strategy), cluster.directory_of(strategy, tmp_path) as own:
+        assert own == tmp_path
+    assert not (tmp_path / "none").exists()
+
+
+def test_wishes_are_heard_by_all_at_the_same_step() -> None:
+    alone = cluster.Wishes(tf.distribute.get_strategy())
+    assert alone.heard([1.0, 0.0], tf.constant([0.0, 1.0])) == [True, False]
+    spec = tf.train.ClusterSpec({"worker": ["a:1", "b:1"]})
+    resolver = types.SimpleNamespace(cluster_spec=lambda: spec)
+    several = cluster.Wishes(types.SimpleNamespace(cluster_resolver=resolver))
+    sums = [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
+    heard = [several.heard([1.0, 1.0], tf.constant(each)) for each in sums]
+    assert heard[:3] == [[False, False]] * 3
+    assert heard[3:] == [[True, False], [False, True]]
+
+
+def test_only_an_error_of_the_others_is_one() -> None:
+    other = tf.errors.InvalidArgumentError(None, None, "JPEG data must be whole")
+    assert cluster.lost_worker(other) is None
+    assert cluster.lost_worker(KeyError("Collective ops is aborted")) is None
+
+
+def test_an_endless_stream_is_not_asked_whether_it_ends() -> None:
+    numbers = tf.data.Dataset.range(8).filter(lambda n: n >= 0).batch(4)
+    strategy = open_strategy("mirrored", "CPU:0", 4)
+    batches = shared(strategy, lambda rows: numbers, 4, endless=True)
+    assert batches.cardinality == tf.data.INFINITE_CARDINALITY

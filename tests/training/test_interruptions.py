@@ -1,0 +1,173 @@
+"""Runs that are asked to stop, or whose loss is not finite."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from finished_runs import assert_same, quiet, rows
+
+from keras_alexnet import commands
+from keras_alexnet.evaluation import Evaluator
+from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.learner import Knobs, Learner
+from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.stopping import STOPPED, Stopped, StopRequests
+
+
+def signalled(
+    owner: type, name: str, call: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lets a signal come within a method's call of this number."""
+    method = getattr(owner, name)
+    calls = []
+
+    def interrupted(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == call:
+            os.kill(os.getpid(), number)
+        return method(*arguments)
+
+    monkeypatch.setattr(owner, name, interrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "step"),
+    [(Loop, "_step", 3, 3), (Loop, "_step", 4, 4), (Evaluator, "evaluate", 2, 4)],
+)
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(
+    config: TrainingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    number: int,
+    owner: type,
+    name: str,
+    call: int,
+    step: int,
+) -> None:
+    config = dataclasses.replace(config, checkpoint_steps=100)
+    with monkeypatch.context() as patch:
+        signalled(owner, name, call, number, patch)
+        with pytest.raises(Stopped, match=f"after step {step}") as caught:
+            Trainer(config, quiet()).fit()
+    assert caught.value.step == step
+    console = quiet()
+    Trainer(config, console).fit()
+    assert f"taken up again after step {step}" in console.file.getvalue()
+    whole = dataclasses.replace(config, model_dir=str(tmp_path / "whole"))
+    Trainer(whole, quiet()).fit()
+    assert_same(whole.model_dir, config.model_dir)
+
+
+def test_the_command_ends_with_a_code_of_its_own(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path
+) -> None:
+    signalled(Loop, "_step", 2, signal.SIGTERM, monkeypatch)
+    flags = tmp_path / "run.flags"
+    flags.write_text(config.as_flags())
+    with pytest.raises(SystemExit) as caught:
+        commands.main(["keras-alexnet", "train", f"--flagfile={flags}"])
+    assert caught.value.code == STOPPED == 75
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "train: stopped by SIGTERM after step 2; the same command goes on from there"
+    )
+
+
+def test_a_second_interrupt_is_one() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with StopRequests() as requests:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert requests.name == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def spoiled(steps: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the colour noise of these steps be infinite."""
+    step = Learner.step
+
+    def wild(self: Learner, batch: dict, knobs: Knobs) -> None:
+        if knobs.step in steps:
+            batch = {**batch, "noise": batch["noise"] * math.inf}
+        step(self, batch, knobs)
+
+    monkeypatch.setattr(Learner, "step", wild)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_the_batchs_names(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        spoiled({3}, patch)
+        with pytest.raises(ValueError, match=r"lower --learning_rate") as caught:
+            Trainer(config, quiet()).fit()
+    assert "at step 3" in str(caught.value)
+    assert "learning rate 0.01" in str(caught.value)
+    names = (Path(config.model_dir) / "nonfinite_batch.txt").read_text().splitlines()
+    assert len(names) == config.batch_size
+    assert names[0].endswith(".jpg (position 16)")
+    assert names[0] in str(caught.value)
+    console = quiet()
+    Trainer(config, console).fit()  # The last good state was kept.
+    assert "taken up again after step 2" in console.file.getvalue()
+
+
+def test_such_a_batch_can_be_left_out_and_changes_nothing(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(
+        config, variant="modern", image_size=67, on_nonfinite="skip", nonfinite_limit=1
+    )
+    seen = []
+    step = Loop._step
+
+    def watching(self: Loop, batches: object, number: int) -> None:
+        step(self, batches, number)
+        model = self._learner.model
+        seen.append([weight.numpy() for weight in model.get_layer("bn1").weights])
+
+    monkeypatch.setattr(Loop, "_step", watching)
+    spoiled({3}, monkeypatch)
+    console = quiet()
+    Trainer(config, console).fit()
+    assert "the batch of step 3 was left out" in console.file.getvalue()
+    for before, after, later in zip(seen[1], seen[2], seen[3], strict=True):
+        assert (before == after).all()
+        assert (after != later).any()
+    assert all(math.isfinite(float(row["loss"])) for row in rows(config.model_dir))
+
+
+def test_only_so_many_batches_are_left_out(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(config, on_nonfinite="skip", nonfinite_limit=1)
+    spoiled({2, 4}, monkeypatch)
+    with pytest.raises(ValueError, match="at step 4"):
+        Trainer(config, quiet()).fit()
+
+
+def test_one_process_at_a_time_trains_in_a_directory(config: TrainingConfig) -> None:
+    first, second = Trainer(config, quiet()), Trainer(config, quiet())
+    with first.run.locked(), pytest.raises(ValueError, match="no other process's"):
+        second.fit()
+
+
+def test_half_precision_finds_its_loss_scale(config: TrainingConfig) -> None:
+    config = dataclasses.replace(config, precision="mixed_float16")
+    trainer = Trainer(config, quiet())
+    trainer.fit()
+    state = trainer._learner.state()
+    scale, steps = state["loss_scale"]["scale"], state["optimizer"]["iterations"]
+    # 2^15 halves with each step that was left out, and only with these.
+    assert int(steps) == 6 - math.log2(2**15 / float(scale))
+    assert int(state["left_out"][0]) == 0
+    kernel = trainer._learner.model.get_layer("conv1").kernel
+    assert tf.as_dtype(kernel.dtype) == tf.float32

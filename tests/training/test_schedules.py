@@ -1,0 +1,105 @@
+"""Learning rates: by step, by epoch, by what was reached, by layer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from keras_alexnet.training import TrainingConfig
+from keras_alexnet.training.layer_rates import LayerRates
+from keras_alexnet.training.rates import Rates
+from keras_alexnet.training.schedules import Plateau, learning_rate, plateau
+
+NAMES = [("conv1", "kernel"), ("conv1", "bias"), ("fc8", "kernel"), ("fc8", "bias")]
+
+
+def rate(step: int, schedule: str, warmup: int = 0) -> float:
+    return learning_rate(
+        step, schedule=schedule, highest=0.2, warmup_steps=warmup, total_steps=110
+    )
+
+
+def test_the_constant_schedule_is() -> None:
+    assert {rate(step, "constant") for step in range(110)} == {0.2}
+
+
+def test_the_cosine_falls_from_the_highest_rate_to_nothing() -> None:
+    for step in range(10, 110):
+        expected = 0.1 * (1 + math.cos(math.pi * (step - 10) / 100))
+        assert rate(step, "cosine", warmup=10) == pytest.approx(expected)
+
+
+def test_the_rise_is_linear_and_ends_at_the_highest_rate() -> None:
+    rises = [rate(step, "cosine", warmup=4) for step in range(4)]
+    assert rises == pytest.approx([0.05, 0.1, 0.15, 0.2])
+
+
+def test_an_unknown_schedule_is_named() -> None:
+    with pytest.raises(ValueError, match="Received: schedule='square'"):
+        rate(0, "square")
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ([], Plateau(0, False)),
+        ([0.9, 0.8, 0.7, 0.6], Plateau(0, False)),
+        ([0.9, 0.8, 0.8], Plateau(0, False)),
+        ([0.9, 0.8, 0.8, 0.81], Plateau(1, False)),
+        ([0.9, 0.8, 0.8, 0.81, 0.8], Plateau(1, False)),
+        ([0.9, 0.8, 0.8, 0.81, 0.8, 0.7], Plateau(1, False)),
+        ([0.9] + 6 * [0.9], Plateau(3, False)),
+        ([0.9] + 8 * [0.9], Plateau(3, True)),
+    ],
+)
+def test_the_papers_rule_counts_epochs_without_a_lower_error(
+    errors: list[float], expected: Plateau
+) -> None:
+    assert plateau(errors, patience=2) == expected
+
+
+def test_rates_by_plateau_do_not_know_the_future() -> None:
+    config = TrainingConfig(schedule="plateau", patience=1, learning_rate=1.0)
+    rates = Rates(config, NAMES, steps_per_epoch=10)
+    errors = [0.5, 0.5, 0.4, 0.4]
+    seen = [rates.weights(10 * epoch, errors) for epoch in range(5)]
+    assert seen == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    assert not rates.over(errors)
+    assert rates.over([*errors, 0.4, 0.4])
+
+
+def test_steps_drop_after_their_epochs() -> None:
+    config = TrainingConfig(schedule="step", step_epochs="2,3", learning_rate=1.0)
+    rates = Rates(config, NAMES, steps_per_epoch=10)
+    seen = [rates.weights(step, []) for step in (0, 19, 20, 29, 30)]
+    assert seen == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+
+
+def test_biases_and_single_layers_have_rates_of_their_own() -> None:
+    settings = {"learning_rate": 0.1, "layer_rates": "conv1=0.5,conv1=0@2,fc8=10"}
+    config = TrainingConfig(**settings, bias_rate=2.0)
+    rates = Rates(config, NAMES, steps_per_epoch=5)
+    np.testing.assert_allclose(rates.each(0, []), [0.05, 0.1, 1, 2])
+    np.testing.assert_allclose(rates.each(10, []), [0, 0, 1, 2])
+    config = TrainingConfig(**settings, bias_learning_rate=0.3)
+    rates = Rates(config, NAMES, steps_per_epoch=5)
+    np.testing.assert_allclose(rates.each(0, []), [0.05, 0.15, 1, 3])
+
+
+def test_the_latest_change_of_a_layer_holds() -> None:
+    rates = LayerRates("conv1=0@72,conv1=0.1@67")
+    assert [rates.factor("conv1", n) for n in (66, 67, 71, 72, 90)] == [
+        1,
+        0.1,
+        0.1,
+        0,
+        0,
+    ]
+    assert rates.factor("conv2", 90) == 1
+
+
+def test_a_layer_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match=r"layer_rates must name.*Received: 'conv7'"):
+        Rates(TrainingConfig(layer_rates="conv7=2"), NAMES, 10)

@@ -1,0 +1,159 @@
+"""The trainer's update rules against Keras', tensorflow-addons' and the formula."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_alexnet.training.addons import AddonsUpdate
+from keras_alexnet.training.loss_scale import LossScale
+from keras_alexnet.training.update_rules import PaperSGD
+from keras_alexnet.training.updates import RULES, MovingAverage
+
+STEPS, RATES = 8, (0.1, 0.1, 0.05, 0.05, 0.05, 0.01, 0.01, 0.01)
+DECAY, MOMENTUM = 0.02, 0.8
+
+
+def start() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape).astype("float32") for shape in ((3, 4), (4,))]
+
+
+def gradients() -> list[list[tf.Tensor]]:
+    rng = np.random.default_rng(1)
+    shapes = ((3, 4), (4,))
+    return [
+        [tf.constant(rng.normal(size=shape), tf.float32) for shape in shapes]
+        for _ in range(STEPS)
+    ]
+
+
+def ours(rule: str, average: float | None = None) -> tuple[list, list]:
+    """Weights and averages of a kernel, which decays, and a bias, which does not."""
+    variables = [tf.Variable(each) for each in start()]
+    update = RULES[rule](variables, [DECAY, 0.0], MOMENTUM)
+    mean = MovingAverage(variables, average or 0.0)
+    for each, rate in zip(gradients(), RATES, strict=True):
+        update.apply(each, tf.constant([rate, rate]))
+        mean.apply(update.iterations.read_value())
+    return [v.numpy() for v in variables], [a.numpy() for a in mean.averages]
+
+
+def keras_fit(optimizer: keras.optimizers.Optimizer) -> list[np.ndarray]:
+    layer = keras.layers.Dense(4)
+    layer.build((None, 3))
+    layer.set_weights(start())
+    variables = layer.trainable_variables
+    if not isinstance(optimizer, PaperSGD):
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    for each, rate in zip(gradients(), RATES, strict=True):
+        optimizer.learning_rate = rate
+        optimizer.apply_gradients(zip(each, variables, strict=True))
+    return layer.get_weights()
+
+
+def close(one: list, other: list) -> None:
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.compat
+def test_sgdw_is_keras_sgd_with_its_decay() -> None:
+    theirs = keras.optimizers.SGD(0.1, momentum=MOMENTUM, weight_decay=DECAY)
+    close(ours("sgdw")[0], keras_fit(theirs))
+
+
+@pytest.mark.compat
+def test_adamw_is_keras() -> None:
+    theirs = keras.optimizers.AdamW(0.1, weight_decay=DECAY, beta_1=MOMENTUM)
+    close(ours("adamw")[0], keras_fit(theirs))
+
+
+@pytest.mark.compat
+def test_the_papers_rule_is_that_of_the_keras_optimizer() -> None:
+    theirs = PaperSGD(0.1, momentum=MOMENTUM, decay=DECAY, bias_rate=1.0)
+    close(ours("paper_sgd")[0], keras_fit(theirs))
+
+
+# Not on Keras 2, whose average begins with the first weights.
+def test_the_average_is_keras_3() -> None:
+    theirs = keras.optimizers.SGD(
+        0.1, MOMENTUM, weight_decay=DECAY, use_ema=True, ema_momentum=0.7
+    )
+    keras_fit(theirs)
+    averages = [np.asarray(each) for each in theirs._model_variables_moving_average]
+    close(ours("sgdw", average=0.7)[1], averages)
+
+
+def test_a_rate_of_zero_leaves_the_velocity_to_run_out() -> None:
+    variable = tf.Variable([1.0])
+    rule = RULES["paper_sgd"]([variable], [0.5], 0.5)
+    seen = []
+    for rate in (1.0, 0.0, 0.0):
+        rule.apply([tf.constant([1.0])], tf.constant([rate]))
+        seen.append(float(variable[0]))
+    # v = -0.5 - 1, then halves and halves again; decay and gradient have the rate 0.
+    assert seen == [-0.5, -1.25, -1.625]
+
+
+@pytest.fixture
+def addons() -> None:
+    """For tests of tensorflow-addons' own: TensorFlow 2.15 with the extra."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It tells of its own end.
+        pytest.importorskip("tensorflow_addons")
+
+
+@pytest.mark.compat
+def test_addons_sgdw_is_ours_with_the_decay_over_the_rate(addons: None) -> None:
+    rates = tf.constant([0.1, 0.1])  # Theirs decays by λ · w whatever they are.
+    variables, same = ([tf.Variable(each) for each in start()] for _ in range(2))
+    theirs = AddonsUpdate(variables, [0.1 * DECAY, 0.0], MOMENTUM)
+    rule = RULES["sgdw"](same, [DECAY, 0.0], MOMENTUM)
+    for each in gradients():
+        theirs.apply(each, rates)
+        rule.apply(each, rates)
+    close([v.numpy() for v in variables], [v.numpy() for v in same])
+
+
+@pytest.mark.compat
+def test_addons_average_is_ours_from_the_second_step_on(addons: None) -> None:
+    variables = [tf.Variable(each) for each in start()]
+    theirs = AddonsUpdate(variables, [0.0, 0.0], MOMENTUM, average=0.7)
+    mean = MovingAverage(variables, 0.7)
+    for step, each in enumerate(gradients(), start=1):
+        theirs.apply(each, tf.constant([0.1, 0.1]))
+        mean.apply(tf.constant(step, tf.int64))
+        if step > 1:
+            continue
+        pairs = zip(theirs.averages, start(), mean.averages, strict=True)
+        for average, first, own in pairs:  # 0.7 of the first weights, 0.3 of the next
+            expected = 0.7 * first + 0.3 * own.numpy()
+            np.testing.assert_allclose(average, expected, rtol=1e-5)
+            own.assign(average)
+    close([a.numpy() for a in theirs.averages], [a.numpy() for a in mean.averages])
+
+
+def test_without_addons_the_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_addons", None)
+    with pytest.raises(ValueError, match=r"pip install 'keras-alexnet\[addons\]'"):
+        AddonsUpdate([tf.Variable([1.0])], [0.0], 0.9)
+
+
+def test_the_loss_scale_halves_and_grows() -> None:
+    scale = LossScale(dynamic=True)
+    first = float(scale.scale)
+    scale.adapt(tf.constant(False))
+    assert float(scale.scale) == first / 2
+    scale.steps.assign(1999)
+    scale.adapt(tf.constant(True))
+    assert (float(scale.scale), int(scale.steps)) == (first, 0)
+    assert not bool(scale.exhausted())
+    assert bool(LossScale(dynamic=False).exhausted())
