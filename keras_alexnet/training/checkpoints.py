@@ -17,6 +17,10 @@ _KEPT = 2
 _PREFIX = "step-"
 
 
+def _nothing() -> None:
+    """Most states are what is written."""
+
+
 class Checkpoints:
     """Saves and restores all that a run needs to go on.
 
@@ -26,11 +30,19 @@ class Checkpoints:
         run: The run's directory.
         state: The variables, nested by names.
         say: Shows a line to the person.
+        before: Is called before the state is written.
+        after: Is called after it was read.
     """
 
     def __init__(
-        self, run: Path, state: dict[str, Any], say: Callable[[str], None]
+        self,
+        run: Path,
+        state: dict[str, Any],
+        say: Callable[[str], None],
+        before: Callable[[], None] = _nothing,
+        after: Callable[[], None] = _nothing,
     ) -> None:
+        self._before, self._after = before, after
         self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
@@ -46,6 +58,7 @@ class Checkpoints:
         path = self._directory / f"{_PREFIX}{step}"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
+            self._before()
             self._checkpoint.write(str(path))
             older = [each for each in self._written() if each != path]
             self._record([*older[-(_KEPT - 1) :], path])
@@ -72,6 +85,7 @@ class Checkpoints:
             if damage is None:
                 with readable(str(newest)):
                     self._checkpoint.read(str(newest)).assert_consumed()
+                self._after()
                 self._record([*written, newest])
                 return int(self._step)
             if not written:

@@ -79,6 +79,38 @@ def open_strategy(
     return _of_this_machine(kind, chosen, batch_size)
 
 
+def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
+    """Readies a device for each tower, which share every picture, not the batch.
+
+    Args:
+        kind: As in `open_strategy`: `"auto"` or `"none"`.
+        devices: As there; empty.
+        tower_devices: `"GPU:0,GPU:1"`; one may stand there twice.
+
+    Raises:
+        ValueError: If a batch is to be shared too, or a device is not there.
+    """
+    if kind not in ("auto", "none") or devices:
+        raise ValueError(
+            "tower_devices must stand without --devices, and with --strategy=none: "
+            "towers and batches cannot both be shared so far. Received: "
+            f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
+        )
+    names = dict.fromkeys(tower_names(tower_devices) or ())
+    for name in names:  # Each by itself: one tower may be on a GPU, one on a CPU.
+        chosen = _chosen(name)
+        if chosen.kind == "CPU":
+            _make_cpus(max(chosen.indices) + 1)
+    return tf.distribute.get_strategy()
+
+
+def tower_names(tower_devices: str) -> list[str] | None:
+    """The devices of `--tower_devices`, one a tower; None for none."""
+    return (
+        [name.strip() for name in tower_devices.split(",")] if tower_devices else None
+    )
+
+
 def check_one_machine(kind: str) -> None:
     """Raises ValueError for several workers, which the trainer does not take yet.
 

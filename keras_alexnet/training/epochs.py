@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.evaluation import Scores
@@ -14,6 +15,8 @@ from keras_alexnet.training.memory import peak_memory
 from keras_alexnet.training.metrics_log import MetricsLog
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.stopwatch import Stopwatch
+from keras_alexnet.two_towers import packed_names, packed_values
+from keras_alexnet.weights.names import named_weights
 
 
 class Epochs:
@@ -69,10 +72,18 @@ class Epochs:
             "images_per_second": watch.images_per_second,
             "data_wait": watch.data_wait,
         }
-        kernels = self._model.get_layer("conv1").get_weights()[0]
+        kernels = _first_kernels(self._model)
         memory = peak_memory()
         self._log.write(row, step, {"peak_memory_gib": memory}, filter_grid(kernels))
         return _line(row, self._total, memory)
+
+
+def _first_kernels(model: keras.Model) -> np.ndarray:
+    """Those of conv1, of all towers."""
+    packed = packed_names(model)
+    named = named_weights(model)
+    first = {layer: named[layer] for layer in named if packed[layer] == "conv1"}
+    return packed_values(model, first)["conv1"]["kernel"]
 
 
 def _line(row: dict[str, Any], epochs: int, memory: float) -> str:

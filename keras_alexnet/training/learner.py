@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,14 +130,17 @@ class Learner:
         before = [each.read_value() for each in self.network.statistics]
         with tf.GradientTape() as tape:
             logits = self._logits(batch, knobs)
-            loss = self._loss(logits, batch["label"]) * self._scale.scale.read_value()
+            # Beside the last layer: where the towers are apart, the logits stay there.
+            with self._beside_logits():
+                loss = self._loss(logits, batch["label"])
+                loss *= self._scale.scale.read_value()
         gradients = tape.gradient(loss, self.network.trained)
         gradients = self._summed(gradients)
         (sums,) = self._summed([totals(logits, batch["label"])])
         if self._scale.dynamic:
             share = 1.0 / self._scale.scale.read_value()
-            gradients = [share * gradient for gradient in gradients]
-        finite = _finite(gradients)
+            gradients = self._beside(lambda each: share * each, gradients)
+        finite = _finite(self._beside(tf.reduce_sum, gradients))
         sane = tf.math.is_finite(sums[0])
         good = sane & (finite | ~self._scale.exhausted())
         tf.cond(
@@ -180,6 +183,23 @@ class Learner:
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
+    def _beside_logits(self) -> contextlib.AbstractContextManager:
+        """On the device of fc8, where towers have devices of their own."""
+        if not self._config.tower_devices:
+            return contextlib.nullcontext()
+        index = self.network.names.index(("fc8", "kernel"))
+        return tf.device(self.network.trained[index].device)
+
+    def _beside(
+        self, function: Callable[[tf.Tensor], tf.Tensor], gradients: list[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """A function of each gradient, on the device of its variable."""
+        results = []
+        for gradient, variable in zip(gradients, self.network.trained, strict=True):
+            with tf.device(variable.device):
+                results.append(function(gradient))
+        return results
+
     def _leave_out(self, before: list[tf.Tensor]) -> tf.Tensor:
         """Takes back what the forward pass changed; the weights were not touched."""
         for variable, value in zip(self.network.statistics, before, strict=True):
@@ -191,6 +211,6 @@ class Learner:
         self._strategy.run(self.network.swap_averages)
 
 
-def _finite(gradients: list[tf.Tensor]) -> tf.Tensor:
+def _finite(sums: list[tf.Tensor]) -> tf.Tensor:
     """Whether all values are; sums are cheaper than looking at each."""
-    return tf.math.is_finite(tf.add_n([tf.reduce_sum(each) for each in gradients]))
+    return tf.math.is_finite(tf.add_n(sums))

@@ -11,12 +11,14 @@ import tensorflow as tf
 from keras_alexnet.models import AlexNet
 from keras_alexnet.training.addons import AddonsUpdate
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.devices import tower_names
 from keras_alexnet.training.updates import (
     RULES,
     WITHOUT_DECAY,
     MovingAverage,
     assign,
 )
+from keras_alexnet.two_towers import PackedForm, packed_names
 from keras_alexnet.weights.names import named_weights, tensorflow_variable
 
 
@@ -30,6 +32,7 @@ class Network:
 
     def __init__(self, config: TrainingConfig, classes: int) -> None:
         self.model = _model(config, classes)
+        self._forms: list[PackedForm] = []
         self._weights = named_weights(self.model)
         ids = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
         each = [
@@ -38,8 +41,11 @@ class Network:
             for name, variable in weights.items()
         ]
         trained = [entry for entry in each if id(entry[2]) in ids]
-        # `(layer, weight)` of each trained variable, as ("conv1", "kernel").
-        self.names = [(layer, name) for layer, name, _ in trained]
+        # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); where the
+        # towers are apart, in this model ("conv1b", "kernel").
+        self._own_names = [(layer, name) for layer, name, _ in trained]
+        packed = packed_names(self.model)
+        self.names = [(packed[layer], name) for layer, name in self._own_names]
         self.trained = [variable for _, _, variable in trained]
         # Batch normalisation's running means and variances.
         self.statistics = [entry[2] for entry in each if id(entry[2]) not in ids]
@@ -67,12 +73,32 @@ class Network:
         if self._average is not None:
             average = self._named(self._average.averages)
             rule.pop("average", None)
-        optimizer = {"iterations": self._rule.iterations, **rule}
-        return {"model": self._weights, "optimizer": optimizer, "average": average}
+        optimizer = {"iterations": self._rule.iterations}
+        optimizer |= {name: self._packed(slot) for name, slot in rule.items()}
+        return {
+            "model": self._packed(self._weights),
+            "optimizer": optimizer,
+            "average": self._packed(average),
+        }
+
+    def _packed(self, named: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        form = PackedForm(self.model, named)
+        self._forms.append(form)
+        return form.variables
+
+    def gather(self) -> None:
+        """Brings what `state` gave up to date; before a checkpoint is written."""
+        for form in self._forms:
+            form.gather()
+
+    def scatter(self) -> None:
+        """Takes what `state` gave over; after a checkpoint was read."""
+        for form in self._forms:
+            form.scatter()
 
     def _named(self, variables: Sequence[tf.Variable]) -> dict[str, dict[str, Any]]:
         named: dict[str, dict[str, Any]] = {}
-        for (layer, name), variable in zip(self.names, variables, strict=True):
+        for (layer, name), variable in zip(self._own_names, variables, strict=True):
             named.setdefault(layer, {})[name] = variable
         return named
 
@@ -87,6 +113,7 @@ def _model(config: TrainingConfig, classes: int) -> keras.Model:
             classes=classes,
             classifier_activation=None,
             initialization=config.initialization,
+            devices=tower_names(config.tower_devices),
         )
     finally:
         keras.mixed_precision.set_global_policy(before)

@@ -32,6 +32,7 @@ _FREE = (
     "manual_dir",
     "strategy",
     "devices",
+    "tower_devices",
     "on_nonfinite",
     "nonfinite_limit",
     "profile_steps",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from keras_alexnet import architectures
+from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import open_weights
 from keras_alexnet.weights.names import named_weights
 
@@ -32,7 +33,9 @@ def start_from(model: keras.Model, origin: str, variant: str) -> str:
     found = open_weights(origin)
     theirs = variant if variant in found.variants else (found.variants or (variant,))[0]
     values = found.read(architectures.get(theirs))
-    ours = named_weights(model)
+    form = PackedForm(model, named_weights(model))
+    form.gather()
+    ours = form.variables
     fitting = [
         layer
         for layer, variables in ours.items()
@@ -47,6 +50,7 @@ def start_from(model: keras.Model, origin: str, variant: str) -> str:
     for layer in fitting:
         for name, variable in ours[layer].items():
             variable.assign(values[layer][name])
+    form.scatter()
     fresh = [layer for layer in ours if layer not in fitting]
     rest = f"; fresh: {', '.join(fresh)}" if fresh else ""
     return f"from {origin}: {', '.join(fitting)}{rest}"

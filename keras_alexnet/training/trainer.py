@@ -110,9 +110,7 @@ class Trainer:
     def _prepare(self) -> None:
         config = self.config
         devices.check_one_machine(config.strategy)
-        self._strategy = devices.open_strategy(
-            config.strategy, config.devices, config.batch_size
-        )
+        self._strategy = self._opened()
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -131,6 +129,14 @@ class Trainer:
             f"mean colour and colour components: {statistics.origin}"
         )
 
+    def _opened(self) -> tf.distribute.Strategy:
+        config = self.config
+        if config.tower_devices:
+            return devices.open_towers(
+                config.strategy, config.devices, config.tower_devices
+            )
+        return devices.open_strategy(config.strategy, config.devices, config.batch_size)
+
     def _rate(self) -> str:
         """The learning rate, and how it was scaled if it was."""
         config = self.config
@@ -148,7 +154,10 @@ class Trainer:
         model = self._learner.model
         epochs = Epochs(self.run, self.config.epochs, model)
         state = {**self._learner.state(), "errors": epochs.variable}
-        checkpoints = Checkpoints(self.run.path, state, say)
+        network = self._learner.network
+        checkpoints = Checkpoints(
+            self.run.path, state, say, network.gather, network.scatter
+        )
         start = checkpoints.restore()
         if start:
             say(f"taken up again after step {start}")

@@ -3,7 +3,11 @@
 from keras_alexnet.two_towers.conversion import as_packed, convert_towers
 from keras_alexnet.two_towers.crossings import Crossing, crossings
 from keras_alexnet.two_towers.exchange import Exchange
-from keras_alexnet.two_towers.packed_form import PackedForm, packed_names
+from keras_alexnet.two_towers.packed_form import (
+    PackedForm,
+    packed_names,
+    packed_values,
+)
 from keras_alexnet.two_towers.placement import OnDevice, check_devices
 
 __all__ = [
@@ -16,4 +20,5 @@ __all__ = [
     "convert_towers",
     "crossings",
     "packed_names",
+    "packed_values",
 ]

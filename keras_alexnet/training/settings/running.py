@@ -21,6 +21,11 @@ class RunningSettings(Settings):
     devices: str = setting(
         "", "The devices, as in GPU:0,GPU:1; all GPUs, or one CPU, if not given."
     )
+    tower_devices: str = setting(
+        "",
+        "A device for each tower of the network, as in GPU:0,GPU:1; all towers on one "
+        "if not given. Not together with --strategy=mirrored.",
+    )
     seed: int = setting(0, "Of starting values, order, crops, noise and dropout.")
     deterministic: bool = setting(
         False, "Let TensorFlow use only ops that give the same bits every time."
