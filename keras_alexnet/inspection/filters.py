@@ -29,7 +29,7 @@ def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
     Example:
 
     >>> filter_grid(np.random.default_rng(0).normal(size=(11, 11, 3, 96))).shape
-    (208, 546, 3)
+    (203, 543, 3)
 
     Reference:
         - Krizhevsky et al. 2012, figure 3; `shownet.py`, `--show-filters`.

@@ -1,0 +1,24 @@
+"""The picture of the first kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_alexnet.inspection import filter_grid
+
+
+def test_kernels_share_one_scale_and_stand_apart() -> None:
+    kernels = np.zeros((2, 2, 3, 17), np.float32)
+    kernels[..., 0, 0], kernels[..., 1, 16] = -1.0, 1.0
+    grid = filter_grid(kernels, scale=2)
+    assert grid.shape == (2 * 4 + 1, 16 * 4 + 15, 3)
+    np.testing.assert_array_equal(grid[0, 0], [0, 127, 127])  # red is the smallest
+    np.testing.assert_array_equal(grid[5, 0], [127, 255, 127])  # green the largest
+    assert not grid[4].any()
+    assert not grid[:, 4].any()
+
+
+def test_kernels_of_other_layers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Received: shape=\(3, 3, 96, 8\)"):
+        filter_grid(np.zeros((3, 3, 96, 8)))
