@@ -159,7 +159,7 @@ def test_a_run_that_is_killed_goes_on(script, pictures: Path, tmp_path: Path) ->
         f"--data=folder:{pictures}",
         "--image_size=64",
         "--batch_size=8",
-        "--epochs=40",
+        "--epochs=12",
         "--steps_per_epoch=1",
         "--model_dir=run",
     )
@@ -178,7 +178,7 @@ def test_a_run_that_is_killed_goes_on(script, pictures: Path, tmp_path: Path) ->
     assert (again.returncode, again.stderr) == (0, "")
     assert "taken up again after step" in again.stdout
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows[1:]] == [str(n) for n in range(1, 41)]
+    assert [row.split(",")[0] for row in rows[1:]] == [str(n) for n in range(1, 13)]
 
 
 def test_names_with_brackets_are_shown_as_they_are(
