@@ -60,8 +60,11 @@ def draw_pictures(root: Path) -> None:
                 picture.save(folder / f"{index}.jpg")
 
 
-def child(phase: str, nth: int, share: float, flags: list[str]) -> None:
-    """Trains, and dies in the `nth` call of a phase, a `share` of it being done."""
+def child(phase: str, nth: int, delay: float, flags: list[str]) -> None:
+    """Trains, and dies so many seconds into the `nth` call of a phase.
+
+    Without such a call it prints how long those of each phase took.
+    """
     from keras_alexnet import commands
     from keras_alexnet.evaluation import Evaluator
     from keras_alexnet.training import checkpoints, loop, trainer
@@ -72,35 +75,37 @@ def child(phase: str, nth: int, share: float, flags: list[str]) -> None:
         "evaluation": (Evaluator, "evaluate"),
         "export": (trainer, "export_saved_model"),
     }
-    if phase in places:
-        owner, name = places[phase]
-        setattr(owner, name, _deadly(getattr(owner, name), phase, nth, share))
-    commands.main(["keras-alexnet", "train", *flags])
+    took: dict[str, list[float]] = {name: [] for name in places}
+    for name, (owner, attribute) in places.items():
+        deadly = nth if name == phase else None
+        call = getattr(owner, attribute)
+        setattr(owner, attribute, _watched(call, name, took[name], deadly, delay))
+    try:
+        commands.main(["keras-alexnet", "train", *flags])
+    finally:
+        for name, seconds in took.items():
+            print("took", name, np.median(seconds or [0.0]), flush=True)
 
 
-def _deadly(call: Callable, phase: str, nth: int, share: float) -> Callable:
-    typical = {"step": 0.1, "checkpoint": 0.3, "evaluation": 0.3, "export": 4.0}
-    calls = []
-
-    def dying(*arguments: Any, **named: Any) -> Any:
-        calls.append(1)
-        if len(calls) == nth:
+def _watched(
+    call: Callable, phase: str, took: list[float], nth: int | None, delay: float
+) -> Callable:
+    def watched(*arguments: Any, **named: Any) -> Any:
+        if len(took) + 1 == nth:
             print(f"dies in {phase}", flush=True)
-            delay = share * typical[phase]
             threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
         began = time.perf_counter()
         result = call(*arguments, **named)
-        if len(calls) > 1:  # The first one is traced, which takes longer.
-            typical[phase] = time.perf_counter() - began
+        took.append(time.perf_counter() - began)
         return result
 
-    return dying
+    return watched
 
 
-def start(phase: str, nth: int, share: float, flags: list[str]) -> tuple[int, str]:
+def start(phase: str, nth: int, delay: float, flags: list[str]) -> tuple[int, str]:
     """Gives the command once; returns its exit code and its output."""
     done = subprocess.run(
-        [sys.executable, __file__, "--child", phase, str(nth), str(share), *flags],
+        [sys.executable, __file__, "--child", phase, str(nth), str(delay), *flags],
         capture_output=True,
         text=True,
         check=False,
@@ -110,19 +115,18 @@ def start(phase: str, nth: int, share: float, flags: list[str]) -> tuple[int, st
     return done.returncode, done.stdout
 
 
-def killed_run(flags: list[str], kills: int, draw: random.Random) -> dict[str, int]:
+def killed_run(
+    flags: list[str], kills: int, took: dict[str, float], draw: random.Random
+) -> dict[str, int]:
     """Gives the command until it ends by itself; returns the kills by phase."""
     spent = dict.fromkeys(PHASES, 0)
     while sum(spent.values()) < kills:
-        # Exports come last: no other phase is left when the first of them is reached.
-        left = kills // len(PHASES)
-        phase = draw.choice(
-            [each for each in PHASES[:3] if spent[each] < left] or PHASES[3:]
-        )
-        nth = draw.randint(1, 2 * _CHECKPOINT_STEPS) if phase == "step" else 1
-        nth = 2 if phase == "checkpoint" else nth  # so that every start gets further
-        code, output = start(phase, nth, draw.random(), flags)
-        if code == 0:
+        phase = _next(spent, kills, draw)
+        # In the second checkpoint, so that every start gets further.
+        last = {"step": 2 * _CHECKPOINT_STEPS, "checkpoint": 2}.get(phase, 1)
+        nth = draw.randint(1, last) if phase == "step" else last
+        code, output = start(phase, nth, draw.random() * took[phase], flags)
+        if code == 0:  # It was quicker than its end.
             break
         spent[phase] += 1
         print(f"  {sum(spent.values()):2} killed: {_last(output)}", flush=True)
@@ -130,19 +134,29 @@ def killed_run(flags: list[str], kills: int, draw: random.Random) -> dict[str, i
     return spent
 
 
+def _next(spent: dict[str, int], kills: int, draw: random.Random) -> str:
+    """A phase that is not over: exports come when all steps are done."""
+    left = [each for each in PHASES[:-1] if spent[each] < kills // len(PHASES)]
+    return draw.choice(left or PHASES[-1:])
+
+
 def _last(output: str) -> str:
     lines = [line for line in output.splitlines() if line.startswith(("taken", "dies"))]
     return ", ".join(lines)
+
+
+def _took(output: str) -> dict[str, float]:
+    """Seconds of a call of each phase, as `child` printed them."""
+    lines = (line.split() for line in output.splitlines())
+    return {words[1]: float(words[2]) for words in lines if words[:1] == ["took"]}
 
 
 def differences(one: Path, other: Path) -> list[str]:
     """What differs between two finished runs."""
     import tensorflow as tf
 
-    found = []
-    for name in ("metrics.csv",):
-        if _rows(one / name) != _rows(other / name):
-            found.append(name)
+    alike = _rows(one / "metrics.csv") == _rows(other / "metrics.csv")
+    found = [] if alike else ["metrics.csv"]
     readers = [
         tf.train.load_checkpoint(str(run / "checkpoints")) for run in (one, other)
     ]
@@ -179,9 +193,10 @@ def main() -> None:
             [*flags, f"--model_dir={run}", f"--export_dir={run}-export"] for run in runs
         ]
         print("undisturbed", flush=True)
-        start("none", 0, 0, both[0])
-        spent = killed_run(both[1], options.kills, random.Random(options.seed))
-        print(f"killed in {spent}, {sum(spent.values())} in all")
+        _, output = start("none", 0, 0, both[0])
+        draw = random.Random(options.seed)
+        spent = killed_run(both[1], options.kills, _took(output), draw)
+        print(f"killed in {spent}, {sum(spent.values())} of {options.kills}")
         found = differences(*runs)
     print(f"differ: {found}" if found else "bit-identical, and so is metrics.csv")
     sys.exit(bool(found))

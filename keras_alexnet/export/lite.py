@@ -15,6 +15,7 @@ from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.writing import check_names, check_probabilities
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.names import tensorflow_variable
 from keras_alexnet.weights.records import WeightSet
 
@@ -62,6 +63,7 @@ def export_tflite(
         - https://ai.google.dev/edge/litert, post-training quantization.
     """
     path = Path(path)
+    model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
     recipe = Recipe.of(preprocessing, side)
     check_names(class_names, classes)

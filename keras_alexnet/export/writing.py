@@ -17,6 +17,7 @@ from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.served import Served
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.records import WeightSet
 
 
@@ -89,6 +90,7 @@ def export_saved_model(
     Reference:
         - https://www.tensorflow.org/tfx/serving/serving_basic, on versions.
     """
+    model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
     recipe = Recipe.of(preprocessing, side, views)
     check_names(class_names, classes)

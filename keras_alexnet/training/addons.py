@@ -51,11 +51,8 @@ class AddonsUpdate:
 
     @property
     def slots(self) -> dict[str, list[tf.Variable]]:
-        """What the optimizer keeps for each variable, by name."""
-        names = self._inner.get_slot_names()
-        if self._optimizer is not self._inner:
-            names = [*names, "average"]
-        return {name: self._slot(name) for name in names}
+        """What the optimizer keeps for each variable but its average, by name."""
+        return {name: self._slot(name) for name in self._inner.get_slot_names()}
 
     @property
     def averages(self) -> list[tf.Variable]:

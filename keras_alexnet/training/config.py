@@ -49,11 +49,13 @@ class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSe
         kept = "for update_rule=addons_sgdw"
         self.require("layer_rates", not self.layer_rates, f"empty {kept}")
         self.require("bias_rate", self.bias_rate == 1, f"1 {kept}")
-        self.require("bias_learning_rate", not self.bias_learning_rate, f"left {kept}")
+        self.require(
+            "bias_learning_rate", not self.bias_learning_rate, f"left out {kept}"
+        )
         self.require("on_nonfinite", self.on_nonfinite == "stop", f"stop {kept}")
         whole = self.precision != "mixed_float16"  # where steps are left out
         self.require("precision", whole, f"float32 or mixed_bfloat16 {kept}")
-        self.require("average", self.average != "moving_average", f"another {kept}")
+        self.require("average", self.average != "moving_average", f"another one {kept}")
 
     @property
     def rate_scale(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import keras
+import tensorflow as tf
 from rich.table import Table
 
 from keras_alexnet.training.config import TrainingConfig
@@ -20,7 +21,9 @@ def layer_table(model: keras.Model) -> Table:
         table.add_column(title, no_wrap=True)
     table.add_column("parameters", justify="right")
     for layer in model.layers:
-        shape = " × ".join(str(side) for side in layer.output.shape[1:])
+        # An exchange between towers has an output for each reader, of one shape.
+        output = tf.nest.flatten(layer.output)[0]
+        shape = " × ".join(str(side) for side in output.shape[1:])
         count = f"{layer.count_params():,}" if layer.count_params() else ""
         table.add_row(layer.name, type(layer).__name__, shape, count)
     table.add_row("all", "", "", f"{model.count_params():,}")

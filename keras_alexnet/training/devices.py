@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from keras_alexnet._version import __version__
 from keras_alexnet.training.cluster_environment import Workers, find_workers
+from keras_alexnet.training.local_devices import (
+    Chosen,
+    choose,
+    make_cpus,
+    make_usable,
+    show_only,
+)
 from keras_alexnet.training.meeting import meet
 from keras_alexnet.training.multi_worker import open_workers
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
-_NAME = re.compile(r"(CPU|GPU):(\d+)")
 _WAIT = 600.0  # seconds; machines seldom start at the same time
-
-
-class _Chosen(NamedTuple):
-    """Devices of this machine, all of one kind."""
-
-    kind: str
-    indices: tuple[int, ...]
-
-    @property
-    def names(self) -> list[str]:
-        return [f"{self.kind}:{index}" for index in self.indices]
 
 
 def open_strategy(
@@ -66,7 +59,7 @@ def open_strategy(
     """
     if kind not in STRATEGIES:
         raise ValueError(f"strategy must be one of {STRATEGIES}. Received: {kind!r}")
-    chosen = _chosen(devices)
+    chosen = choose(devices)
     workers = find_workers() if kind in ("auto", "multi_worker") else None
     several = workers is not None and len(workers.addresses) > 1
     if workers is not None and (several or kind == "multi_worker"):
@@ -98,9 +91,9 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
         )
     names = dict.fromkeys(tower_names(tower_devices) or ())
     for name in names:  # Each by itself: one tower may be on a GPU, one on a CPU.
-        chosen = _chosen(name)
+        chosen = choose(name)
         if chosen.kind == "CPU":
-            _make_cpus(max(chosen.indices) + 1)
+            make_cpus(max(chosen.indices) + 1)
     return tf.distribute.get_strategy()
 
 
@@ -129,7 +122,7 @@ def check_one_machine(kind: str) -> None:
 
 def _of_workers(
     workers: Workers,
-    chosen: _Chosen,
+    chosen: Chosen,
     batch_size: int,
     told: Mapping[str, str],
     wait: float,
@@ -142,7 +135,7 @@ def _of_workers(
         )
     _check_shares(batch_size, count * len(workers.addresses), "devices of all workers")
     if tf.config.list_physical_devices("GPU"):
-        _show_only(chosen)
+        show_only(chosen)
     alike = {
         "tensorflow": tf.__version__,
         "keras_alexnet": __version__,
@@ -153,10 +146,10 @@ def _of_workers(
 
 
 def _of_this_machine(
-    kind: str, chosen: _Chosen, batch_size: int
+    kind: str, chosen: Chosen, batch_size: int
 ) -> tf.distribute.Strategy:
     _check_shares(batch_size, len(chosen.indices), "devices")
-    names = _usable(chosen)
+    names = make_usable(chosen)
     if kind == "mirrored" or (kind == "auto" and len(names) > 1):
         return _mirrored(tuple(names))
     if len(names) > 1:
@@ -175,72 +168,6 @@ def _mirrored(names: tuple[str, ...]) -> tf.distribute.Strategy:
     # Each new one numbers its collective operations from the beginning again, and a
     # process in which two networks of other shapes were trained so would fail.
     return tf.distribute.MirroredStrategy([f"/{name}" for name in names])
-
-
-def _chosen(devices: Sequence[str] | str) -> _Chosen:
-    given = devices.split(",") if isinstance(devices, str) else list(devices)
-    found = [_NAME.fullmatch(name.strip().upper()) for name in given if name]
-    there = len(tf.config.list_physical_devices("GPU"))
-    if not found:
-        kind, count = ("GPU", there) if there else ("CPU", _logical_cpus())
-        return _Chosen(kind, tuple(range(count)))
-    pairs = [(each[1], int(each[2])) for each in found if each]
-    kinds = {kind for kind, _ in pairs}
-    if len(pairs) < len(found) or len(kinds) > 1 or len(set(pairs)) < len(pairs):
-        raise ValueError(
-            "devices must be different ones of one kind, as GPU:0,GPU:1 or CPU:0. "
-            f"Received: devices={','.join(given)}"
-        )
-    chosen = _Chosen(kinds.pop(), tuple(index for _, index in pairs))
-    if chosen.kind == "GPU" and max(chosen.indices) >= there:
-        raise ValueError(
-            f"devices must be there. Received: devices={','.join(given)}, where "
-            f"TensorFlow sees {there} GPU(s)"
-        )
-    return chosen
-
-
-def _usable(chosen: _Chosen) -> list[str]:
-    """Readies the devices; returns their names, which may count anew from 0."""
-    if chosen.kind == "CPU":
-        _make_cpus(max(chosen.indices) + 1)
-    if not tf.config.list_physical_devices("GPU"):
-        return chosen.names
-    try:
-        _show_only(chosen)
-    except RuntimeError:  # The runtime has started, and all GPUs are in use.
-        return chosen.names
-    if chosen.kind == "CPU":
-        return chosen.names
-    return _Chosen("GPU", tuple(range(len(chosen.indices)))).names
-
-
-def _show_only(chosen: _Chosen) -> None:
-    """Keeps TensorFlow off all other GPUs, whose memory it would take."""
-    gpus = tf.config.list_physical_devices("GPU")
-    own = [gpus[index] for index in chosen.indices] if chosen.kind == "GPU" else []
-    tf.config.set_visible_devices(own, "GPU")
-
-
-def _make_cpus(count: int) -> None:
-    """Makes so many logical CPUs, unless there are as many."""
-    there = _logical_cpus()
-    if there >= count:
-        return
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
-    try:
-        tf.config.set_logical_device_configuration(cpu, parts)
-    except RuntimeError as error:
-        raise ValueError(
-            "logical CPUs must be made before anything else has used TensorFlow. "
-            f"Received: devices=CPU:{count - 1}, with {there} logical CPU(s)"
-        ) from error
-
-
-def _logical_cpus() -> int:
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    return len(tf.config.get_logical_device_configuration(cpu) or [None])
 
 
 def _check_shares(batch_size: int, count: int, what: str) -> None:

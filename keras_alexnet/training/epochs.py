@@ -29,25 +29,20 @@ class Epochs:
     """
 
     def __init__(self, run: RunDirectory, total: int, model: keras.Model) -> None:
-        self.run = run.path
-        self._directory = run
+        self.directory = run
         self._total = total
         self._model = model
         none = tf.fill([total], tf.constant(math.nan, tf.float64))
         # Kept with the checkpoints: the paper's schedule goes by it.
         self.variable = tf.Variable(none, trainable=False)
-        self._errors: list[float] = []
-
-    @property
-    def errors(self) -> list[float]:
-        """Share of validation pictures that were got wrong, after each epoch."""
-        return self._errors
+        # Share of validation pictures that were got wrong, after each epoch.
+        self.errors: list[float] = []
 
     def open(self) -> None:
         """Takes up what the variable holds, and the lines that belong to it."""
         kept = self.variable.numpy()
-        self._errors = [float(each) for each in kept if not math.isnan(each)]
-        self._log = MetricsLog(self._directory, len(self._errors))
+        self.errors = [float(each) for each in kept if not math.isnan(each)]
+        self._log = MetricsLog(self.directory, len(self.errors))
 
     def end(
         self,
@@ -58,10 +53,10 @@ class Epochs:
         step: int,
     ) -> str:
         """Writes an epoch down; returns the line that tells of it."""
-        self.variable[len(self._errors)].assign(held_out.top1_error)
-        self._errors.append(held_out.top1_error)
+        self.variable[len(self.errors)].assign(held_out.top1_error)
+        self.errors.append(held_out.top1_error)
         row = {
-            "epoch": len(self._errors),
+            "epoch": len(self.errors),
             "loss": trained.loss,
             "top1": trained.top1,
             "top5": trained.top5,

@@ -85,7 +85,7 @@ class Loop:
         self._told = int(self._learner.left_out.numpy()[0])
         batches = None
         step = start
-        with self._requests:
+        with self._requests.noted():
             while not self._over():
                 end = (len(epochs.errors) + 1) * self.steps_per_epoch
                 while step < end:
@@ -189,7 +189,7 @@ class Loop:
         step = int(left[1 if config.on_nonfinite == "stop" else 2])
         names = left_out.batch_names(self._source, config.seed, config.batch_size, step)
         rate = self.rates.weights(step - 1, self._epochs.errors)
-        return left_out.fault(names, self._epochs.run, step, reached, rate)
+        return left_out.fault(names, self._epochs.directory.path, step, reached, rate)
 
     def _end_epoch(self, step: int) -> None:
         trained = self._scores_so_far(step)

@@ -38,7 +38,6 @@ def expected_memory(model: keras.Model, batch_size: int, slots: int) -> float:
     """
     weights = model.count_params() * 4 * (2 + slots)
     half = model.compute_dtype != "float32"
-    values = sum(
-        tf.TensorShape(layer.output.shape[1:]).num_elements() for layer in model.layers
-    )
+    outputs = tf.nest.flatten([layer.output for layer in model.layers])
+    values = sum(tf.TensorShape(each.shape[1:]).num_elements() for each in outputs)
     return (weights + batch_size * values * (2 if half else 4)) / _GIB

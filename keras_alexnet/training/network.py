@@ -32,13 +32,12 @@ class Network:
 
     def __init__(self, config: TrainingConfig, classes: int) -> None:
         self.model = _model(config, classes)
-        self._forms: list[PackedForm] = []
-        self._weights = named_weights(self.model)
+        weights = named_weights(self.model)
         ids = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
         each = [
             (layer, name, variable)
-            for layer, weights in self._weights.items()
-            for name, variable in weights.items()
+            for layer, named in weights.items()
+            for name, variable in named.items()
         ]
         trained = [entry for entry in each if id(entry[2]) in ids]
         # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); where the
@@ -50,6 +49,13 @@ class Network:
         # Batch normalisation's running means and variances.
         self.statistics = [entry[2] for entry in each if id(entry[2]) not in ids]
         self._rule, self._average = _rule(config, self.names, self.trained)
+        averages = self._named(self._average.averages) if self._average else {}
+        self._weights = PackedForm(self.model, weights)
+        self._averages = PackedForm(self.model, averages)
+        self._slots = {
+            name: PackedForm(self.model, self._named(slot))
+            for name, slot in self._rule.slots.items()
+        }
 
     def update(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> tf.Tensor:
         """Changes the weights by gradients; called in each replica."""
@@ -68,32 +74,21 @@ class Network:
 
     def state(self) -> dict[str, Any]:
         """The variables by names that do not depend on Keras or on devices."""
-        rule = {name: self._named(slot) for name, slot in self._rule.slots.items()}
-        average = {}
-        if self._average is not None:
-            average = self._named(self._average.averages)
-            rule.pop("average", None)
-        optimizer = {"iterations": self._rule.iterations}
-        optimizer |= {name: self._packed(slot) for name, slot in rule.items()}
+        slots = {name: form.variables for name, form in self._slots.items()}
         return {
-            "model": self._packed(self._weights),
-            "optimizer": optimizer,
-            "average": self._packed(average),
+            "model": self._weights.variables,
+            "optimizer": {"iterations": self._rule.iterations, **slots},
+            "average": self._averages.variables,
         }
-
-    def _packed(self, named: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        form = PackedForm(self.model, named)
-        self._forms.append(form)
-        return form.variables
 
     def gather(self) -> None:
         """Brings what `state` gave up to date; before a checkpoint is written."""
-        for form in self._forms:
+        for form in (self._weights, self._averages, *self._slots.values()):
             form.gather()
 
     def scatter(self) -> None:
         """Takes what `state` gave over; after a checkpoint was read."""
-        for form in self._forms:
+        for form in (self._weights, self._averages, *self._slots.values()):
             form.scatter()
 
     def _named(self, variables: Sequence[tf.Variable]) -> dict[str, dict[str, Any]]:

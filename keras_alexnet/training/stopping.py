@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Iterator
+from types import FrameType
 
 # sysexits.h: EX_TEMPFAIL, "try again": a run that was stopped can be taken up again.
 STOPPED = 75
@@ -26,29 +27,26 @@ class Stopped(Exception):
 
 
 class StopRequests:
-    """Within it, the first SIGTERM or SIGINT is noted; a second SIGINT interrupts.
-
-    Only Python's main thread can take signals: in another one nothing is noted.
-    """
+    """Whether a run was asked to stop, and by which signal."""
 
     def __init__(self) -> None:
         self.name: str | None = None
-        self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> StopRequests:
-        if threading.current_thread() is threading.main_thread():
-            for each in _SIGNALS:
-                self._before[each] = signal.signal(each, self._note)
-        return self
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Within it, the first SIGTERM or SIGINT is noted; a second SIGINT interrupts.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        Only Python's main thread can take signals: in another one nothing is noted.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self._note) for each in _SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     def check(self) -> None:
         """Raises InterruptedError once a request has come: between two batches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -165,7 +166,10 @@ class Trainer:
             say(start_from(model, self.config.init_from, self.config.variant))
         epochs.open()
         profiler = Profiler(self.config.profile_steps, str(self.run.events_path))
-        with ProgressLine(self._console, start, self._loop.steps) as progress:
+        with (
+            contextlib.closing(profiler),
+            ProgressLine(self._console, start, self._loop.steps) as progress,
+        ):
             return self._loop.run(start, epochs, progress, checkpoints.save, profiler)
 
     def _finish(self, scores: Scores, steps: int, began: float) -> dict[str, Any]:

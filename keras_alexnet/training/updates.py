@@ -144,13 +144,17 @@ class AdamW(UpdateRule):
 def _momentum_step(
     rule: UpdateRule, index: int, gradient: tf.Tensor, rate: tf.Tensor
 ) -> None:
-    """v ← m · v − ε · g, w ← w + v, in one pass where Keras' own ops take five."""
+    """v ← m · v − ε · g, w ← w + v, in one pass where Keras' own ops take five.
+
+    At a rate of 0 v becomes 0: a layer that is frozen stands still at once, and does
+    not run out on its momentum (`_epsW > 0` in `weights.cu` of cuda-convnet).
+    """
     tf.raw_ops.ResourceApplyKerasMomentum(
         var=rule._variables[index].handle,
         accum=rule._handle("velocity", index),
         lr=rate,
         grad=gradient,
-        momentum=rule._momentum,
+        momentum=tf.where(rate > 0, rule._momentum, 0.0),
         use_locking=True,
     )
 

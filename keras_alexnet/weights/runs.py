@@ -55,12 +55,6 @@ def parse(flags: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def steps_done(run: Path) -> int:
-    """Number of steps of a run's newest checkpoint; 0 if there is none."""
-    newest = tf.train.latest_checkpoint(str(run / CHECKPOINTS))
-    return 0 if newest is None else int(newest.rpartition("-")[2])
-
-
 def newest_checkpoint(run: Path) -> str:
     """Returns the path of the newest checkpoint of a run.
 

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.data.shares import shared
-from keras_alexnet.training import cluster
+from keras_alexnet.training import cluster, devices
 from keras_alexnet.training.devices import open_strategy
 
 
@@ -41,6 +41,8 @@ def test_one_device_may_be_mirrored() -> None:
     strategy = open_strategy("mirrored", "CPU:0", 7)
     assert isinstance(strategy, tf.distribute.MirroredStrategy)
     assert strategy.num_replicas_in_sync == 1
+    # Two of the same devices would mix up their collective operations.
+    assert open_strategy("mirrored", "CPU:0", 7) is strategy
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,7 @@ def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", made.append)
     open_strategy("auto", "", 9)
     open_strategy("auto", "GPU:1,GPU:2", 8)
+    devices._mirrored.cache_clear()  # of what was no strategy
     assert made == [["/GPU:0", "/GPU:1", "/GPU:2"], ["/GPU:0", "/GPU:1"]]
 
 

@@ -82,7 +82,8 @@ def test_the_command_ends_with_a_code_of_its_own(
 
 def test_a_second_interrupt_is_one() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with StopRequests() as requests:
+    requests = StopRequests()
+    with requests.noted():
         os.kill(os.getpid(), signal.SIGINT)
         assert requests.name == "SIGINT"
         with pytest.raises(KeyboardInterrupt):

@@ -50,6 +50,13 @@ def test_a_window_of_steps_is_profiled(config: TrainingConfig) -> None:
     assert list(Path(config.model_dir).glob("events/plugins/profile/*/*.xplane.pb"))
 
 
+def test_a_run_that_ends_within_the_window_leaves_its_profile(
+    config: TrainingConfig,
+) -> None:
+    Trainer(dataclasses.replace(config, profile_steps="5,99"), quiet()).fit()
+    assert list(Path(config.model_dir).glob("events/plugins/profile/*/*.xplane.pb"))
+
+
 def test_a_dry_run_tells_layers_steps_and_memory(config: TrainingConfig) -> None:
     console = quiet()
     Trainer(dataclasses.replace(config, epochs=5), console).dry_run()

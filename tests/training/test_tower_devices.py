@@ -45,6 +45,15 @@ def test_a_run_may_change_between_the_forms(
             np.testing.assert_allclose(ours[layer][name], value, atol=1e-5)
 
 
+def test_a_dry_run_shows_towers_and_exchanges(config: TrainingConfig) -> None:
+    console = quiet()
+    spread = dataclasses.replace(config, tower_devices="CPU:0,CPU:0")
+    Trainer(spread, console).dry_run()
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert ["conv2b", "OnDevice", "7", "×", "7", "×", "128", "153,728"] in lines
+    assert ["to_conv3", "Exchange", "3", "×", "3", "×", "256"] in lines
+
+
 @pytest.mark.parametrize(
     "settings",
     [

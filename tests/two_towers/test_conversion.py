@@ -18,7 +18,12 @@ from small_models import (
 )
 from tower_nets import arguments, batch, small_net, training_step
 
-from keras_alexnet import AlexNet, convert_towers, reset_classifier
+from keras_alexnet import (
+    AlexNet,
+    convert_towers,
+    export_saved_model,
+    reset_classifier,
+)
 from keras_alexnet.layers import StatelessDropout
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.two_towers import PackedForm, as_packed, packed_names
@@ -231,6 +236,23 @@ def test_a_fresh_classifier_is_kept_and_a_packed_model_left_alone() -> None:
     back = as_packed(mine)
     assert back.get_layer("conv2").groups == 2
     np.testing.assert_array_equal(back(batch()[0]), mine(batch()[0]))
+
+
+def test_an_export_has_the_towers_packed(tmp_path: Path) -> None:
+    packed = AlexNet(input_shape=(64, 64, 3), classes=3)
+    servables = [
+        export_saved_model(
+            model, tmp_path / name, class_names=("a", "b", "c"), preprocessing="paper"
+        )
+        for name, model in (("one", packed), ("two", convert_towers(packed, TWICE)))
+    ]
+    images = tf.constant(np.full([1, 64, 64, 3], 99, np.uint8))
+    ours, theirs = (
+        tf.saved_model.load(str(path)).signatures["predict_images"](images=images)
+        for path in servables
+    )
+    for name, value in theirs.items():
+        np.testing.assert_array_equal(ours[name], value)
 
 
 def test_only_an_alexnet_of_towers_is_converted() -> None:
