@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
+from tensorflow.python.ops import cond_v2
+
+# Of a function as a whole, and of the branches of a `tf.cond`.
+_CONTROL = ("GroupCrossDeviceControlEdges", "/ctrl/")
 
 
 class Transfer(NamedTuple):
@@ -56,11 +61,11 @@ def partitioned(
 def _transfer(node: Any, graph: tf.Graph) -> Transfer:
     name = node.input[0]
     try:
-        tensor = graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+        tensor = _tensor(name if ":" in name else f"{name}:0", graph)
         shape, size = tuple(tensor.shape), tensor.dtype.size
     except KeyError:  # TensorFlow's own, to run things in order
         shape, size = (), 4
-        assert "GroupCrossDeviceControlEdges" in name, name
+        assert any(kind in name for kind in _CONTROL), name
     return Transfer(
         name,
         _short(node.attr["send_device"].s.decode()),
@@ -68,6 +73,15 @@ def _transfer(node: Any, graph: tf.Graph) -> Transfer:
         shape,
         int(np.prod(shape)) * size,
     )
+
+
+def _tensor(name: str, graph: tf.Graph) -> tf.Tensor:
+    """The tensor of this name, which may be of a branch of a `tf.cond`."""
+    inside = re.fullmatch(r"([^/]+)/(then|else)/_\d+/(.+)", name)
+    if inside is None:
+        return graph.get_tensor_by_name(name)
+    branches = cond_v2.get_func_graphs(graph.get_operation_by_name(inside[1]))
+    return _tensor(inside[3], branches[inside[2] == "else"])
 
 
 def _partition(graph: Any) -> Partition:

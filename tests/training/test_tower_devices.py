@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +84,49 @@ def test_a_network_of_one_tower_has_none_to_spread(config: TrainingConfig) -> No
     )
     with pytest.raises(ValueError, match="Received: "):
         Trainer(modern, quiet()).fit()
+
+
+# One step of the trainer's own, on two devices, with all that a step may hold.
+STEP = """
+import dataclasses, json, sys
+import numpy as np
+import tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+halves = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, halves)
+from keras_alexnet import architectures
+from keras_alexnet.data.colour import IMAGENET
+from keras_alexnet.training import TrainingConfig
+from keras_alexnet.training.learner import Knobs, Learner
+from transfers import partitioned
+record = dataclasses.replace(architectures.get("paper"), dense=(16, 16))
+architectures._ARCHITECTURES["paper"] = record
+config = TrainingConfig(image_size=96, batch_size=4, tower_devices="CPU:0,CPU:1",
+                        average="moving_average", precision=sys.argv[1])
+learner = Learner(config, 3, IMAGENET, tf.distribute.get_strategy())
+batch = {"image": tf.zeros([4, 96, 96, 3], tf.uint8),
+         "label": tf.zeros([4], tf.int64), "noise": tf.zeros([4, 3])}
+rates = np.zeros(len(learner.network.names), np.float32)
+sent, _ = partitioned(learner._step, batch, Knobs(1, rates).tensors())
+print(json.dumps([each.shape for each in sent if each.shape]))
+"""
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_step_of_the_trainer_crosses_at_the_seams_only(
+    python, precision: str
+) -> None:
+    references = str(Path(__file__).parent.parent / "references")
+    path = os.pathsep.join([references, os.environ.get("PYTHONPATH", "")])
+    shapes = json.loads(python(STEP, precision, PYTHONPATH=path))
+    # Maps of a 96 px net before conv3 and fc6, both ways, forward and back; fc6's
+    # half likewise; fc7's one way each; the pictures.
+    assert Counter(map(tuple, shapes)) == {
+        (4, 96, 96, 3): 1,
+        (4, 5, 5, 128): 4,
+        (4, 2, 2, 128): 4,
+        (4, 8): 4 + 2,
+    }
 
 
 TWO = """
