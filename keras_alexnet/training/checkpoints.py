@@ -111,8 +111,10 @@ class Checkpoints:
 
     def _record(self, paths: list[Path]) -> None:
         """Writes the file by which TensorFlow knows the newest checkpoint."""
+        names = [path.name for path in paths]
+        # Beside a relative directory TensorFlow would take the names as from here.
         state = tf.compat.v1.train.generate_checkpoint_state_proto(
-            str(self._directory), paths[-1].name, [path.name for path in paths]
+            str(self._directory.absolute()), names[-1], names
         )
         files.write_text(self._directory / "checkpoint", str(state))
 

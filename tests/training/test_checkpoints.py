@@ -46,6 +46,17 @@ def test_two_are_kept_and_tensorflow_knows_the_newest(run: Path) -> None:
     assert newest == str(run / "checkpoints" / "step-9")
 
 
+@pytest.mark.compat
+def test_a_run_named_from_here_can_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Kept(Path("run")).save(3)
+    assert tf.train.latest_checkpoint("run/checkpoints") == "run/checkpoints/step-3"
+    moved = Path("run").rename("moved") / "checkpoints"
+    assert tf.train.latest_checkpoint(str(moved)) == str(moved / "step-3")
+
+
 def test_the_newest_is_restored(run: Path) -> None:
     kept = Kept(run)
     assert (kept.checkpoints.restore(), float(kept.value[0])) == (9, 9.0)
