@@ -122,6 +122,9 @@ def test_heads_are_those_of_keras_applications() -> None:
 
 
 def test_both_kernels_give_one_network() -> None:
+    # Weights that are drawn anew would one day put a value so near to ReLU's 0 that the
+    # two roundings fall on both sides of it; its gradient is then another.
+    keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(0, 50, (2, 64, 64, 3)).astype("float32")
     labels = tf.constant([1, 3])
     outcomes = []

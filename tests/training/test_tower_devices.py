@@ -117,7 +117,8 @@ def test_a_step_of_the_trainer_crosses_at_the_seams_only(
     python, precision: str
 ) -> None:
     references = str(Path(__file__).parent.parent / "references")
-    path = os.pathsep.join([references, os.environ.get("PYTHONPATH", "")])
+    given = os.environ.get("PYTHONPATH")  # an empty entry would be the checkout
+    path = os.pathsep.join(filter(None, [references, given]))
     shapes = json.loads(python(STEP, precision, PYTHONPATH=path))
     # Maps of a 96 px net before conv3 and fc6, both ways, forward and back; fc6's
     # half likewise; fc7's one way each; the pictures.

@@ -31,7 +31,8 @@ LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "seam", "re
 
 def run(variant: str, towers: int = 0, kernels: str = "composite") -> dict[str, Any]:
     """What `on_two_devices.py` says."""
-    path = os.pathsep.join([str(REFERENCES), os.environ.get("PYTHONPATH", "")])
+    given = os.environ.get("PYTHONPATH")  # an empty entry would be the checkout
+    path = os.pathsep.join(filter(None, [str(REFERENCES), given]))
     result = subprocess.run(
         [sys.executable, HERE / "on_two_devices.py", variant, str(towers), kernels],
         env={**os.environ, "PYTHONPATH": path},
