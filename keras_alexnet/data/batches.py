@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from keras_alexnet.data.draws import Draws, draws, window_draws
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source
 from keras_alexnet.data.views import Views
 from keras_alexnet.data.windows import Window
 
@@ -30,6 +31,7 @@ def training_batches(
     crop_chunk: int = 1,
     crop: str = "paper",
     crop_area: float = 0.25,
+    rows: range | None = None,
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
@@ -51,6 +53,8 @@ def training_batches(
             (Szegedy et al. 2015, "Going deeper with convolutions", section 6).
         crop_area: Smallest share of a picture's area that a window of `"resized"` has,
             more than 0, 1 at most: 0.08 there.
+        rows: Which rows of each batch to give, one after the other; all if None.
+            `start` must be where a batch begins then.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
@@ -66,12 +70,31 @@ def training_batches(
         image = views.training(example["image"], drawn.place, drawn.mirrored, window)
         return {"image": image, "label": example["label"], "noise": drawn.noise}
 
-    streams = [source.shuffled(TRAIN, seed, start), draws(seed, start, crop_chunk)]
+    keep = _within(rows, batch_size)
+    drawn = [draws(seed, start, crop_chunk)]
     if crop == "resized":
-        streams.append(window_draws(seed, start, crop_chunk, crop_area))
-    stream = tf.data.Dataset.zip(tuple(streams))
+        drawn.append(window_draws(seed, start, crop_chunk, crop_area))
+    examples = source.shuffled(TRAIN, seed, start, keep)
+    stream = tf.data.Dataset.zip((examples, *(_kept(d, start, keep) for d in drawn)))
     stream = stream.map(view, num_parallel_calls=_AT_ONCE, deterministic=True)
-    return _whole_batches(stream, batch_size)
+    return _whole_batches(stream, len(rows or range(batch_size)))
+
+
+def _within(rows: range | None, batch_size: int) -> Keep | None:
+    """Whether a position is in these rows of its batch; None if all are."""
+    if rows is None or len(rows) == batch_size:
+        return None
+    return lambda position: (
+        (position % batch_size >= rows.start) & (position % batch_size < rows.stop)
+    )
+
+
+def _kept(elements: tf.data.Dataset, start: int, keep: Keep | None) -> tf.data.Dataset:
+    """Those of the elements, which begin at position `start`, that are wanted."""
+    if keep is None:
+        return elements
+    numbered = elements.enumerate(start).filter(lambda position, each: keep(position))
+    return numbered.map(lambda position, each: each)
 
 
 def _check_crop(crop: str, crop_area: float) -> None:
@@ -84,7 +107,7 @@ def _check_crop(crop: str, crop_area: float) -> None:
 
 
 def evaluation_batches(
-    source: Source, image_size: int, batch_size: int
+    source: Source, image_size: int, batch_size: int, rows: range | None = None
 ) -> tf.data.Dataset:
     """The central views of the validation pictures, each once.
 
@@ -92,6 +115,7 @@ def evaluation_batches(
         source: The data set.
         image_size: Side of the crops.
         batch_size: Pictures in a batch.
+        rows: Which rows of each batch to give, one after the other; all if None.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
@@ -99,11 +123,14 @@ def evaluation_batches(
         filled up, so that all batches have one shape.
     """
     view = Views.of(source, image_size).centre
-    return validation_batches(source, view, batch_size)
+    return validation_batches(source, view, batch_size, rows)
 
 
 def validation_batches(
-    source: Source, view: Callable[[tf.Tensor], object], batch_size: int
+    source: Source,
+    view: Callable[[tf.Tensor], object],
+    batch_size: int,
+    rows: range | None = None,
 ) -> tf.data.Dataset:
     """As `evaluation_batches`, with `view(picture)` for `image`, nested or not."""
 
@@ -112,15 +139,18 @@ def validation_batches(
         image = view(example["image"])
         return {"image": image, "label": example["label"], "weight": weight}
 
-    pictures = source.ordered(VALIDATION).map(
+    keep = _within(rows, batch_size)
+    pictures = _kept(source.ordered(VALIDATION), 0, keep).map(
         seen, num_parallel_calls=_AT_ONCE, deterministic=True
     )
     filler = tf.nest.map_structure(
         lambda spec: tf.zeros(spec.shape, spec.dtype), pictures.element_spec
     )
-    missing = -source.sizes[VALIDATION] % batch_size
-    filling = tf.data.Dataset.from_tensors(filler).repeat(missing)
-    return _whole_batches(pictures.concatenate(filling), batch_size)
+    # More than enough: all workers must come to as many batches.
+    filling = tf.data.Dataset.from_tensors(filler).repeat(batch_size)
+    batches = math.ceil(source.sizes[VALIDATION] / batch_size)
+    each = len(rows or range(batch_size))
+    return _whole_batches(pictures.concatenate(filling).take(batches * each), each)
 
 
 def _whole_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:

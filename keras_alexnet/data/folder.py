@@ -10,7 +10,7 @@ from typing import ClassVar, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Source, Stored
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source, Stored
 
 # JPEG, PNG, GIF and BMP, told by the first bytes, since suffixes often lie: what
 # TensorFlow decodes in all versions that this package runs on. WebP is too new.
@@ -65,7 +65,9 @@ class FolderSource(Source):
     def ordered(self, split: str) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(self._files[split]).map(_example)
 
-    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+    def shuffled(
+        self, split: str, seed: int, start: int, keep: Keep | None = None
+    ) -> tf.data.Dataset:
         paths, labels = map(tf.constant, self._files[split])
         count = self.sizes[split]
 
@@ -77,6 +79,8 @@ class FolderSource(Source):
             return {**_example(paths[index], labels[index]), "position": position}
 
         everything = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        if keep is not None:
+            everything = everything.filter(keep)
         return everything.map(at, num_parallel_calls=2, deterministic=True)
 
 

@@ -14,7 +14,7 @@ from keras_alexnet.data.preparation.description import (
     UNFINISHED,
     Description,
 )
-from keras_alexnet.data.sources import Source, endless
+from keras_alexnet.data.sources import Keep, Source, endless
 from keras_alexnet.data.unreadable import decoder_words
 
 # Records held back for shuffling: the files hold them in a random order already,
@@ -78,7 +78,9 @@ class RecordsSource(Source):
     def ordered(self, split: str) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(self._paths(split)).map(_example)
 
-    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+    def shuffled(
+        self, split: str, seed: int, start: int, keep: Keep | None = None
+    ) -> tf.data.Dataset:
         count, paths = self.sizes[split], tf.constant(self._paths(split))
         held_back = self._held_back(split)
 
@@ -100,7 +102,7 @@ class RecordsSource(Source):
             )
 
         # What is skipped to get to the start is not even parsed.
-        return endless(epoch, count, start).map(
+        return endless(epoch, count, start, keep).map(
             lambda position, record: {**_example(record), "position": position}
         )
 

@@ -17,6 +17,10 @@ TRAIN, VALIDATION = "train", "validation"
 GRAMMAR = "shapes, tfds:NAME[/CONFIG], folder:DIR or records:DIR"
 
 
+# Tells of a position, a scalar int64, whether its example is wanted.
+Keep = Callable[[tf.Tensor], tf.Tensor]
+
+
 class Stored(NamedTuple):
     """An example as its source stores it.
 
@@ -103,17 +107,23 @@ class Source(abc.ABC):
         """The examples of a split, each once, always in the same order."""
 
     @abc.abstractmethod
-    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+    def shuffled(
+        self, split: str, seed: int, start: int, keep: Keep | None = None
+    ) -> tf.data.Dataset:
         """The examples of a split for ever, in an order of its own each epoch.
 
         An example has its `position` in the stream besides. The order is a
         function of `seed` alone, so that a run that is taken up again at
-        position `start` meets the pictures that it would have met.
+        position `start` meets the pictures that it would have met. Of those at
+        whose positions `keep` is false as little as can be is read.
         """
 
 
 def endless(
-    epoch: Callable[[tf.Tensor], tf.data.Dataset], count: int, start: int
+    epoch: Callable[[tf.Tensor], tf.data.Dataset],
+    count: int,
+    start: int,
+    keep: Keep | None = None,
 ) -> tf.data.Dataset:
     """Epoch after epoch from a position on, each element with its position.
 
@@ -121,10 +131,14 @@ def endless(
         epoch: Gives the `count` elements of the epoch of a number.
         count: Elements in an epoch.
         start: The first position.
+        keep: Which positions to give; all if None.
     """
     first = start // count
     epochs = tf.data.Dataset.range(first, np.iinfo(np.int64).max).flat_map(epoch)
-    return epochs.enumerate(start=first * count).skip(start - first * count)
+    numbered = epochs.enumerate(start=first * count).skip(start - first * count)
+    if keep is None:
+        return numbered
+    return numbered.filter(lambda position, element: keep(position))
 
 
 def open_source(

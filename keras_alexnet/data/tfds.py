@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Source, Stored, endless
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source, Stored, endless
 
 # Encoded pictures held back for shuffling: about 1 GB of ImageNet's. The files
 # themselves are shuffled when tensorflow-datasets writes them.
@@ -78,7 +78,9 @@ class TfdsSource(Source):
         )
         return examples.map(self._example)
 
-    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+    def shuffled(
+        self, split: str, seed: int, start: int, keep: Keep | None = None
+    ) -> tf.data.Dataset:
         count, ordered = self.sizes[split], self.ordered(split)
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
@@ -91,7 +93,7 @@ class TfdsSource(Source):
                 reshuffle_each_iteration=False,
             )
 
-        return endless(epoch, count, start).map(
+        return endless(epoch, count, start, keep).map(
             lambda position, example: {**example, "position": position}
         )
 

@@ -9,6 +9,14 @@ import tensorflow as tf
 from keras_alexnet.data.sources import Source
 from keras_alexnet.data.views import Views
 
+# What another worker's end raises, and no picture.
+_OF_OTHERS = (
+    tf.errors.UnavailableError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+)
+
 
 def first_unreadable(
     examples: tf.data.Dataset, source: Source | None = None
@@ -45,6 +53,8 @@ def explained(
         examples: Those that it may have been at, as `first_unreadable` takes them.
         source: Whose they are.
     """
+    if isinstance(error, _OF_OTHERS):
+        return error
     if isinstance(error, tf.errors.DataLossError):
         damaged = None if source is None else source.damaged()
         return error if damaged is None else _of_file(damaged)

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.data import Source, evaluation_batches
+from keras_alexnet.data.shares import shared
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
@@ -67,10 +68,14 @@ class Evaluator:
                 f"{classes} classes and data={source.spec!r} of {known}"
             )
         image_size = self._model.input_shape[1]
-        batches = evaluation_batches(source, image_size, batch_size)
+        batches = shared(
+            self._strategy,
+            lambda rows: evaluation_batches(source, image_size, batch_size, rows),
+            batch_size,
+        )
         total = tf.zeros([4], tf.float64)
         try:
-            for batch in self._strategy.experimental_distribute_dataset(batches):
+            for batch in batches:
                 if before_each is not None:
                     before_each()
                 total += self._step(batch)

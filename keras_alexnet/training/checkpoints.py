@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet import files
+from keras_alexnet.training import cluster
 from keras_alexnet.weights.runs import CHECKPOINTS, UNREADABLE, readable
 
 _KEPT = 2
@@ -32,6 +33,7 @@ class Checkpoints:
         say: Shows a line to the person.
         before: Is called before the state is written.
         after: Is called after it was read.
+        strategy: Under which the variables were made; the current one if None.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class Checkpoints:
         say: Callable[[str], None],
         before: Callable[[], None] = _nothing,
         after: Callable[[], None] = _nothing,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self._before, self._after = before, after
+        self._strategy = strategy or tf.distribute.get_strategy()
         self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
@@ -55,6 +59,11 @@ class Checkpoints:
             ValueError: If it cannot be written; those that there are stay.
         """
         self._step.assign(step)
+        if not cluster.is_chief(self._strategy):
+            with cluster.directory_of(self._strategy, self._directory) as directory:
+                self._before()
+                self._checkpoint.write(str(directory / _PREFIX))
+            return
         path = self._directory / f"{_PREFIX}{step}"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -65,6 +74,8 @@ class Checkpoints:
         except (tf.errors.OpError, OSError) as error:
             with contextlib.suppress(OSError):
                 self._remove(path)
+            if cluster.lost_worker(error) is not None:
+                raise
             raise self._failed(step, error) from error
         for each in older[: -(_KEPT - 1)]:
             self._remove(each)

@@ -26,6 +26,12 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return not addresses(strategy) or strategy.cluster_resolver.task_id == 0
 
 
+def place(strategy: tf.distribute.Strategy) -> str:
+    """What a worker that is not the chief says of itself."""
+    known, own = addresses(strategy), strategy.cluster_resolver.task_id
+    return f"worker {own} of {len(known)}: worker 0 ({known[0]}) tells how the run goes"
+
+
 def gathered(strategy: tf.distribute.Strategy, number: int) -> list[int]:
     """One number of each worker, below 2**63. All must call this, and all wait."""
     count = len(addresses(strategy))

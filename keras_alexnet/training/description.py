@@ -1,4 +1,4 @@
-"""What a run would do: for `--dry_run`."""
+"""What a run will do: its first lines, and those of `--dry_run`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,33 @@ import keras
 import tensorflow as tf
 from rich.table import Table
 
+from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.memory import expected_memory
 
 _SLOTS = {"adamw": 2}  # values beside each weight; one for the others, the velocity
+
+
+def opening(config: TrainingConfig, source: Source, steps: int, replicas: int) -> str:
+    """What is trained on what, with which rate: the lines that a run begins with."""
+    return (
+        f"{config.variant} on {config.data}: {len(source.class_names)} classes, "
+        f"{source.sizes[TRAIN]} pictures to train on\n"
+        f"{steps} steps of {config.batch_size} on {replicas} device(s), "
+        f"{_rate(config)}\n"
+        f"mean colour and colour components: {source.statistics.origin}"
+    )
+
+
+def _rate(config: TrainingConfig) -> str:
+    """The learning rate, and how it was scaled if it was."""
+    rate = config.learning_rate * config.rate_scale
+    if config.rate_scale == 1:
+        return f"learning rate {rate:g}"
+    return (
+        f"learning rate {rate:g}: {config.learning_rate:g} for a batch of "
+        f"{config.rate_batch_size}, scaled by {config.rate_scale:g}"
+    )
 
 
 def layer_table(model: keras.Model) -> Table:

@@ -12,7 +12,6 @@ from keras_alexnet.training.cluster_environment import Workers, find_workers
 from keras_alexnet.training.local_devices import (
     Chosen,
     choose,
-    make_cpus,
     make_usable,
     show_only,
 )
@@ -70,54 +69,6 @@ def open_strategy(
             "with Slurm's srun. Received: neither"
         )
     return _of_this_machine(kind, chosen, batch_size)
-
-
-def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
-    """Readies a device for each tower, which share every picture, not the batch.
-
-    Args:
-        kind: As in `open_strategy`: `"auto"` or `"none"`.
-        devices: As there; empty.
-        tower_devices: `"GPU:0,GPU:1"`; one may stand there twice.
-
-    Raises:
-        ValueError: If a batch is to be shared too, or a device is not there.
-    """
-    if kind not in ("auto", "none") or devices:
-        raise ValueError(
-            "tower_devices must stand without --devices, and with --strategy=none: "
-            "towers and batches cannot both be shared so far. Received: "
-            f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
-        )
-    names = dict.fromkeys(tower_names(tower_devices) or ())
-    for name in names:  # Each by itself: one tower may be on a GPU, one on a CPU.
-        chosen = choose(name)
-        if chosen.kind == "CPU":
-            make_cpus(max(chosen.indices) + 1)
-    return tf.distribute.get_strategy()
-
-
-def tower_names(tower_devices: str) -> list[str] | None:
-    """The devices of `--tower_devices`, one a tower; None for none."""
-    return (
-        [name.strip() for name in tower_devices.split(",")] if tower_devices else None
-    )
-
-
-def check_one_machine(kind: str) -> None:
-    """Raises ValueError for several workers, which the trainer does not take yet.
-
-    They would all have to read their own rows of each batch, save together and stop
-    together; `keras_alexnet.training.cluster` has what a loop of one's own needs.
-    """
-    workers = find_workers() if kind in ("auto", "multi_worker") else None
-    several = workers is not None and len(workers.addresses) > 1
-    if kind == "multi_worker" or several:
-        raise ValueError(
-            "strategy must be none or mirrored: the trainer runs on one machine so "
-            f"far. Received: strategy={kind}"
-            + (f", with {len(workers.addresses)} workers named" if workers else "")
-        )
 
 
 def _of_workers(

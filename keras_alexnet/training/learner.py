@@ -28,11 +28,13 @@ class Knobs(NamedTuple):
         step: Number of the step, from 1.
         rates: Learning rate of each trained variable, float32 `[variables]`.
         noise: Share of the colour noise, 0 to 1.
+        wishes: What this worker tells the others; summed up over all replicas.
     """
 
     step: int
     rates: np.ndarray
     noise: float = 1.0
+    wishes: tuple[float, ...] = (0.0, 0.0)
 
     def tensors(self) -> dict[str, tf.Tensor]:
         """As tensors, so that no step is traced anew."""
@@ -40,6 +42,7 @@ class Knobs(NamedTuple):
             "step": tf.constant(self.step, tf.int64),
             "rates": tf.constant(self.rates),
             "noise": tf.constant(self.noise, tf.float32),
+            "wishes": tf.constant(self.wishes, tf.float64),
         }
 
 
@@ -95,9 +98,13 @@ class Learner:
             "left_out": self.left_out,
         }
 
-    def step(self, batch: dict[str, tf.Tensor], knobs: Knobs) -> None:
-        """Updates the weights by one batch, as `training_batches` gives it."""
-        self._step(batch, knobs.tensors())
+    def step(self, batch: dict[str, tf.Tensor], knobs: Knobs) -> tf.Tensor:
+        """Updates the weights by one batch, as `training_batches` gives it.
+
+        Returns:
+            The sums of the wishes.
+        """
+        return self._step(batch, knobs.tensors())
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -109,15 +116,18 @@ class Learner:
             self._swap()
 
     @tf.function
-    def _step(self, batch: dict[str, tf.Tensor], knobs: dict[str, tf.Tensor]) -> None:
+    def _step(
+        self, batch: dict[str, tf.Tensor], knobs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
         sums = self._strategy.run(self._replica_step, (batch, knobs))
         # The same in all replicas: summed there already.
-        sums, good = self._strategy.experimental_local_results(sums)[0]
+        sums, good, wishes = self._strategy.experimental_local_results(sums)[0]
         self.totals.assign_add(tf.where(good, sums, tf.zeros_like(sums)))
         step = knobs["step"]
         count, first, _ = tf.unstack(self.left_out)
         bad = tf.stack([count + 1, tf.where(count == 0, step, first), step])
         self.left_out.assign(tf.where(good, self.left_out, bad))
+        return wishes
 
     def prepared(self, batch: dict[str, tf.Tensor], noise: Any = 1.0) -> tf.Tensor:
         """What the model sees of a batch: mean, colour noise, order and scale."""
@@ -126,7 +136,7 @@ class Learner:
 
     def _replica_step(
         self, batch: dict[str, tf.Tensor], knobs: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         before = [each.read_value() for each in self.network.statistics]
         with tf.GradientTape() as tape:
             logits = self._logits(batch, knobs)
@@ -136,7 +146,9 @@ class Learner:
                 loss *= self._scale.scale.read_value()
         gradients = tape.gradient(loss, self.network.trained)
         gradients = self._summed(gradients)
-        (sums,) = self._summed([totals(logits, batch["label"])])
+        told = tf.concat([totals(logits, batch["label"]), knobs["wishes"]], axis=0)
+        (told,) = self._summed([told])
+        sums, wishes = told[:4], told[4:]
         if self._scale.dynamic:
             share = 1.0 / self._scale.scale.read_value()
             gradients = self._beside(lambda each: share * each, gradients)
@@ -149,7 +161,7 @@ class Learner:
             lambda: self._leave_out(before),
         )
         self._scale.adapt(finite)
-        return sums, good
+        return sums, good, wishes
 
     def _logits(
         self, batch: dict[str, tf.Tensor], knobs: dict[str, tf.Tensor]

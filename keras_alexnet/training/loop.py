@@ -10,10 +10,11 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.data import Source, training_batches
+from keras_alexnet.data.shares import shared
 from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation import Scores
-from keras_alexnet.training import left_out
+from keras_alexnet.training import cluster, left_out
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.learner import Knobs, Learner
@@ -51,6 +52,8 @@ class Loop:
         self._looked = self._saved = time.monotonic()
         self._told = 0
         self._requests = StopRequests()
+        self._heard = cluster.Wishes(strategy)
+        self._asked = False  # for a checkpoint
         self.scores: Scores | None = None  # of the last epoch that ended here
         one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
         self.steps_per_epoch = config.steps_per_epoch or one_pass
@@ -101,7 +104,10 @@ class Loop:
         """The scores on the validation pictures, as things stand."""
         with self._learner.averaged():
             return self._learner.evaluator.evaluate(
-                self._source, self._config.batch_size, self._requests.check
+                self._source,
+                self._config.batch_size,
+                # Several workers cannot stop there, each at a batch of its own.
+                None if cluster.addresses(self._strategy) else self._requests.check,
             )
 
     def _over(self) -> bool:
@@ -110,17 +116,21 @@ class Loop:
 
     def _batches(self, step: int) -> Any:
         config = self._config
-        stream = training_batches(
-            self._source,
-            config.image_size,
-            config.batch_size,
-            config.seed,
-            start=step * config.batch_size,
-            crop_chunk=config.crop_chunk,
-            crop=config.crop,
-            crop_area=config.crop_area,
-        )
-        return iter(self._strategy.experimental_distribute_dataset(stream))
+
+        def stream(rows: range) -> tf.data.Dataset:
+            return training_batches(
+                self._source,
+                config.image_size,
+                config.batch_size,
+                config.seed,
+                start=step * config.batch_size,
+                crop_chunk=config.crop_chunk,
+                crop=config.crop,
+                crop_area=config.crop_area,
+                rows=rows,
+            )
+
+        return iter(shared(self._strategy, stream, config.batch_size, endless=True))
 
     def _step(self, batches: Any, step: int) -> None:
         try:
@@ -128,8 +138,18 @@ class Loop:
                 batch = next(batches)
         except tf.errors.OpError as error:
             raise self._explained(error, step) from error
+        own = self._wishes()
         with self._watch.working(self._config.batch_size):
-            self._learner.step(batch, self._knobs(step))
+            summed = self._learner.step(batch, self._knobs(step)._replace(wishes=own))
+        self._stop_now, self._save_now = self._heard.heard(own, summed)
+
+    def _wishes(self) -> tuple[float, float]:
+        minutes = self._config.checkpoint_minutes or math.inf
+        due = time.monotonic() - self._saved >= 60 * minutes
+        # By one clock, and once: it is heard some steps later.
+        save = due and not self._asked and cluster.is_chief(self._strategy)
+        self._asked = self._asked or save
+        return float(self._requests.name is not None), float(save)
 
     def _knobs(self, step: int) -> Knobs:
         quiet = self._config.colour_noise_epochs
@@ -149,21 +169,21 @@ class Loop:
         if now - self._looked >= _LOOK_EVERY:
             self._looked = now
             self._show(step)
-        minutes = self._config.checkpoint_minutes or math.inf
         due = step % self._config.checkpoint_steps == 0
-        if self._requests.name is not None:
+        if self._stop_now:
             self._stop(step)
-        elif (due or now - self._saved >= 60 * minutes) and not last:
+        elif (due or self._save_now) and not last:
             self._save_state(step)
 
     def _stop(self, step: int) -> None:
         self._save_state(step)
-        raise Stopped(step, self._requests.name or "")
+        raise Stopped(step, self._requests.name or "another worker")
 
     def _save_state(self, step: int) -> None:
         self._scores_so_far(step)  # Nothing is saved that has gone wrong.
         self._save(step)
         self._saved = time.monotonic()
+        self._asked = False
 
     def _show(self, step: int) -> None:
         scores = self._scores_so_far(step)
@@ -204,5 +224,5 @@ class Loop:
         self._learner.totals.assign(tf.zeros_like(self._learner.totals))
         self._watch.restart()
         self._save_state(step)
-        if self._requests.name is not None:
-            raise Stopped(step, self._requests.name)
+        if max(cluster.gathered(self._strategy, int(self._requests.name is not None))):
+            raise Stopped(step, self._requests.name or "another worker")

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_alexnet.models import AlexNet
 from keras_alexnet.training.addons import AddonsUpdate
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.devices import tower_names
+from keras_alexnet.training.tower_devices import tower_names
 from keras_alexnet.training.updates import (
     RULES,
     WITHOUT_DECAY,

@@ -15,14 +15,14 @@ from rich.console import Console
 from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.data import open_source
-from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.export import export_saved_model
 from keras_alexnet.models import AlexNet
-from keras_alexnet.training import devices
+from keras_alexnet.training import cluster
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.description import layer_table, sizes
+from keras_alexnet.training.description import layer_table, opening, sizes
+from keras_alexnet.training.devices import open_strategy
 from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.learner import Learner
 from keras_alexnet.training.loop import Loop
@@ -31,6 +31,8 @@ from keras_alexnet.training.profile import Profiler
 from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.starting import start_from
+from keras_alexnet.training.tower_devices import open_towers
+from keras_alexnet.weights.runs import parse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Trainer:
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
         self._console = console or Console(highlight=False, soft_wrap=True)
+        self._strategy: tf.distribute.Strategy | None = None
 
     def fit(self) -> Result:
         """Trains to the end, evaluates, exports, and writes `result.json`.
@@ -88,13 +91,24 @@ class Trainer:
         finished = self.run.result
         if finished is not None:
             return Result(finished, fresh=False)
-        began = time.monotonic()
+        try:
+            return self._fit(time.monotonic())
+        except tf.errors.OpError as error:
+            lost = cluster.lost_worker(error, self._strategy)
+            if lost is None:
+                raise
+            raise lost from error
+
+    def _fit(self, began: float) -> Result:
         self._prepare()
-        with self.run.locked():
-            self.run.claim(self.config, self._source)
-            steps = self._train()
-            scores = self._loop.scores or self._loop.evaluate()
-            return Result(self._finish(scores, steps, began), fresh=True)
+        cluster.check_shared(self._strategy, "model_dir", self.run.path)
+        with cluster.directory_of(self._strategy, self.run.path) as path:
+            self._written = RunDirectory(str(path))
+            with self._written.locked():
+                self._written.claim(self.config, self._source)
+                steps = self._train()
+                scores = self._loop.scores or self._loop.evaluate()
+                return Result(self._finish(scores, steps, began), fresh=True)
 
     def dry_run(self) -> None:
         """Prints settings, layers, steps and memory, and writes nothing.
@@ -110,62 +124,57 @@ class Trainer:
 
     def _prepare(self) -> None:
         config = self.config
-        devices.check_one_machine(config.strategy)
+        # First of all: a strategy over several machines stands no work before it.
         self._strategy = self._opened()
+        if not cluster.is_chief(self._strategy):
+            self._console.print(cluster.place(self._strategy))
+            self._console = Console(quiet=True)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         self._console.print(f"opening the data: {config.data} ...")
-        self._source = source = open_source(
-            config.data, config.data_dir, config.manual_dir
-        )
+        with cluster.chief_first(self._strategy):
+            self._source = source = open_source(
+                config.data, config.data_dir, config.manual_dir
+            )
+        number = int(source.fingerprint()[:15], 16)
+        cluster.agree(self._strategy, "the fingerprint of the data", number)
         classes, statistics = source.class_names, source.statistics
         self._learner = Learner(config, len(classes), statistics, self._strategy)
         self._loop = Loop(config, source, self._learner, self._strategy)
-        self._console.print(
-            f"{config.variant} on {config.data}: {len(classes)} classes, "
-            f"{source.sizes[TRAIN]} pictures to train on\n"
-            f"{self._loop.steps} steps of {config.batch_size} on "
-            f"{self._strategy.num_replicas_in_sync} device(s), {self._rate()}\n"
-            f"mean colour and colour components: {statistics.origin}"
-        )
+        replicas = self._strategy.num_replicas_in_sync
+        self._console.print(opening(config, source, self._loop.steps, replicas))
 
     def _opened(self) -> tf.distribute.Strategy:
         config = self.config
         if config.tower_devices:
-            return devices.open_towers(
-                config.strategy, config.devices, config.tower_devices
-            )
-        return devices.open_strategy(config.strategy, config.devices, config.batch_size)
-
-    def _rate(self) -> str:
-        """The learning rate, and how it was scaled if it was."""
-        config = self.config
-        rate = config.learning_rate * config.rate_scale
-        if config.rate_scale == 1:
-            return f"learning rate {rate:g}"
-        return (
-            f"learning rate {rate:g}: {config.learning_rate:g} for a batch of "
-            f"{config.rate_batch_size}, scaled by {config.rate_scale:g}"
+            return open_towers(config.strategy, config.devices, config.tower_devices)
+        return open_strategy(
+            config.strategy,
+            config.devices,
+            config.batch_size,
+            told=parse(config.as_flags()),
         )
 
     def _train(self) -> int:
         """Goes on from the newest checkpoint; returns the number of steps done."""
         say = self._console.print
         model = self._learner.model
-        epochs = Epochs(self.run, self.config.epochs, model)
+        epochs = Epochs(self._written, self.config.epochs, model)
         state = {**self._learner.state(), "errors": epochs.variable}
         network = self._learner.network
         checkpoints = Checkpoints(
-            self.run.path, state, say, network.gather, network.scatter
+            self.run.path, state, say, network.gather, network.scatter, self._strategy
         )
-        start = checkpoints.restore()
+        with cluster.chief_first(self._strategy):  # It removes damaged ones.
+            start = checkpoints.restore()
+        cluster.agree(self._strategy, "the step that the run goes on from", start)
         if start:
             say(f"taken up again after step {start}")
         elif self.config.init_from is not None:
             say(start_from(model, self.config.init_from, self.config.variant))
         epochs.open()
-        profiler = Profiler(self.config.profile_steps, str(self.run.events_path))
+        profiler = Profiler(self.config.profile_steps, str(self._written.events_path))
         with (
             contextlib.closing(profiler),
             ProgressLine(self._console, start, self._loop.steps) as progress,
@@ -186,9 +195,10 @@ class Trainer:
             "keras": keras.__version__,
             "keras_alexnet": __version__,
         }
-        if self.config.export_dir is not None:
+        chief = cluster.is_chief(self._strategy)
+        if chief and self.config.export_dir is not None:
             values["export"] = str(self._export(self.config.export_dir))
-        self.run.finish(values)
+        self._written.finish(values)
         return values
 
     def _export(self, path: str) -> Path:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import Source
+from keras_alexnet.data.sources import Keep
 
 
 def located(size: int) -> np.ndarray:
@@ -44,8 +45,12 @@ class Squares(Source):
     def ordered(self, split: str) -> tf.data.Dataset:
         return self._examples
 
-    def shuffled(self, split: str, seed: int, start: int) -> tf.data.Dataset:
+    def shuffled(
+        self, split: str, seed: int, start: int, keep: Keep | None = None
+    ) -> tf.data.Dataset:
         stream = self._examples.repeat().enumerate().skip(start)
+        if keep is not None:
+            stream = stream.filter(lambda position, each: keep(position))
         return stream.map(lambda position, each: {**each, "position": position})
 
 

@@ -159,16 +159,20 @@ def test_a_picture_that_goes_bad_is_named(
 
 # Two devices share each batch of what one device takes alone.
 TWO_DEVICES = """
-import io, sys
+import dataclasses, io, sys
 import keras, tensorflow as tf
 from rich.console import Console
+from keras_alexnet import architectures
 from keras_alexnet.training import Trainer, TrainingConfig
 count, data, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 cpu = tf.config.list_physical_devices("CPU")[0]
 devices = [tf.config.LogicalDeviceConfiguration()] * count
 tf.config.set_logical_device_configuration(cpu, devices)
-config = TrainingConfig(data=data, image_size=64, batch_size=8, epochs=3,
-                        steps_per_epoch=2, model_dir=path)
+variant = sys.argv[4]
+record = dataclasses.replace(architectures.get(variant), dense=(16, 16))
+architectures._ARCHITECTURES[variant] = record
+config = TrainingConfig(data=data, variant=variant, image_size=64, batch_size=8,
+                        epochs=3, steps_per_epoch=2, model_dir=path)
 console = Console(file=io.StringIO())
 Trainer(config, console).fit()
 print(f"on {count} device(s)" in console.file.getvalue())
@@ -176,9 +180,13 @@ print(f"on {count} device(s)" in console.file.getvalue())
 
 
 @pytest.mark.compat
-def test_two_devices_train_as_one(python, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variant", ["paper", "modern"])
+def test_two_devices_train_as_one(
+    python, pictures: Path, tmp_path: Path, variant: str
+) -> None:
+    data = f"folder:{pictures}"
     for count in ("1", "2"):
-        out = python(TWO_DEVICES, count, f"folder:{pictures}", str(tmp_path / count))
+        out = python(TWO_DEVICES, count, data, str(tmp_path / count), variant)
         assert out.strip() == "True"
     one, two = rows(tmp_path / "1"), rows(tmp_path / "2")
     for first, second in zip(one, two, strict=True):

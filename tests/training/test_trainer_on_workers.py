@@ -1,0 +1,76 @@
+"""`train` on two workers: one is killed, one is asked to stop, and nothing is lost."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import signal
+import subprocess
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from finished_runs import quiet
+from two_workers import LATE, await_line, by_tf_config, ended, started
+
+from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.stopping import STOPPED
+
+# The command, for the fixture's narrow network.
+PROGRAM = """
+import dataclasses, sys
+from keras_alexnet import architectures, commands
+record = dataclasses.replace(architectures.get("paper"), dense=(16, 16))
+architectures._ARCHITECTURES["paper"] = record
+commands.main(["keras-alexnet", "train", *sys.argv[1:]])
+"""
+ALIKE = ("loss", "top1", "top5", "val_loss", "val_top1", "val_top5", "learning_rate")
+
+
+def both(config: TrainingConfig) -> AbstractContextManager[list[subprocess.Popen]]:
+    """Two workers of one run."""
+    flags = config.as_flags().splitlines()
+    return started([sys.executable, "-c", PROGRAM, *flags], by_tf_config())
+
+
+def column(run: str, name: str) -> list[float]:
+    with open(Path(run) / "metrics.csv", encoding="utf-8") as file:
+        return [float(row[name]) for row in csv.DictReader(file)]
+
+
+def test_two_workers_lose_nothing_and_are_as_one(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(
+        config, epochs=5, learning_rate=0.001, export_dir=str(tmp_path / "export")
+    )
+    with both(config) as (chief, other):
+        await_line(chief, "epoch 1/5")
+        other.kill()
+        _, errors = chief.communicate(timeout=LATE)
+        assert chief.returncode == 2
+        assert errors.strip().splitlines()[-1].startswith("train: all workers must run")
+        assert "Received: worker 1 (127.0.0.1:" in errors
+    with both(config) as (chief, other):
+        await_line(chief, "taken up again after step ")
+        await_line(chief, "epoch ")
+        other.send_signal(signal.SIGTERM)
+        last = [process.communicate(timeout=LATE)[1] for process in (chief, other)]
+        assert [chief.returncode, other.returncode] == [STOPPED] * 2
+    assert "stopped by another worker after step " in last[0]
+    assert "stopped by SIGTERM after step " in last[1]
+    with both(config) as processes:
+        first, second = (ended(process) for process in processes)
+    assert "taken up again after step" in first
+    assert second.startswith("worker 1 of 2: ")
+
+    assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]
+
+    alone = dataclasses.replace(
+        config, model_dir=str(tmp_path / "alone"), export_dir=None
+    )
+    Trainer(alone, quiet()).fit()
+    for name in ALIKE:
+        expected = column(alone.model_dir, name)
+        assert column(config.model_dir, name) == pytest.approx(expected, rel=1e-4)
