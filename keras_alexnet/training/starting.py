@@ -10,20 +10,22 @@ from keras_alexnet.weights import open_weights
 from keras_alexnet.weights.names import named_weights
 
 
-def start_from(model: keras.Model, origin: str, variant: str) -> str:
-    """Takes over the layers of other weights whose shapes fit.
+def start_from(model: keras.Model, origin: str, variant: str, layers: str = "") -> str:
+    """Takes over layers of other weights.
 
     Args:
         model: The model to begin with, which may be another variant's or for other
             classes.
         origin: What `AlexNet(weights=…)` takes.
         variant: The model's variant.
+        layers: Which to take, as `"conv1,conv2"`; if empty, all whose shapes fit.
 
     Returns:
         A line that says which layers were taken, and which start fresh.
 
     Raises:
-        ValueError: If the weights cannot be had, or no layer fits.
+        ValueError: If the weights cannot be had, no layer fits, or one that is to be
+            taken does not.
 
     Example:
 
@@ -47,10 +49,22 @@ def start_from(model: keras.Model, origin: str, variant: str) -> str:
             "init_from must have a layer that fits this network. "
             f"Received: init_from={origin!r}, whose layers are {sorted(values)}"
         )
-    for layer in fitting:
+    taken = _wanted(layers, fitting) if layers else fitting
+    for layer in taken:
         for name, variable in ours[layer].items():
             variable.assign(values[layer][name])
     form.scatter()
-    fresh = [layer for layer in ours if layer not in fitting]
+    fresh = [layer for layer in ours if layer not in taken]
     rest = f"; fresh: {', '.join(fresh)}" if fresh else ""
-    return f"from {origin}: {', '.join(fitting)}{rest}"
+    return f"from {origin}: {', '.join(taken)}{rest}"
+
+
+def _wanted(layers: str, fitting: list[str]) -> list[str]:
+    """Those layers that a person named, all of which must fit."""
+    wanted = [layer.strip() for layer in layers.split(",")]
+    if not set(wanted) <= set(fitting):
+        raise ValueError(
+            f"init_layers must be of the layers that fit: {', '.join(fitting)}. "
+            f"Received: init_layers={layers}"
+        )
+    return [layer for layer in fitting if layer in wanted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ class Trainer:
         if start:
             say(f"taken up again after step {start}")
         elif self.config.init_from is not None:
-            say(start_from(model, self.config.init_from, self.config.variant))
+            say(self._begin(self.config.init_from))
         epochs.open()
         profiler = Profiler(self.config.profile_steps, str(self._written.events_path))
         with (
@@ -180,6 +181,14 @@ class Trainer:
             ProgressLine(self._console, start, self._loop.steps) as progress,
         ):
             return self._loop.run(start, epochs, progress, checkpoints.save, profiler)
+
+    def _begin(self, origin: str) -> str:
+        """Takes over other weights; returns the line that says which."""
+        config, model = self.config, self._learner.model
+        line = start_from(model, origin, config.variant, config.init_layers)
+        number = zlib.crc32(b"".join(w.tobytes() for w in model.get_weights()))
+        cluster.agree(self._strategy, "what init_from holds", number)
+        return line
 
     def _finish(self, scores: Scores, steps: int, began: float) -> dict[str, Any]:
         values = {

@@ -21,6 +21,11 @@ def test_layers_that_fit_are_taken_and_the_rest_is_named(small: None, tmp_path) 
     model = AlexNet("paper", input_shape=(64, 64, 3), classes=3)
     with pytest.raises(ValueError, match="weights"):
         start_from(model, str(tmp_path / "none.weights.h5"), "paper")
+    fresh = model.get_layer("conv2").kernel.numpy()
+    with pytest.raises(ValueError, match=r"conv4, conv5.* Received: init_layers=fc8"):
+        start_from(model, str(tmp_path / "other.weights.h5"), "paper", "fc8")
+    start_from(model, str(tmp_path / "other.weights.h5"), "paper", "conv1, conv3")
+    np.testing.assert_array_equal(model.get_layer("conv2").kernel, fresh)
     line = start_from(model, str(tmp_path / "other.weights.h5"), "paper")
     assert "conv1, conv2, conv3, conv4, conv5" in line
     assert "fc8" in line.partition("fresh: ")[2]
@@ -39,10 +44,14 @@ def test_a_run_begins_with_another_runs_layers_and_says_so(
     Trainer(config, quiet()).fit()
     console = quiet()
     second = dataclasses.replace(
-        config, init_from=config.model_dir, model_dir=str(tmp_path / "second")
+        config,
+        init_from=config.model_dir,
+        init_layers="conv2,conv1",
+        model_dir=str(tmp_path / "second"),
     )
     Trainer(second, console).fit()
-    assert f"from {config.model_dir}: conv1, conv2" in console.file.getvalue()
+    line = f"from {config.model_dir}: conv1, conv2; fresh: conv3, conv4"
+    assert line in console.file.getvalue()
 
 
 def test_a_window_of_steps_is_profiled(config: TrainingConfig) -> None:

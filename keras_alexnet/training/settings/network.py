@@ -25,6 +25,11 @@ class NetworkSettings(Settings):
         "Weights to begin with, as far as their layers fit: a run, one of its "
         "checkpoints, a file, or the name of published ones.",
     )
+    init_layers: str = setting(
+        "",
+        "Which layers to take from --init_from, with commas between; all that fit if "
+        "not given.",
+    )
     precision: str = setting(
         "float32", "What the layers compute in.", choices=PRECISIONS
     )
@@ -32,3 +37,5 @@ class NetworkSettings(Settings):
     def check(self) -> None:
         super().check()
         self.require("init_from", self.init_from != "", "a name, not empty")
+        alone = bool(self.init_layers) and self.init_from is None
+        self.require("init_layers", not alone, "given with --init_from")
