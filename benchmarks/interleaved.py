@@ -31,14 +31,28 @@ def show(title: str, times: Times, unit: float = 1.0, word: str = "ms") -> None:
         print(f"  {name:44} {median:8.2f} {word}  [{low:.2f} .. {high:.2f}]")
 
 
-def ratio(times: Times, slow: str, fast: str, goal: float | None = None) -> None:
-    """Prints how many times `fast` goes into `slow`, with the spread of the turns."""
+def ratio(
+    times: Times,
+    slow: str,
+    fast: str,
+    goal: float | None = None,
+    at_most: float | None = None,
+) -> None:
+    """Prints how many times `fast` goes into `slow`, with the spread of the turns.
+
+    Args:
+        times: Of all cases.
+        slow: Name of one.
+        fast: Name of another.
+        goal: What the ratio should reach.
+        at_most: What it should not exceed.
+    """
     each = times[slow] / times[fast]
     low, high = np.percentile(each, [10, 90])
     value = np.median(times[slow]) / np.median(times[fast])
-    judged = (
-        ""
-        if goal is None
-        else f"  (goal {goal}: {'met' if value >= goal else 'MISSED'})"
-    )
+    judged = ""
+    if goal is not None:
+        judged = f"  (goal {goal}: {'met' if value >= goal else 'MISSED'})"
+    if at_most is not None:
+        judged = f"  (at most {at_most}: {'met' if value <= at_most else 'MISSED'})"
     print(f"  {slow} / {fast}: {value:.2f}  [{low:.2f} .. {high:.2f}]{judged}")

@@ -67,8 +67,10 @@ def inference(model: keras.Model, x: tf.Tensor) -> Callable[[], object]:
     return lambda: run(x)
 
 
-def training(model: keras.Model, x: tf.Tensor) -> Callable[[], object]:
-    labels = tf.random.stateless_uniform([BATCH], [3, 4], 0, CLASSES, tf.int32)
+def training(
+    model: keras.Model, x: tf.Tensor, classes: int = CLASSES
+) -> Callable[[], object]:
+    labels = tf.random.stateless_uniform([len(x)], [3, 4], 0, classes, tf.int32)
     optimizer = PaperSGD(1e-4)
     optimizer.build(model.trainable_variables)
 
@@ -77,7 +79,7 @@ def training(model: keras.Model, x: tf.Tensor) -> Callable[[], object]:
         with tf.GradientTape() as tape:
             logits = model(x, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_mean(tf.cast(losses, tf.float32))
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply_gradients(
             zip(gradients, model.trainable_variables, strict=True)

@@ -1,0 +1,109 @@
+"""Memory of a training step: ours, through the trainer, and in stock Keras layers.
+
+python benchmarks/step_memory.py [--batch_size=128] [--precision=float32]
+
+The peak resident size of three steps less the size just before the first one, with
+weights and momentum made and a batch in memory. Each case has a process of its own, in
+turns. Linux alone: /proc tells the peak, and lets it begin anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+SIDE, CLASSES, STEPS = 227, 1000, 3
+CASES = ("trainer", "keras_alexnet", "stock Keras")
+
+
+def resident(what: str) -> float:
+    """MiB: `VmRSS` is the size now, `VmHWM` the peak."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit(f"/proc/self/status must have {what}")
+
+
+def of_model(stock: bool, batch: int) -> Callable[[], object]:
+    """A bare step of a model on a batch that is there."""
+    import tensorflow as tf
+    from network import stock_network, training
+
+    from keras_alexnet import AlexNet
+
+    shape = (SIDE, SIDE, 3)
+    ours = {"input_shape": shape, "classifier_activation": None}
+    x = tf.random.stateless_normal([batch, *shape], [0, 1]) * 60
+    return training(stock_network() if stock else AlexNet(**ours), x)
+
+
+def of_trainer(batch: int, precision: str) -> Callable[[], object]:
+    """A step of the trainer's on a batch that is there."""
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_alexnet.data.colour import IMAGENET
+    from keras_alexnet.training import TrainingConfig
+    from keras_alexnet.training.learner import Knobs, Learner
+
+    config = TrainingConfig(batch_size=batch, image_size=SIDE, precision=precision)
+    learner = Learner(config, CLASSES, IMAGENET, tf.distribute.get_strategy())
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, [batch, SIDE, SIDE, 3], np.uint8)
+    pictures = {
+        "image": tf.constant(images),
+        "label": tf.constant(rng.integers(0, CLASSES, batch)),
+        "noise": tf.zeros([batch, 3]),
+    }
+    knobs = Knobs(1, np.full(len(learner.network.names), 1e-4, np.float32))
+    return lambda: learner.step(pictures, knobs)
+
+
+def measure(case: str, batch: int, precision: str) -> float:
+    """MiB that the steps of a case take."""
+    import keras
+
+    if case == "trainer":
+        step = of_trainer(batch, precision)
+    else:
+        keras.mixed_precision.set_global_policy(precision)
+        step = of_model(case == "stock Keras", batch)
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak begins anew
+    before = resident("VmRSS")
+    for _ in range(STEPS):
+        step()
+    return resident("VmHWM") - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch_size", type=int, default=128)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--case", choices=CASES, help="this one alone, in this process")
+    arguments = parser.parse_args()
+    if arguments.case:
+        print(measure(arguments.case, arguments.batch_size, arguments.precision))
+        return
+    sizes: dict[str, list[float]] = {case: [] for case in CASES}
+    for _ in range(arguments.repetitions):
+        for case in CASES:
+            command = [sys.executable, *sys.argv, f"--case={case}"]
+            out = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
+            sizes[case].append(float(out.splitlines()[-1]))
+    title = f"a step of {arguments.batch_size} pictures, {arguments.precision}"
+    print(f"{title}: MiB above what there was before")
+    stock = np.median(sizes["stock Keras"])
+    for case, values in sizes.items():
+        spread = f"[{min(values):.0f} .. {max(values):.0f}]"
+        share = np.median(values) / stock
+        print(f"  {case:16} {np.median(values):6.0f}  {spread:16} {share:.2f} of stock")
+
+
+if __name__ == "__main__":
+    main()
