@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Checkpoints:
     ) -> None:
         self._before, self._after = before, after
         self._strategy = strategy or tf.distribute.get_strategy()
+        self._chief = cluster.is_chief(self._strategy)
         self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
@@ -59,26 +61,28 @@ class Checkpoints:
             ValueError: If it cannot be written; those that there are stay.
         """
         self._step.assign(step)
-        if not cluster.is_chief(self._strategy):
-            with cluster.directory_of(self._strategy, self._directory) as directory:
-                self._before()
-                self._checkpoint.write(str(directory / _PREFIX))
-            return
-        path = self._directory / f"{_PREFIX}{step}"
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._before()
-            self._checkpoint.write(str(path))
-            older = [each for each in self._written() if each != path]
-            self._record([*older[-(_KEPT - 1) :], path])
+            with cluster.directory_of(self._strategy, self._directory) as directory:
+                self._write(directory / f"{_PREFIX}{step}")
         except (tf.errors.OpError, OSError) as error:
-            with contextlib.suppress(OSError):
-                self._remove(path)
+            if self._chief:
+                with contextlib.suppress(OSError):
+                    self._remove(self._directory / f"{_PREFIX}{step}")
             if cluster.lost_worker(error) is not None:
                 raise
             raise self._failed(step, error) from error
+
+    def _write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._before()
+        self._checkpoint.write(str(path))
+        if not self._chief:
+            return
+        older = [each for each in self._written() if each != path]
+        self._record([*older[-(_KEPT - 1) :], path])
         for each in older[: -(_KEPT - 1)]:
-            self._remove(each)
+            with contextlib.suppress(OSError):  # The next one tries again.
+                self._remove(each)
 
     def restore(self) -> int:
         """Restores the newest state that is whole; returns its number of steps.
@@ -97,8 +101,14 @@ class Checkpoints:
                 with readable(str(newest)):
                     self._checkpoint.read(str(newest)).assert_consumed()
                 self._after()
-                self._record([*written, newest])
+                if self._chief:
+                    self._record([*written, newest])
                 return int(self._step)
+            if not self._chief:  # The chief has read it.
+                raise ValueError(
+                    "a checkpoint must be readable by all workers; look at the file "
+                    f"system and start all again. Received: {str(newest)!r} ({damage})"
+                )
             if not written:
                 raise ValueError(
                     "a checkpoint must be whole; begin anew with another --model_dir. "
@@ -137,11 +147,12 @@ class Checkpoints:
         shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
 
     def _failed(self, step: int, error: Exception) -> ValueError:
+        directory = self._directory if self._chief else tempfile.gettempdir()
         kept = [path.name for path in self._written()]
         stays = f"{kept[-1]} stays good" if kept else "there is none before it"
         return ValueError(
             f"the checkpoint of step {step} must be written to "
-            f"{str(self._directory)!r}, but was not; {stays}. Make room, or the "
+            f"{str(directory)!r}, but was not; {stays}. Make room, or the "
             "directory writable, and give the same command again. Received: "
             f"{' '.join(str(error).split())[:200]}"
         )

@@ -7,8 +7,9 @@ import contextlib
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -19,6 +20,11 @@ def addresses(strategy: tf.distribute.Strategy) -> Sequence[str]:
     """`HOST:PORT` of each worker; of a run on one machine, none."""
     resolver = strategy.cluster_resolver
     return [] if resolver is None else resolver.cluster_spec().job_tasks("worker")
+
+
+def several(strategy: tf.distribute.Strategy) -> bool:
+    """Whether there are other workers."""
+    return len(addresses(strategy)) > 1
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -34,11 +40,12 @@ def place(strategy: tf.distribute.Strategy) -> str:
 
 def gathered(strategy: tf.distribute.Strategy, number: int) -> list[int]:
     """One number of each worker, below 2**63. All must call this, and all wait."""
-    count = len(addresses(strategy))
-    if count < 2:
+    if not several(strategy):
         return [number]
     each = _of_all(strategy, tf.constant([number], tf.int64)).numpy()
-    return each.reshape(count, -1)[:, 0].tolist()  # a worker's replicas say the same
+    return each.reshape(len(addresses(strategy)), -1)[
+        :, 0
+    ].tolist()  # a worker's replicas say the same
 
 
 @tf.function
@@ -47,9 +54,19 @@ def _of_all(strategy: tf.distribute.Strategy, number: tf.Tensor) -> tf.Tensor:
     return strategy.gather(own, axis=0)
 
 
-def agree(strategy: tf.distribute.Strategy, name: str, number: int) -> None:
-    """Raises ValueError, on all workers, unless they all have the same number."""
-    numbers = gathered(strategy, number)
+def agree(
+    strategy: tf.distribute.Strategy, name: str, number: Callable[[], int]
+) -> None:
+    """Raises ValueError, on all workers, unless they all have the same number.
+
+    Args:
+        strategy: Of the run.
+        name: What the number is, for the message.
+        number: Gives it; is called where there are several workers alone.
+    """
+    if not several(strategy):
+        return
+    numbers = gathered(strategy, number())
     if len(set(numbers)) > 1:
         raise ValueError(
             f"{name} must be the same for all workers. Received: {numbers} on workers "
@@ -75,7 +92,7 @@ def check_shared(strategy: tf.distribute.Strategy, name: str, path: Path) -> Non
         name: What the person calls it, for the message.
         path: The directory, which is made.
     """
-    if len(addresses(strategy)) < 2:
+    if not several(strategy):
         return
     # Named as what a killed run leaves, which the next one clears away.
     mark = path / f".workers.{secrets.token_hex(4)}"
@@ -153,6 +170,13 @@ def _reason(words: str) -> str:
     return first.replace("Collective ops is aborted by: ", "").rstrip(".")[:200]
 
 
+class Wish(NamedTuple):
+    """What a worker wishes of all: 1 if it does, else 0."""
+
+    stop: float = 0.0
+    save: float = 0.0
+
+
 class Wishes:
     """What some worker wishes, heard by all after the same step.
 
@@ -165,26 +189,26 @@ class Wishes:
     Example:
 
     >>> wishes = Wishes(tf.distribute.get_strategy())
-    >>> wishes.heard([1.0, 0.0], tf.constant([1.0, 0.0]))
-    [True, False]
+    >>> wishes.heard(Wish(stop=1.0), tf.constant([1.0, 0.0]))
+    Wish(stop=1.0, save=0.0)
     """
 
     _LATER = 2
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
-        self._alone = len(addresses(strategy)) < 2
+        self._alone = not several(strategy)
         self._summed: collections.deque[tf.Tensor] = collections.deque()
 
-    def heard(self, own: Sequence[float], summed: tf.Tensor) -> list[bool]:
+    def heard(self, own: Wish, summed: tf.Tensor) -> Wish:
         """Which wishes all workers know of now.
 
         Args:
-            own: 1 for each wish of this worker's at this step, else 0.
-            summed: The sums over all replicas, `[wishes]`, which nobody looked at.
+            own: This worker's at this step.
+            summed: The sums over all replicas, `[2]`, which nobody looked at.
         """
         if self._alone:
-            return [number > 0 for number in own]
+            return own
         self._summed.append(summed)
         if len(self._summed) <= self._LATER:
-            return [False for _ in own]
-        return (self._summed.popleft().numpy() > 0).tolist()
+            return Wish()
+        return Wish(*self._summed.popleft().numpy().tolist())

@@ -15,6 +15,7 @@ from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.evaluation import Evaluator, totals
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.training.cluster import Wish
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.loss_scale import LossScale
 from keras_alexnet.training.network import Network
@@ -34,7 +35,7 @@ class Knobs(NamedTuple):
     step: int
     rates: np.ndarray
     noise: float = 1.0
-    wishes: tuple[float, ...] = (0.0, 0.0)
+    wishes: Wish = Wish()
 
     def tensors(self) -> dict[str, tf.Tensor]:
         """As tensors, so that no step is traced anew."""

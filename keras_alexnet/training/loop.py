@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -52,7 +53,8 @@ class Loop:
         self._looked = self._saved = time.monotonic()
         self._told = 0
         self._requests = StopRequests()
-        self._heard = cluster.Wishes(strategy)
+        self._wishes = cluster.Wishes(strategy)
+        self._heard = cluster.Wish()
         self._asked = False  # for a checkpoint
         self.scores: Scores | None = None  # of the last epoch that ended here
         one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
@@ -107,7 +109,7 @@ class Loop:
                 self._source,
                 self._config.batch_size,
                 # Several workers cannot stop there, each at a batch of its own.
-                None if cluster.addresses(self._strategy) else self._requests.check,
+                None if cluster.several(self._strategy) else self._requests.check,
             )
 
     def _over(self) -> bool:
@@ -138,18 +140,24 @@ class Loop:
                 batch = next(batches)
         except tf.errors.OpError as error:
             raise self._explained(error, step) from error
-        own = self._wishes()
+        own = self._wish()
         with self._watch.working(self._config.batch_size):
             summed = self._learner.step(batch, self._knobs(step)._replace(wishes=own))
-        self._stop_now, self._save_now = self._heard.heard(own, summed)
+        self._heard = self._wishes.heard(own, summed)
 
-    def _wishes(self) -> tuple[float, float]:
+    def _wish(self) -> cluster.Wish:
         minutes = self._config.checkpoint_minutes or math.inf
         due = time.monotonic() - self._saved >= 60 * minutes
         # By one clock, and once: it is heard some steps later.
         save = due and not self._asked and cluster.is_chief(self._strategy)
         self._asked = self._asked or save
-        return float(self._requests.name is not None), float(save)
+        return cluster.Wish(self._requests.name is not None, save)
+
+    def _to_stop(self) -> bool:
+        """Whether all are to stop after this step."""
+        if cluster.several(self._strategy):
+            return self._heard.stop > 0
+        return self._requests.name is not None  # even if it came within the step
 
     def _knobs(self, step: int) -> Knobs:
         quiet = self._config.colour_noise_epochs
@@ -166,17 +174,19 @@ class Loop:
     def _after(self, step: int, last: bool) -> None:
         """What follows a step: a look at the sums, a checkpoint, a stop."""
         now = time.monotonic()
-        if now - self._looked >= _LOOK_EVERY:
+        # The chief alone: what it finds wrong, it says for all.
+        if now - self._looked >= _LOOK_EVERY and cluster.is_chief(self._strategy):
             self._looked = now
             self._show(step)
         due = step % self._config.checkpoint_steps == 0
-        if self._stop_now:
+        if self._to_stop():
             self._stop(step)
-        elif (due or self._save_now) and not last:
+        elif (due or self._heard.save) and not last:
             self._save_state(step)
 
     def _stop(self, step: int) -> None:
         self._save_state(step)
+        cluster.gathered(self._strategy, 0)  # It is saved once the chief has.
         raise Stopped(step, self._requests.name or "another worker")
 
     def _save_state(self, step: int) -> None:
@@ -209,7 +219,7 @@ class Loop:
         step = int(left[1 if config.on_nonfinite == "stop" else 2])
         names = left_out.batch_names(self._source, config.seed, config.batch_size, step)
         rate = self.rates.weights(step - 1, self._epochs.errors)
-        return left_out.fault(names, self._epochs.directory.path, step, reached, rate)
+        return left_out.fault(names, Path(config.model_dir), step, reached, rate)
 
     def _end_epoch(self, step: int) -> None:
         trained = self._scores_so_far(step)

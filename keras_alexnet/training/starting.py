@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import keras
 
 from keras_alexnet import architectures
@@ -57,6 +59,14 @@ def start_from(model: keras.Model, origin: str, variant: str, layers: str = "") 
     fresh = [layer for layer in ours if layer not in taken]
     rest = f"; fresh: {', '.join(fresh)}" if fresh else ""
     return f"from {origin}: {', '.join(taken)}{rest}"
+
+
+def checksum(model: keras.Model) -> int:
+    """A number that tells a model's weights from others."""
+    number = 0
+    for weight in model.get_weights():
+        number = zlib.crc32(weight.tobytes(), number)
+    return number
 
 
 def _wanted(layers: str, fitting: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from keras_alexnet.training.memory import peak_memory
 from keras_alexnet.training.profile import Profiler
 from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.run_directory import RunDirectory
-from keras_alexnet.training.starting import start_from
+from keras_alexnet.training.starting import checksum, start_from
 from keras_alexnet.training.tower_devices import open_towers
 from keras_alexnet.weights.runs import parse
 
@@ -104,9 +103,10 @@ class Trainer:
         self._prepare()
         cluster.check_shared(self._strategy, "model_dir", self.run.path)
         with cluster.directory_of(self._strategy, self.run.path) as path:
-            self._written = RunDirectory(str(path))
-            with self._written.locked():
-                self._written.claim(self.config, self._source)
+            # The run's directory for the chief, for others one that does not stay.
+            self._own_run = RunDirectory(str(path))
+            with self._own_run.locked():
+                self._own_run.claim(self.config, self._source)
                 steps = self._train()
                 scores = self._loop.scores or self._loop.evaluate()
                 return Result(self._finish(scores, steps, began), fresh=True)
@@ -126,7 +126,7 @@ class Trainer:
     def _prepare(self) -> None:
         config = self.config
         # First of all: a strategy over several machines stands no work before it.
-        self._strategy = self._opened()
+        self._strategy = self._strategy or self._opened()
         if not cluster.is_chief(self._strategy):
             self._console.print(cluster.place(self._strategy))
             self._console = Console(quiet=True)
@@ -138,8 +138,11 @@ class Trainer:
             self._source = source = open_source(
                 config.data, config.data_dir, config.manual_dir
             )
-        number = int(source.fingerprint()[:15], 16)
-        cluster.agree(self._strategy, "the fingerprint of the data", number)
+        cluster.agree(
+            self._strategy,
+            "the fingerprint of the data",
+            lambda: int(source.fingerprint()[:15], 16),
+        )
         classes, statistics = source.class_names, source.statistics
         self._learner = Learner(config, len(classes), statistics, self._strategy)
         self._loop = Loop(config, source, self._learner, self._strategy)
@@ -161,7 +164,7 @@ class Trainer:
         """Goes on from the newest checkpoint; returns the number of steps done."""
         say = self._console.print
         model = self._learner.model
-        epochs = Epochs(self._written, self.config.epochs, model)
+        epochs = Epochs(self._own_run, self.config.epochs, model)
         state = {**self._learner.state(), "errors": epochs.variable}
         network = self._learner.network
         checkpoints = Checkpoints(
@@ -169,13 +172,15 @@ class Trainer:
         )
         with cluster.chief_first(self._strategy):  # It removes damaged ones.
             start = checkpoints.restore()
-        cluster.agree(self._strategy, "the step that the run goes on from", start)
+        cluster.agree(
+            self._strategy, "the step that the run goes on from", lambda: start
+        )
         if start:
             say(f"taken up again after step {start}")
         elif self.config.init_from is not None:
             say(self._begin(self.config.init_from))
         epochs.open()
-        profiler = Profiler(self.config.profile_steps, str(self._written.events_path))
+        profiler = Profiler(self.config.profile_steps, str(self._own_run.events_path))
         with (
             contextlib.closing(profiler),
             ProgressLine(self._console, start, self._loop.steps) as progress,
@@ -186,8 +191,9 @@ class Trainer:
         """Takes over other weights; returns the line that says which."""
         config, model = self.config, self._learner.model
         line = start_from(model, origin, config.variant, config.init_layers)
-        number = zlib.crc32(b"".join(w.tobytes() for w in model.get_weights()))
-        cluster.agree(self._strategy, "what init_from holds", number)
+        cluster.agree(
+            self._strategy, "the weights to begin with", lambda: checksum(model)
+        )
         return line
 
     def _finish(self, scores: Scores, steps: int, began: float) -> dict[str, Any]:
@@ -207,7 +213,9 @@ class Trainer:
         chief = cluster.is_chief(self._strategy)
         if chief and self.config.export_dir is not None:
             values["export"] = str(self._export(self.config.export_dir))
-        self._written.finish(values)
+        self._own_run.finish(values)
+        # All end together: if the chief fails here, all have to be started again.
+        cluster.gathered(self._strategy, 0)
         return values
 
     def _export(self, path: str) -> Path:

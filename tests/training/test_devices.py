@@ -159,7 +159,7 @@ def test_a_run_on_one_machine_has_nobody_to_ask(tmp_path: Path) -> None:
     strategy = tf.distribute.get_strategy()
     assert cluster.is_chief(strategy)
     assert cluster.gathered(strategy, 3) == [3]
-    cluster.agree(strategy, "step", 3)
+    cluster.agree(strategy, "step", lambda: 3)
     cluster.check_shared(strategy, "model_dir", tmp_path / "none")
     with cluster.chief_first(strategy), cluster.directory_of(strategy, tmp_path) as own:
         assert own == tmp_path
@@ -168,14 +168,14 @@ def test_a_run_on_one_machine_has_nobody_to_ask(tmp_path: Path) -> None:
 
 def test_wishes_are_heard_by_all_at_the_same_step() -> None:
     alone = cluster.Wishes(tf.distribute.get_strategy())
-    assert alone.heard([1.0, 0.0], tf.constant([0.0, 1.0])) == [True, False]
+    assert alone.heard(cluster.Wish(stop=1), tf.constant([0.0, 1.0])) == (1, 0)
     spec = tf.train.ClusterSpec({"worker": ["a:1", "b:1"]})
     resolver = types.SimpleNamespace(cluster_spec=lambda: spec)
     several = cluster.Wishes(types.SimpleNamespace(cluster_resolver=resolver))
     sums = [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
-    heard = [several.heard([1.0, 1.0], tf.constant(each)) for each in sums]
-    assert heard[:3] == [[False, False]] * 3
-    assert heard[3:] == [[True, False], [False, True]]
+    own = cluster.Wish(stop=1, save=1)
+    heard = [several.heard(own, tf.constant(each)) for each in sums]
+    assert heard == [(0, 0), (0, 0), (0, 0), (2, 0), (0, 1)]
 
 
 def test_only_an_error_of_the_others_is_one() -> None:

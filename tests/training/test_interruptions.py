@@ -39,7 +39,12 @@ def signalled(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     ("owner", "name", "call", "step"),
-    [(Loop, "_step", 3, 3), (Loop, "_step", 4, 4), (Evaluator, "evaluate", 2, 4)],
+    [
+        (Loop, "_step", 3, 3),
+        (Learner, "step", 3, 3),
+        (Learner, "step", 4, 4),
+        (Evaluator, "evaluate", 2, 4),
+    ],
 )
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     config: TrainingConfig,

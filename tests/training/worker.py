@@ -67,8 +67,8 @@ def agreements(strategy: tf.distribute.Strategy, place: Path) -> Line:
     own = strategy.cluster_resolver.task_id
     line: Line = {"gathered": cluster.gathered(strategy, 10 + own)}
     for name, act in {
-        "same": lambda: cluster.agree(strategy, "step", 7),
-        "other": lambda: cluster.agree(strategy, "step", 7 + own),
+        "same": lambda: cluster.agree(strategy, "step", lambda: 7),
+        "other": lambda: cluster.agree(strategy, "step", lambda: 7 + own),
         "shared": lambda: cluster.check_shared(strategy, "model_dir", place / "run"),
         "apart": lambda: cluster.check_shared(strategy, "model_dir", place / f"{own}"),
     }.items():
@@ -114,13 +114,13 @@ def steps(strategy: tf.distribute.Strategy) -> Iterator[int]:
     def step(own: tf.Tensor) -> tf.Tensor:
         return strategy.reduce("SUM", strategy.run(tf.identity, (own,)), axis=None)
 
-    wishes, number, stop = cluster.Wishes(strategy), 0, False
-    while not stop:
+    wishes, number, heard = cluster.Wishes(strategy), 0, cluster.Wish()
+    while not heard.stop:
         number += 1
-        own = [float(len(asked))]
-        summed = step(tf.constant(own))
+        own = cluster.Wish(stop=len(asked))
+        summed = step(tf.constant(own, tf.float32))
         yield number
-        (stop,) = wishes.heard(own, summed)
+        heard = wishes.heard(own, summed)
 
 
 def main(act: str, place: str = "") -> None:
