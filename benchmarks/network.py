@@ -67,9 +67,8 @@ def inference(model: keras.Model, x: tf.Tensor) -> Callable[[], object]:
     return lambda: run(x)
 
 
-def training(
-    model: keras.Model, x: tf.Tensor, classes: int = CLASSES
-) -> Callable[[], object]:
+def training(model: keras.Model, x: tf.Tensor) -> Callable[[], object]:
+    classes = model.output_shape[-1]
     labels = tf.random.stateless_uniform([len(x)], [3, 4], 0, classes, tf.int32)
     optimizer = PaperSGD(1e-4)
     optimizer.build(model.trainable_variables)

@@ -44,7 +44,6 @@ def of_model(stock: bool, batch: int) -> Callable[[], object]:
 
 def of_trainer(batch: int, precision: str) -> Callable[[], object]:
     """A step of the trainer's on a batch that is there."""
-    import numpy as np
     import tensorflow as tf
 
     from keras_alexnet.data.colour import IMAGENET

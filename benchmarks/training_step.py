@@ -101,12 +101,12 @@ def through_trainer(
 def bare(source: Source, precision: str, steps: int) -> Callable[[], float]:
     """Seconds of a bare step."""
     keras.mixed_precision.set_global_policy(precision)
-    classes = len(source.class_names)
+    classes = len(source.class_names)  # as many as the trainer's, for the same work
     shape = (SIDE, SIDE, 3)
     model = AlexNet(input_shape=shape, classes=classes, classifier_activation=None)
     keras.mixed_precision.set_global_policy("float32")
     x = tf.random.stateless_normal([BATCH, *shape], [0, 1]) * 60
-    step = training(model, x, classes)
+    step = training(model, x)
 
     def turn() -> float:
         for _ in range(NOT_COUNTED):

@@ -114,8 +114,8 @@ class Source(abc.ABC):
 
         An example has its `position` in the stream besides. The order is a
         function of `seed` alone, so that a run that is taken up again at
-        position `start` meets the pictures that it would have met. Of those at
-        whose positions `keep` is false as little as can be is read.
+        position `start` meets the pictures that it would have met. Examples at
+        whose positions `keep` is false are left out, unread where that can be.
         """
 
 

@@ -171,7 +171,7 @@ def _reason(words: str) -> str:
 
 
 class Wish(NamedTuple):
-    """What a worker wishes of all: 1 if it does, else 0."""
+    """What workers wish of all: above 0 where one of them does."""
 
     stop: float = 0.0
     save: float = 0.0
@@ -203,7 +203,7 @@ class Wishes:
         """Which wishes all workers know of now.
 
         Args:
-            own: This worker's at this step.
+            own: This worker's at this step, 0 or 1 each.
             summed: The sums over all replicas, `[2]`, which nobody looked at.
         """
         if self._alone:
