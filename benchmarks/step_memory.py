@@ -46,12 +46,19 @@ def of_trainer(batch: int, precision: str) -> Callable[[], object]:
     """A step of the trainer's on a batch that is there."""
     import tensorflow as tf
 
+    from keras_alexnet import architectures
     from keras_alexnet.data.colour import IMAGENET
     from keras_alexnet.training import TrainingConfig
-    from keras_alexnet.training.learner import Knobs, Learner
+    from keras_alexnet.training.step import StepInputs, TrainStep
 
     config = TrainingConfig(batch_size=batch, image_size=SIDE, precision=precision)
-    learner = Learner(config, CLASSES, IMAGENET, tf.distribute.get_strategy())
+    train_step = TrainStep(
+        config,
+        architectures.get(config.variant),
+        CLASSES,
+        IMAGENET,
+        tf.distribute.get_strategy(),
+    )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, [batch, SIDE, SIDE, 3], np.uint8)
     pictures = {
@@ -59,8 +66,8 @@ def of_trainer(batch: int, precision: str) -> Callable[[], object]:
         "label": tf.constant(rng.integers(0, CLASSES, batch)),
         "noise": tf.zeros([batch, 3]),
     }
-    knobs = Knobs(1, np.full(len(learner.network.names), 1e-4, np.float32))
-    return lambda: learner.step(pictures, knobs)
+    inputs = StepInputs(1, np.full(len(train_step.train_state.names), 1e-4, np.float32))
+    return lambda: train_step.step(pictures, inputs)
 
 
 def measure(case: str, batch: int, precision: str) -> float:

@@ -25,14 +25,15 @@ from interleaved import Times, ratio, show
 from network import training
 from rich.console import Console
 
-from keras_alexnet import AlexNet
+from keras_alexnet import AlexNet, architectures
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.training import TrainingConfig
-from keras_alexnet.training.epochs import Epochs
-from keras_alexnet.training.learner import Learner
+from keras_alexnet.training.checkpoints import Checkpoints
+from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.training.progress import ProgressLine
+from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.training.step import TrainStep
 
 BATCH, SIDE = 64, 224
 NOT_COUNTED = 2  # as many batches are ready when a turn begins
@@ -87,14 +88,22 @@ def through_trainer(
         model_dir=directory,
     )
     strategy = tf.distribute.get_strategy()
-    learner = Learner(config, len(source.class_names), source.statistics, strategy)
-    loop = Loop(config, source, learner, strategy)
-    epochs = Epochs(RunDirectory(directory), config.epochs, learner.model)
-    epochs.open()
-    turns = Turns(steps)
-    progress = ProgressLine(Console(file=io.StringIO()), 0, loop.steps)
-    arguments = (0, epochs, progress, lambda step: None, turns)
-    threading.Thread(target=loop.run, args=arguments, daemon=True).start()
+    record, classes = architectures.get(config.variant), len(source.class_names)
+    train_step = TrainStep(config, record, classes, source.statistics, strategy)
+    rates = Rates(config, train_step.train_state.names, 10**6)
+    run, turns = RunDirectory(directory), Turns(steps)
+    loop = Loop(
+        config,
+        source,
+        train_step,
+        strategy,
+        rates=rates,
+        epochs=Epochs(run, new_errors(config.epochs), train_step.model),
+        checkpoints=Checkpoints(run.path, {}, print),  # is never asked for one
+        progress=ProgressLine(Console(file=io.StringIO()), 0, rates.total_steps),
+        profiler=turns,
+    )
+    threading.Thread(target=loop.run, args=(0,), daemon=True).start()
     return turns.turn
 
 

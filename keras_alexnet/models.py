@@ -108,7 +108,10 @@ def AlexNet(
         classes = _classes(found, classes, include_top)
         if input_shape is None and include_top:
             input_shape = found.input_shape
-    record = architectures.get("paper" if variant is None else variant)
+    if found is not None and found.architecture is not None:
+        record = found.architecture
+    else:
+        record = architectures.get("paper" if variant is None else variant)
     record = with_towers(record, towers)
     check_placing(record, devices, input_tensor)
     model = build(
@@ -173,6 +176,7 @@ def build(
     classifier_activation: Any = "softmax",
     initialization: str = "default",
     kernels: str = "auto",
+    devices: Sequence[str] | None = None,
     name: str = "alexnet",
 ) -> keras.Model:
     """Builds the model of a record, one of your own for one.
@@ -209,7 +213,8 @@ def build(
     if input_tensor is not None:
         sources = keras.utils.get_source_inputs(input_tensor)
         inputs = sources[0] if len(sources) == 1 else sources
-    return keras.Model(inputs, x, name=name)
+    model = keras.Model(inputs, x, name=name)
+    return model if devices is None else convert_towers(model, devices)
 
 
 _POOLINGS = {

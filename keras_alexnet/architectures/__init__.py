@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras_alexnet.architectures import variants
 from keras_alexnet.architectures.comparison import Comparison, compare_records
+from keras_alexnet.architectures.json_form import checked, read_json, to_json
 from keras_alexnet.architectures.records import (
     Architecture,
     BatchNorm,
@@ -19,9 +20,12 @@ __all__ = [
     "Convolution",
     "Pool",
     "ReLU",
+    "checked",
     "compare",
     "get",
     "names",
+    "read_json",
+    "to_json",
 ]
 
 _ARCHITECTURES = {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_alexnet.data.augmentation import Window, offset, window_box
 from keras_alexnet.data.decoding import (
     cut,
     decode,
@@ -17,7 +18,6 @@ from keras_alexnet.data.decoding import (
     scaled_whole,
 )
 from keras_alexnet.data.sources import Source
-from keras_alexnet.data.windows import Window, lies, offset
 
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _BORDERED = 256 / 224
@@ -119,7 +119,7 @@ class Views:
             uint8 `[image_size, image_size, 3]`.
         """
         if window is not None:
-            within = functools.partial(lies, window=window, place=place)
+            within = functools.partial(window_box, window=window, place=place)
             view = self._resized(image, within)
         elif self.unscaled:
             view = self._cut(image, offset(place, self.border))
@@ -134,7 +134,7 @@ class Views:
     def _resized(
         self, image: tf.Tensor, window: Callable[[tf.Tensor], tf.Tensor]
     ) -> tf.Tensor:
-        """A window, wherever it lies in a picture of some size, scaled to a view."""
+        """A window of a picture, scaled to a view."""
         if self.encoding == "raw":
             pixels = cut(self.decode(image), window)
         else:

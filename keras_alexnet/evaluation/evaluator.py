@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.data import Source, evaluation_batches
-from keras_alexnet.data.shares import shared
+from keras_alexnet.data.batches import distribute
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
@@ -68,7 +68,7 @@ class Evaluator:
                 f"{classes} classes and data={source.spec!r} of {known}"
             )
         image_size = self._model.input_shape[1]
-        batches = shared(
+        batches = distribute(
             self._strategy,
             lambda rows: evaluation_batches(source, image_size, batch_size, rows),
             batch_size,

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.reasons import reason
-from keras_alexnet.training import cluster
+from keras_alexnet.training.workers import coordination
 from keras_alexnet.weights.checkpoint_files import (
     CheckpointReader,
     Damaged,
@@ -57,7 +57,7 @@ class Checkpoints:
     ) -> None:
         self._before, self._after = before, after
         self._strategy = strategy or tf.distribute.get_strategy()
-        self._chief = cluster.is_chief(self._strategy)
+        self._chief = coordination.is_chief(self._strategy)
         self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
@@ -73,12 +73,14 @@ class Checkpoints:
         path = at_step(self._directory, step)
         before = checkpoint_files(path) if self._directory.is_dir() else []
         try:
-            with cluster.directory_of(self._strategy, self._directory) as directory:
+            with coordination.directory_of(
+                self._strategy, self._directory
+            ) as directory:
                 self._write(directory / path.name)
         except (tf.errors.OpError, OSError) as error:
             if self._chief:
                 self._clear(path, keep=bool(before))
-            if cluster.lost_worker(error) is not None:
+            if coordination.lost_worker(error) is not None:
                 raise
             raise self._failed(step, error) from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from keras_alexnet import architectures
 from keras_alexnet.training.settings import (
     NetworkSettings,
     PictureSettings,
@@ -31,12 +30,6 @@ class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSe
 
     def __post_init__(self) -> None:
         self.check()
-        smallest = architectures.get(self.variant).smallest_input
-        self.require(
-            "image_size",
-            self.image_size >= smallest,
-            f"at least {smallest} for variant={self.variant}",
-        )
         self._check_addons()
 
     def _check_addons(self) -> None:

@@ -10,17 +10,20 @@ from rich.table import Table
 
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.memory import expected_memory
+from keras_alexnet.training.profiling import expected_memory
+from keras_alexnet.training.rates import Rates
 
 _SLOTS = {"adamw": 2}  # values beside each weight; one for the others, the velocity
 
 
-def opening(config: TrainingConfig, source: Source, steps: int, replicas: int) -> str:
-    """What is trained on what, with which rate: the lines that a run begins with."""
+def first_lines(
+    config: TrainingConfig, name: str, source: Source, rates: Rates, replicas: int
+) -> str:
+    """What is trained on what, at which rate: the lines that a run begins with."""
     return (
-        f"{config.variant} on {config.data}: {len(source.class_names)} classes, "
+        f"{name} on {config.data}: {len(source.class_names)} classes, "
         f"{source.sizes[TRAIN]} pictures to train on\n"
-        f"{steps} steps of {config.batch_size} on {replicas} device(s), "
+        f"{rates.total_steps} steps of {config.batch_size} on {replicas} device(s), "
         f"{_rate(config)}\n"
         f"mean colour and colour components: {source.statistics.origin}"
     )
@@ -53,14 +56,14 @@ def layer_table(model: keras.Model) -> Table:
     return table
 
 
-def sizes(config: TrainingConfig, model: keras.Model, steps_per_epoch: int) -> str:
+def sizes(config: TrainingConfig, model: keras.Model, rates: Rates) -> str:
     """Steps, checkpoints and memory, a line each."""
     slots = _SLOTS.get(config.update_rule, 1) + (config.average != "none")
     state = model.count_params() * 4 * (1 + slots)
     memory = expected_memory(model, config.batch_size, slots)
-    steps = config.epochs * steps_per_epoch
+    steps = rates.total_steps
     return (
-        f"steps        {steps:,}: {config.epochs} epochs of {steps_per_epoch:,}\n"
+        f"steps        {steps:,}: {config.epochs} epochs of {rates.steps_per_epoch:,}\n"
         f"pictures     {steps * config.batch_size:,}\n"
         f"checkpoint   {math.ceil(state / 1e6):,} MB\n"
         f"memory       about {memory:.1f} GiB beside the program, over all devices"

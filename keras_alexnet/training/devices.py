@@ -1,22 +1,18 @@
-"""Which devices a run uses, on one machine or on several."""
+"""Which devices a run uses, on this machine or on several."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from keras_alexnet._version import __version__
-from keras_alexnet.training.cluster_environment import Workers, find_workers
-from keras_alexnet.training.local_devices import (
-    Chosen,
-    choose,
-    make_usable,
-    show_only,
-)
-from keras_alexnet.training.meeting import meet
-from keras_alexnet.training.multi_worker import open_workers
+from keras_alexnet.training.workers.environment import Workers, find_workers
+from keras_alexnet.training.workers.rendezvous import rendezvous
+from keras_alexnet.training.workers.strategy import open_workers
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 _WAIT = 600.0  # seconds; machines seldom start at the same time
@@ -27,7 +23,7 @@ def open_strategy(
     devices: Sequence[str] | str,
     batch_size: int,
     *,
-    told: Mapping[str, str] | None = None,
+    must_match: Mapping[str, str] | None = None,
     wait: float = _WAIT,
 ) -> tf.distribute.Strategy:
     """The strategy under which a run makes its variables and takes its steps.
@@ -44,7 +40,7 @@ def open_strategy(
             all GPUs, or where there is none the CPU. `CPU:1` and so on are logical
             devices, which share the cores.
         batch_size: Pictures in a batch, over all devices of all machines.
-        told: Settings that must be the same for all workers, by name.
+        must_match: Settings that must be the same for all workers, by name.
         wait: Seconds that workers wait for one another.
 
     Raises:
@@ -62,7 +58,7 @@ def open_strategy(
     workers = find_workers() if kind in ("auto", "multi_worker") else None
     several = workers is not None and len(workers.addresses) > 1
     if workers is not None and (several or kind == "multi_worker"):
-        return _of_workers(workers, chosen, batch_size, told or {}, wait)
+        return _of_workers(workers, chosen, batch_size, must_match or {}, wait)
     if kind == "multi_worker":
         raise ValueError(
             "strategy=multi_worker must be told its workers; set TF_CONFIG, or start "
@@ -75,7 +71,7 @@ def _of_workers(
     workers: Workers,
     chosen: Chosen,
     batch_size: int,
-    told: Mapping[str, str],
+    must_match: Mapping[str, str],
     wait: float,
 ) -> tf.distribute.Strategy:
     count = len(chosen.indices)
@@ -92,7 +88,7 @@ def _of_workers(
         "keras_alexnet": __version__,
         "devices": f"{count} {chosen.kind}(s)",
     }
-    meet(workers, {**told, **alike}, wait)
+    rendezvous(workers, {**must_match, **alike}, wait)
     return open_workers(workers, count if chosen.kind == "GPU" else 0)
 
 
@@ -127,3 +123,132 @@ def _check_shares(batch_size: int, count: int, what: str) -> None:
             f"batch_size must be a multiple of the {count} {what} that share it. "
             f"Received: batch_size={batch_size}"
         )
+
+
+_NAME = re.compile(r"(CPU|GPU):(\d+)")
+
+
+class Chosen(NamedTuple):
+    """Devices of this machine, all of one kind."""
+
+    kind: str
+    indices: tuple[int, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.kind}:{index}" for index in self.indices]
+
+
+def choose(devices: Sequence[str] | str) -> Chosen:
+    """The devices that a person named; if none, all GPUs, or without any the CPU.
+
+    Raises:
+        ValueError: If they are not different ones of one kind, or a GPU is not there.
+    """
+    given = devices.split(",") if isinstance(devices, str) else list(devices)
+    found = [_NAME.fullmatch(name.strip().upper()) for name in given if name]
+    there = len(tf.config.list_physical_devices("GPU"))
+    if not found:
+        kind, count = ("GPU", there) if there else ("CPU", _logical_cpus())
+        return Chosen(kind, tuple(range(count)))
+    pairs = [(each[1], int(each[2])) for each in found if each]
+    kinds = {kind for kind, _ in pairs}
+    if len(pairs) < len(found) or len(kinds) > 1 or len(set(pairs)) < len(pairs):
+        raise ValueError(
+            "devices must be different ones of one kind, as GPU:0,GPU:1 or CPU:0. "
+            f"Received: devices={','.join(given)}"
+        )
+    chosen = Chosen(kinds.pop(), tuple(index for _, index in pairs))
+    if chosen.kind == "GPU" and max(chosen.indices) >= there:
+        raise ValueError(
+            f"devices must be there. Received: devices={','.join(given)}, where "
+            f"TensorFlow sees {there} GPU(s)"
+        )
+    return chosen
+
+
+def make_usable(chosen: Chosen) -> list[str]:
+    """Readies the devices; returns their names, which may count anew from 0."""
+    if chosen.kind == "CPU":
+        make_cpus(max(chosen.indices) + 1)
+    if not tf.config.list_physical_devices("GPU"):
+        return chosen.names
+    try:
+        show_only(chosen)
+    except RuntimeError:  # The runtime has started, and all GPUs are in use.
+        return chosen.names
+    if chosen.kind == "CPU":
+        return chosen.names
+    return Chosen("GPU", tuple(range(len(chosen.indices)))).names
+
+
+def show_only(chosen: Chosen) -> None:
+    """Keeps TensorFlow off all other GPUs, whose memory it would take."""
+    gpus = tf.config.list_physical_devices("GPU")
+    own = [gpus[index] for index in chosen.indices] if chosen.kind == "GPU" else []
+    tf.config.set_visible_devices(own, "GPU")
+
+
+def make_cpus(count: int) -> None:
+    """Makes so many logical CPUs, unless there are as many.
+
+    Raises:
+        ValueError: If TensorFlow's runtime has started with fewer.
+    """
+    there = _logical_cpus()
+    if there >= count:
+        return
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError as error:
+        raise ValueError(
+            "logical CPUs must be made before anything else has used TensorFlow. "
+            f"Received: devices=CPU:{count - 1}, with {there} logical CPU(s)"
+        ) from error
+
+
+def _logical_cpus() -> int:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    return len(tf.config.get_logical_device_configuration(cpu) or [None])
+
+
+def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
+    """Readies a device for each tower, which share every picture, not the batch.
+
+    Args:
+        kind: As in `open_strategy`: `"auto"` or `"none"`.
+        devices: As there; empty.
+        tower_devices: `"GPU:0,GPU:1"`; one may stand there twice.
+
+    Raises:
+        ValueError: If a batch is to be shared too, or a device is not there.
+
+    Example:
+
+    >>> open_towers("none", "", "CPU:0,CPU:0").num_replicas_in_sync
+    1
+    """
+    workers = find_workers() if kind == "auto" else None
+    count = len(workers.addresses) if workers else 1
+    if kind not in ("auto", "none") or devices or count > 1:
+        raise ValueError(
+            "tower_devices must stand without --devices, and with --strategy=none: "
+            "towers and batches cannot both be shared so far. Received: "
+            f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
+            + (f", with {count} workers named" if count > 1 else "")
+        )
+    names = dict.fromkeys(tower_names(tower_devices) or ())
+    for name in names:  # Each by itself: one tower may be on a GPU, one on a CPU.
+        chosen = choose(name)
+        if chosen.kind == "CPU":
+            make_cpus(max(chosen.indices) + 1)
+    return tf.distribute.get_strategy()
+
+
+def tower_names(tower_devices: str) -> list[str] | None:
+    """The devices of `--tower_devices`, one a tower; None for none."""
+    return (
+        [name.strip() for name in tower_devices.split(",")] if tower_devices else None
+    )

@@ -1,48 +1,76 @@
-"""The epochs that are over: their errors, their lines, their pictures."""
+"""What is shown of steps, and written down of epochs: metrics, events, pictures."""
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
 
+from keras_alexnet import files
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.inspection import filter_grid
-from keras_alexnet.training.memory import peak_memory
-from keras_alexnet.training.metrics_log import MetricsLog
+from keras_alexnet.live_line import LiveLine, clock
+from keras_alexnet.training.profiling import peak_memory
 from keras_alexnet.training.run_directory import RunDirectory
-from keras_alexnet.training.stopwatch import Stopwatch
 from keras_alexnet.two_towers import packed_names, packed_values
 from keras_alexnet.weights.names import named_weights
 
+COLUMNS = (
+    "epoch",
+    "loss",
+    "top1",
+    "top5",
+    "val_loss",
+    "val_top1",
+    "val_top5",
+    "learning_rate",
+    "images_per_second",
+    "data_wait",
+)
+
+
+def new_errors(epochs: int) -> tf.Variable:
+    """The validation error of each epoch of a run, NaN for those to come.
+
+    A variable, since it is saved with the checkpoints: the paper's schedule reads it.
+    """
+    none = tf.fill([epochs], tf.constant(math.nan, tf.float64))
+    return tf.Variable(none, trainable=False)
+
 
 class Epochs:
-    """What has become of each epoch of a run.
+    """The epochs of a run: those that are over, and where each is written down.
 
     Args:
         run: The run's directory.
-        total: The most epochs that the run can have.
+        errors: What `new_errors` gave, after the checkpoint was read.
         model: Whose first kernels are shown.
+
+    Attributes:
+        errors: The validation errors of the epochs that are over: shares of pictures.
+
+    Raises:
+        ValueError: If metrics.csv is damaged.
     """
 
-    def __init__(self, run: RunDirectory, total: int, model: keras.Model) -> None:
-        self.directory = run
-        self._total = total
+    def __init__(
+        self, run: RunDirectory, errors: tf.Variable, model: keras.Model
+    ) -> None:
+        self._variable = errors
         self._model = model
-        none = tf.fill([total], tf.constant(math.nan, tf.float64))
-        # Kept with the checkpoints: the paper's schedule goes by it.
-        self.variable = tf.Variable(none, trainable=False)
-        # Share of validation pictures that were got wrong, after each epoch.
-        self.errors: list[float] = []
-
-    def open(self) -> None:
-        """Takes up what the variable holds, and the lines that belong to it."""
-        kept = self.variable.numpy()
-        self.errors = [float(each) for each in kept if not math.isnan(each)]
-        self._log = MetricsLog(self.directory, len(self.errors))
+        done = errors.numpy()
+        self.errors = [float(each) for each in done if not math.isnan(each)]
+        self._log = MetricsLog(run, len(self.errors))
 
     def end(
         self,
@@ -52,8 +80,8 @@ class Epochs:
         watch: Stopwatch,
         step: int,
     ) -> str:
-        """Writes an epoch down; returns the line that tells of it."""
-        self.variable[len(self.errors)].assign(held_out.top1_error)
+        """Writes an epoch down; returns the line to show of it."""
+        self._variable[len(self.errors)].assign(held_out.top1_error)
         self.errors.append(held_out.top1_error)
         row = {
             "epoch": len(self.errors),
@@ -70,7 +98,7 @@ class Epochs:
         kernels = _first_kernels(self._model)
         memory = peak_memory()
         self._log.write(row, step, {"peak_memory_gib": memory}, filter_grid(kernels))
-        return _line(row, self._total, memory)
+        return _line(row, self._variable.shape[0], memory)
 
 
 def _first_kernels(model: keras.Model) -> np.ndarray:
@@ -89,3 +117,141 @@ def _line(row: dict[str, Any], epochs: int, memory: float) -> str:
         f"{row['images_per_second']:.0f} images/s  data wait {row['data_wait']:.1%}  "
         f"peak memory {memory:.1f} GiB"
     )
+
+
+class MetricsLog:
+    """Writes what was measured, once for each epoch.
+
+    The file is written anew each time, so that it is whole whenever it is read,
+    and a run that is resumed drops the lines of epochs that it repeats.
+
+    Args:
+        run: Where to write.
+        epochs: Number of epochs that are done: earlier lines stay.
+
+    Raises:
+        ValueError: If the file that is there is damaged.
+    """
+
+    def __init__(self, run: RunDirectory, epochs: int) -> None:
+        self._path = run.metrics_path
+        rows = _read(self._path) if self._path.is_file() else []
+        self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
+        self._writer = tf.summary.create_file_writer(str(run.events_path))
+
+    def write(
+        self, row: dict[str, Any], step: int, more: dict[str, float], filters: Any
+    ) -> None:
+        """Adds an epoch.
+
+        Args:
+            row: Its values by the names in `COLUMNS`.
+            step: After which step they were measured.
+            more: Values for TensorBoard alone, by name.
+            filters: The first kernels as a picture, uint8 `[height, width, 3]`.
+        """
+        self._rows.append({name: _shown(row[name]) for name in COLUMNS})
+        text = io.StringIO()
+        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._rows)
+        files.write_text(self._path, text.getvalue())
+        with self._writer.as_default(step=step):
+            for name, value in {**row, **more}.items():
+                if name != "epoch":
+                    tf.summary.scalar(name, value)
+            tf.summary.image("conv1", filters[None])
+        self._writer.flush()
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The lines of the file; ValueError if it is not as it was written."""
+    text = files.read_text(path)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        raise _damaged(path, str(error)) from error
+    for number, row in enumerate(rows, start=2):
+        whole = set(row) == set(COLUMNS) and None not in row.values()
+        if not whole or not row["epoch"].isdecimal():
+            raise _damaged(path, f"line {number} has not the columns {COLUMNS}")
+    return rows
+
+
+def _damaged(path: Path, why: str) -> ValueError:
+    return ValueError(
+        "metrics.csv must be as train wrote it; restore the file, or move it away, "
+        f"and it begins anew. Received: {str(path)!r} ({why})"
+    )
+
+
+def _shown(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+class Stopwatch:
+    """Times the steps of an epoch, evaluation and checkpoints left out."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begins an epoch."""
+        self._waited = self._worked = 0.0
+        self._pictures = 0
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Times what stands within as waiting for data."""
+        began = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - began
+
+    @contextlib.contextmanager
+    def working(self, pictures: int) -> Iterator[None]:
+        """Times what stands within as work on so many pictures."""
+        began = time.perf_counter()
+        yield
+        self._worked += time.perf_counter() - began
+        self._pictures += pictures
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures over all time, waiting included."""
+        return self._pictures / max(self._waited + self._worked, 1e-9)
+
+    @property
+    def data_wait(self) -> float:
+        """Share of the time that went into waiting for data."""
+        return self._waited / max(self._waited + self._worked, 1e-9)
+
+
+class ProgressLine(LiveLine):
+    """Shows step, loss, top-1, images/s, time to go and the share of data wait.
+
+    Args:
+        console: Where to show it.
+        first: Number of steps that were done before.
+        total: Number of steps of the whole run.
+    """
+
+    def __init__(self, console: Console, first: int, total: int) -> None:
+        super().__init__(console)
+        self._first, self._total = first, total
+        self._began = time.monotonic()
+
+    def update(
+        self, step: int, loss: float, top1: float, images_per_second: float, wait: float
+    ) -> None:
+        """Shows the state after `step` steps; means are over the epoch so far."""
+        pace = (time.monotonic() - self._began) / max(1, step - self._first)
+        text = (
+            f"step {step}/{self._total} loss {loss:.3f} top-1 {top1:.3f} "
+            f"{images_per_second:.0f} images/s data wait {wait:.1%} "
+            f"ETA {clock(pace * (self._total - step))}"
+        )
+        self.show(text, step, self._total)
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays."""
+        self.console.print(text)

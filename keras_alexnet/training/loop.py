@@ -4,111 +4,122 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from keras_alexnet.data import Source, training_batches
-from keras_alexnet.data.shares import shared
+from keras_alexnet.data.batches import distribute
 from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation import Scores
-from keras_alexnet.training import cluster, left_out
+from keras_alexnet.training import nonfinite
+from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.epochs import Epochs
-from keras_alexnet.training.learner import Knobs, Learner
-from keras_alexnet.training.profile import Profiler
-from keras_alexnet.training.progress import ProgressLine
+from keras_alexnet.training.epochs import Epochs, ProgressLine, Stopwatch
+from keras_alexnet.training.profiling import Profiler
 from keras_alexnet.training.rates import Rates
+from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.stopping import Stopped, StopRequests
-from keras_alexnet.training.stopwatch import Stopwatch
+from keras_alexnet.training.workers import coordination
+from keras_alexnet.training.workers.coordination import SharedSignals, Signals
 
-_LOOK_EVERY = 0.5  # seconds between two looks at the sums, which wait for the device
+_READ_EVERY = 0.5  # seconds between two reads of the sums, which wait for the device
 
 
 class Loop:
-    """Takes a learner from one step to another.
+    """Trains from one step to the last.
 
     Args:
         config: The run's settings.
         source: The data.
-        learner: What is trained.
-        strategy: Under which the learner was made.
+        train_step: What a step does.
+        strategy: Under which the step was made.
+        rates: The learning rate of each step.
+        epochs: Those that are over, and where each is written down.
+        checkpoints: Where the state is saved.
+        progress: Where it is shown how the run goes.
+        profiler: Watches some of the steps.
     """
 
     def __init__(
         self,
         config: TrainingConfig,
         source: Source,
-        learner: Learner,
+        train_step: TrainStep,
         strategy: tf.distribute.Strategy,
+        *,
+        rates: Rates,
+        epochs: Epochs,
+        checkpoints: Checkpoints,
+        progress: ProgressLine,
+        profiler: Profiler,
     ) -> None:
         self._config = config
         self._source = source
-        self._learner = learner
+        self._train_step = train_step
         self._strategy = strategy
+        self._rates = rates
+        self._epochs = epochs
+        self._checkpoints = checkpoints
+        self._progress = progress
+        self._profiler = profiler
         self._watch = Stopwatch()
-        self._looked = self._saved = time.monotonic()
-        self._told = 0
+        self._read_at = self._saved_at = time.monotonic()
         self._requests = StopRequests()
-        self._wishes = cluster.Wishes(strategy)
-        self._heard = cluster.Wish()
-        self._asked = False  # for a checkpoint
+        self._shared_signals = SharedSignals(strategy)
+        self._signals = Signals()
+        self._save_requested = False
+        self._skipped_before = int(train_step.skipped.numpy()[0])
         self.scores: Scores | None = None  # of the last epoch that ended here
-        one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
-        self.steps_per_epoch = config.steps_per_epoch or one_pass
-        self.steps = config.epochs * self.steps_per_epoch
-        self.rates = Rates(config, learner.network.names, self.steps_per_epoch)
 
-    def run(
-        self,
-        start: int,
-        epochs: Epochs,
-        progress: ProgressLine,
-        save: Callable[[int], None],
-        profiler: Profiler,
-    ) -> int:
-        """Trains from step `start` to the end.
+    def run(self, start: int) -> int:
+        """Trains to the end.
 
         Args:
             start: Number of steps that are done.
-            epochs: Those that are over, and where each is written down.
-            progress: Where the state is shown.
-            save: Is called with the number of steps when a checkpoint is due.
-            profiler: Watches some of the steps.
 
         Returns:
             The number of steps that the run came to.
 
         Raises:
-            ValueError: If a picture cannot be decoded, or the loss is not finite.
+            ValueError: If a picture cannot be decoded, the loss is not finite, or
+                the state cannot be saved.
             Stopped: If it was asked to stop, once its state is saved.
         """
-        self._epochs, self._progress, self._save = epochs, progress, save
-        self._told = int(self._learner.left_out.numpy()[0])
         self._check_start(start)
+        steps_per_epoch = self._rates.steps_per_epoch
         batches = None
         step = start
         with self._requests.noted():
             while not self._over():
-                end = (len(epochs.errors) + 1) * self.steps_per_epoch
+                end = (len(self._epochs.errors) + 1) * steps_per_epoch
                 while step < end:
                     batches = batches or self._batches(step)
                     step += 1
-                    with profiler.step(step):
+                    with self._profiler.step(step):
                         self._step(batches, step)
                     self._after(step, last=step == end)
                 self._end_epoch(step)
         return step
+
+    def evaluate(self) -> Scores:
+        """The scores of the weights as they are on the validation pictures."""
+        with self._train_step.averaged():
+            return self._train_step.evaluator.evaluate(
+                self._source,
+                self._config.batch_size,
+                # Several workers cannot stop there, each at a batch of its own.
+                None if coordination.several(self._strategy) else self._requests.check,
+            )
 
     def _check_start(self, step: int) -> None:
         """Raises ValueError unless the checkpoint lies within the epoch to go on with.
 
         Else epochs would follow without a step, or with more steps than they have.
         """
-        done, steps = len(self._epochs.errors), self.steps_per_epoch
+        done, steps = len(self._epochs.errors), self._rates.steps_per_epoch
         if not done * steps <= step <= (done + 1) * steps:
             raise ValueError(
                 f"a checkpoint after {done} epochs of {steps} steps must be of a step "
@@ -116,19 +127,9 @@ class Loop:
                 f"that the run has begun with. Received: {step} steps"
             )
 
-    def evaluate(self) -> Scores:
-        """The scores on the validation pictures, as things stand."""
-        with self._learner.averaged():
-            return self._learner.evaluator.evaluate(
-                self._source,
-                self._config.batch_size,
-                # Several workers cannot stop there, each at a batch of its own.
-                None if cluster.several(self._strategy) else self._requests.check,
-            )
-
     def _over(self) -> bool:
         errors = self._epochs.errors
-        return len(errors) == self._config.epochs or self.rates.over(errors)
+        return len(errors) == self._config.epochs or self._rates.over(errors)
 
     def _batches(self, step: int) -> Any:
         config = self._config
@@ -146,7 +147,7 @@ class Loop:
                 rows=rows,
             )
 
-        return iter(shared(self._strategy, stream, config.batch_size, endless=True))
+        return iter(distribute(self._strategy, stream, config.batch_size, endless=True))
 
     def _step(self, batches: Any, step: int) -> None:
         try:
@@ -154,30 +155,29 @@ class Loop:
                 batch = next(batches)
         except tf.errors.OpError as error:
             raise self._explained(error, step) from error
-        own = self._wish()
+        inputs = self._inputs(step)
         with self._watch.working(self._config.batch_size):
-            summed = self._learner.step(batch, self._knobs(step)._replace(wishes=own))
-        self._heard = self._wishes.heard(own, summed)
+            summed = self._train_step.step(batch, inputs)
+        self._signals = self._shared_signals.read(inputs.signals, summed)
 
-    def _wish(self) -> cluster.Wish:
-        minutes = self._config.checkpoint_minutes or math.inf
-        due = time.monotonic() - self._saved >= 60 * minutes
-        # By one clock, and once: it is heard some steps later.
-        save = due and not self._asked and cluster.is_chief(self._strategy)
-        self._asked = self._asked or save
-        return cluster.Wish(self._requests.name is not None, save)
-
-    def _to_stop(self) -> bool:
-        """Whether all are to stop after this step."""
-        if cluster.several(self._strategy):
-            return self._heard.stop > 0
-        return self._requests.name is not None  # even if it came within the step
-
-    def _knobs(self, step: int) -> Knobs:
+    def _inputs(self, step: int) -> StepInputs:
         quiet = self._config.colour_noise_epochs
-        epoch = (step - 1) // self.steps_per_epoch
+        epoch = (step - 1) // self._rates.steps_per_epoch
         noise = 0.0 if quiet is not None and epoch >= quiet else 1.0
-        return Knobs(step, self.rates.each(step - 1, self._epochs.errors), noise)
+        rates = self._rates.each(step - 1, self._epochs.errors)
+        return StepInputs(step, rates, noise, self._own_signals())
+
+    def _own_signals(self) -> Signals:
+        minutes = self._config.checkpoint_minutes or math.inf
+        due = time.monotonic() - self._saved_at >= 60 * minutes
+        # By one clock, the chief's, and once: all read it some steps later.
+        save = due and not self._save_requested and self._is_chief
+        self._save_requested = self._save_requested or save
+        return Signals(self._requests.name is not None, save)
+
+    @property
+    def _is_chief(self) -> bool:
+        return coordination.is_chief(self._strategy)
 
     def _explained(self, error: Exception, step: int) -> Exception:
         """The error that names the picture, where it was a picture's fault."""
@@ -186,28 +186,34 @@ class Loop:
         return explained(error, stream.take(size), self._source)
 
     def _after(self, step: int, last: bool) -> None:
-        """What follows a step: a look at the sums, a checkpoint, a stop."""
+        """Shows how it goes, saves if that is due, and stops if that was asked for."""
         now = time.monotonic()
-        # The chief alone: what it finds wrong, it says for all.
-        if now - self._looked >= _LOOK_EVERY and cluster.is_chief(self._strategy):
-            self._looked = now
+        # The chief alone: its errors end the others too.
+        if now - self._read_at >= _READ_EVERY and self._is_chief:
+            self._read_at = now
             self._show(step)
         due = step % self._config.checkpoint_steps == 0
         if self._to_stop():
             self._stop(step)
-        elif (due or self._heard.save) and not last:
-            self._save_state(step)
+        elif (due or self._signals.save) and not last:
+            self._save(step)
+
+    def _to_stop(self) -> bool:
+        """Whether all workers are to stop after this step."""
+        if coordination.several(self._strategy):
+            return self._signals.stop > 0
+        return self._requests.name is not None  # even if it came within the step
 
     def _stop(self, step: int) -> None:
-        self._save_state(step)
-        cluster.gathered(self._strategy, 0)  # It is saved once the chief has.
+        self._save(step)
+        coordination.gathered(self._strategy, 0)  # It is saved once the chief has.
         raise Stopped(step, self._requests.name or "another worker")
 
-    def _save_state(self, step: int) -> None:
-        self._scores_so_far(step)  # Nothing is saved that has gone wrong.
-        self._save(step)
-        self._saved = time.monotonic()
-        self._asked = False
+    def _save(self, step: int) -> None:
+        self._scores_so_far(step)  # so that nothing is saved that has gone wrong
+        self._checkpoints.save(step)
+        self._saved_at = time.monotonic()
+        self._save_requested = False
 
     def _show(self, step: int) -> None:
         scores = self._scores_so_far(step)
@@ -217,23 +223,28 @@ class Loop:
         )
 
     def _scores_so_far(self, step: int) -> Scores:
+        """The scores of the epoch so far; ValueError if too many steps were skipped."""
         with self._watch.working(0):  # on a GPU the steps are waited for here
-            scores = Scores.of(self._learner.totals.numpy())
-            left = self._learner.left_out.numpy()
+            scores = Scores.of(self._train_step.totals.numpy())
+            skipped = self._train_step.skipped.numpy()
         limit = self._config.nonfinite_limit
-        if left[0] > (limit if self._config.on_nonfinite == "skip" else 0):
-            raise ValueError(self._fault(left, step))
-        if left[0] > self._told:
-            self._told = left[0]
-            self._progress.say(left_out.told(left, limit))
+        if skipped[0] > (limit if self._config.on_nonfinite == "skip" else 0):
+            raise ValueError(self._nonfinite_message(skipped, step))
+        if skipped[0] > self._skipped_before:
+            self._skipped_before = skipped[0]
+            self._progress.say(nonfinite.skip_message(skipped, limit))
         return scores
 
-    def _fault(self, left: Any, reached: int) -> str:
+    def _nonfinite_message(self, skipped: Any, reached: int) -> str:
         config = self._config
-        step = int(left[1 if config.on_nonfinite == "stop" else 2])
-        names = left_out.batch_names(self._source, config.seed, config.batch_size, step)
-        rate = self.rates.weights(step - 1, self._epochs.errors)
-        return left_out.fault(names, Path(config.model_dir), step, reached, rate)
+        step = int(skipped[1 if config.on_nonfinite == "stop" else 2])
+        names = nonfinite.batch_names(
+            self._source, config.seed, config.batch_size, step
+        )
+        rate = self._rates.weights(step - 1, self._epochs.errors)
+        return nonfinite.stop_message(
+            names, Path(config.model_dir), step, reached, rate
+        )
 
     def _end_epoch(self, step: int) -> None:
         trained = self._scores_so_far(step)
@@ -244,15 +255,16 @@ class Loop:
                 f"{len(self._epochs.errors) + 1}, up to step {step}, with none"
             )
         try:
-            held_out = self.evaluate()
+            self.scores = self.evaluate()
         except InterruptedError:
             self._stop(step)
-        self.scores = held_out
-        rate = self.rates.weights(step - 1, self._epochs.errors)
-        line = self._epochs.end(trained, held_out, rate, self._watch, step)
+        assert self.scores is not None
+        rate = self._rates.weights(step - 1, self._epochs.errors)
+        line = self._epochs.end(trained, self.scores, rate, self._watch, step)
         self._progress.say(line)
-        self._learner.totals.assign(tf.zeros_like(self._learner.totals))
+        self._train_step.totals.assign(tf.zeros_like(self._train_step.totals))
         self._watch.restart()
-        self._save_state(step)
-        if max(cluster.gathered(self._strategy, int(self._requests.name is not None))):
+        self._save(step)
+        stopped = int(self._requests.name is not None)
+        if max(coordination.gathered(self._strategy, stopped)):
             raise Stopped(step, self._requests.name or "another worker")

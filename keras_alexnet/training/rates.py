@@ -7,14 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.layer_rates import LayerRates
-from keras_alexnet.training.schedules import learning_rate, plateau, whole_epochs
+from keras_alexnet.training.schedules import (
+    LayerRates,
+    learning_rate,
+    plateau,
+    whole_epochs,
+)
 
 BIAS = "bias"
 
 
 class Rates:
-    """What the rates of a run are.
+    """The learning rates of a run, and how many steps it has.
 
     Args:
         config: The run's settings.
@@ -33,15 +37,20 @@ class Rates:
     ) -> None:
         self._config = config
         self._names = names
-        self._steps_per_epoch = steps_per_epoch
+        self.steps_per_epoch = steps_per_epoch
         self._layers = LayerRates(config.layer_rates)
         self._drops_after = whole_epochs(config.step_epochs)
         unknown = sorted(self._layers.layers - {layer for layer, _ in names})
         if unknown:
             raise ValueError(
-                f"layer_rates must name layers of {config.variant}, as "
+                "layer_rates must name layers of the network, as "
                 f"{sorted({layer for layer, _ in names})}. Received: {unknown[0]!r}"
             )
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run, if no rule ends it before."""
+        return self._config.epochs * self.steps_per_epoch
 
     def weights(self, step: int, errors: Sequence[float]) -> float:
         """The rate of weights at a step, layers' factors aside.
@@ -51,7 +60,7 @@ class Rates:
             errors: Validation errors of the epochs that are over.
         """
         config = self._config
-        epoch = step // self._steps_per_epoch
+        epoch = step // self.steps_per_epoch
         if config.schedule == "plateau":
             drops = plateau(errors[:epoch], config.patience).drops
         else:
@@ -61,7 +70,7 @@ class Rates:
             schedule=config.schedule,
             highest=config.learning_rate * config.rate_scale,
             warmup_steps=config.warmup_steps,
-            total_steps=config.epochs * self._steps_per_epoch,
+            total_steps=self.total_steps,
             drops=drops,
         )
 
@@ -72,7 +81,7 @@ class Rates:
 
     def each(self, step: int, errors: Sequence[float]) -> np.ndarray:
         """The rate of every trained variable at a step, float32 `[variables]`."""
-        rate, epoch = self.weights(step, errors), step // self._steps_per_epoch
+        rate, epoch = self.weights(step, errors), step // self.steps_per_epoch
         return np.array(
             [
                 self._layers.factor(layer, epoch) * self._of(name, rate)

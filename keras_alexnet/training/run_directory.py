@@ -13,7 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet import files
+from keras_alexnet import architectures, files
+from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.training.config import TrainingConfig
@@ -22,9 +23,10 @@ from keras_alexnet.weights import runs
 _LOCK = ".lock"
 _FINGERPRINT = "fingerprint"
 
-# These change nothing of what is trained; the data are held to by their fingerprint,
-# wherever they lie.
+# These change nothing of what is trained; data and architecture are held to by what
+# they are, wherever they lie.
 _FREE = (
+    "architecture",
     "data",
     "model_dir",
     "export_dir",
@@ -64,8 +66,15 @@ class RunDirectory:
         self._result_path = self.path / "result.json"
         self._data_path = self.path / runs.DATA
 
-    def check(self, config: TrainingConfig) -> None:
-        """Raises ValueError if the directory is not this configuration's, or free."""
+    def check(
+        self, config: TrainingConfig, architecture: Architecture | None = None
+    ) -> None:
+        """Raises ValueError if the directory is not this run's, or free.
+
+        Args:
+            config: The run's settings.
+            architecture: The record that it trains, if it is none of the variants.
+        """
         files.check_directory("model_dir", self.path)
         if not self.flags_path.is_file():
             if self._foreign():
@@ -86,10 +95,18 @@ class RunDirectory:
                     f", whose run has {name}={theirs.get(name)}, "
                     f"not {ours.get(name)}"
                 )
+        own = runs.has_own_architecture(self.path)
+        if architecture != (runs.architecture(self.path) if own else None):
+            raise ValueError(
+                "model_dir must hold a run of the same architecture; give the same "
+                f"one, or another --model_dir. Received: {str(self.path)!r}, which "
+                f"trains {'a record of its own' if own else 'a variant'}, "
+                f"{runs.architecture(self.path).name!r}"
+            )
 
     def _foreign(self) -> bool:
         """Whether there is something that no run of ours has left, or has begun."""
-        own = {self.example_path.name, self._data_path.name}
+        own = {self.example_path.name, runs.DATA, runs.ARCHITECTURE}
         there = (
             (each.name for each in self.path.iterdir()) if self.path.exists() else ()
         )
@@ -107,8 +124,19 @@ class RunDirectory:
                 f"{changed}, with model_dir={str(self.path)!r}"
             )
 
-    def claim(self, config: TrainingConfig, source: Source) -> None:
-        """Makes the directory this run's, and clears what a killed one had begun."""
+    def claim(
+        self,
+        config: TrainingConfig,
+        source: Source,
+        architecture: Architecture | None = None,
+    ) -> None:
+        """Makes the directory this run's, and clears what a killed one had begun.
+
+        Args:
+            config: The run's settings.
+            source: Its data.
+            architecture: The record that it trains, if it is none of the variants.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         files.remove_leftovers(self.path)
         for begun in self.path.glob("checkpoints/*_temp"):
@@ -117,6 +145,9 @@ class RunDirectory:
             for example in source.ordered(VALIDATION).take(1):
                 files.write_bytes(self.example_path, _encoded(source, example["image"]))
         self._claim_data(source)
+        if architecture is not None:
+            text = architectures.to_json(architecture)
+            files.write_text(self.path / runs.ARCHITECTURE, text)
         files.write_text(self.flags_path, config.as_flags())
 
     def _claim_data(self, source: Source) -> None:

@@ -7,19 +7,22 @@ import zlib
 import keras
 
 from keras_alexnet import architectures
+from keras_alexnet.architectures import Architecture
 from keras_alexnet.two_towers import PackedForm
-from keras_alexnet.weights import open_weights
+from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.names import named_weights
 
 
-def start_from(model: keras.Model, origin: str, variant: str, layers: str = "") -> str:
+def start_from(
+    model: keras.Model, origin: str, architecture: Architecture, layers: str = ""
+) -> str:
     """Takes over layers of other weights.
 
     Args:
         model: The model to begin with, which may be another variant's or for other
             classes.
         origin: What `AlexNet(weights=…)` takes.
-        variant: The model's variant.
+        architecture: The model's.
         layers: Which to take, as `"conv1,conv2"`; if empty, all whose shapes fit.
 
     Returns:
@@ -31,12 +34,12 @@ def start_from(model: keras.Model, origin: str, variant: str, layers: str = "") 
 
     Example:
 
-    >>> start_from(model, "runs/full_imagenet", "six_conv")  # doctest: +SKIP
+    >>> record = architectures.get("six_conv")
+    >>> start_from(model, "runs/full_imagenet", record)  # doctest: +SKIP
     'from runs/full_imagenet: conv1, …, fc7; fresh: fc8'
     """
     found = open_weights(origin)
-    theirs = variant if variant in found.variants else (found.variants or (variant,))[0]
-    values = found.read(architectures.get(theirs))
+    values = found.read(_theirs(found, architecture))
     form = PackedForm(model, named_weights(model))
     form.gather()
     ours = form.variables
@@ -59,6 +62,15 @@ def start_from(model: keras.Model, origin: str, variant: str, layers: str = "") 
     fresh = [layer for layer in ours if layer not in taken]
     rest = f"; fresh: {', '.join(fresh)}" if fresh else ""
     return f"from {origin}: {', '.join(taken)}{rest}"
+
+
+def _theirs(found: Weights, ours: Architecture) -> Architecture:
+    """The architecture by which the other weights are read."""
+    if found.architecture is not None:
+        return found.architecture
+    if not found.variants or ours.name in found.variants:
+        return ours
+    return architectures.get(found.variants[0])
 
 
 def checksum(model: keras.Model) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from pathlib import Path
@@ -13,28 +14,28 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from keras_alexnet import files
+from keras_alexnet import architectures, files
 from keras_alexnet._version import __version__
+from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
+from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.export import export_saved_model
 from keras_alexnet.models import AlexNet
 from keras_alexnet.tensorflow_paths import check_plain
-from keras_alexnet.training import cluster
 from keras_alexnet.training.checkpoints import Checkpoints
-from keras_alexnet.training.cluster_environment import find_workers
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.description import layer_table, opening, sizes
-from keras_alexnet.training.devices import open_strategy
-from keras_alexnet.training.epochs import Epochs
-from keras_alexnet.training.learner import Learner
+from keras_alexnet.training.description import first_lines, layer_table, sizes
+from keras_alexnet.training.devices import open_strategy, open_towers
+from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.training.memory import peak_memory
-from keras_alexnet.training.profile import Profiler
-from keras_alexnet.training.progress import ProgressLine
+from keras_alexnet.training.profiling import Profiler, peak_memory
+from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.starting import checksum, start_from
-from keras_alexnet.training.tower_devices import open_towers
+from keras_alexnet.training.step import TrainStep
+from keras_alexnet.training.workers import coordination
+from keras_alexnet.training.workers.environment import find_workers
 from keras_alexnet.weights import runs
 
 
@@ -53,6 +54,20 @@ class Result:
     exported: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class _Setup:
+    """What is made once before the first step."""
+
+    strategy: tf.distribute.Strategy
+    source: Source
+    train_step: TrainStep
+    rates: Rates
+
+    @property
+    def is_chief(self) -> bool:
+        return coordination.is_chief(self.strategy)
+
+
 class Trainer:
     """Trains an AlexNet as a configuration says.
 
@@ -62,26 +77,39 @@ class Trainer:
     Args:
         config: The settings.
         console: Where progress is shown; standard output if not given.
+        architecture: A record of your own to train, in place of `config.variant`:
+            `dataclasses.replace` makes others of those of
+            `keras_alexnet.architectures`.
 
     Raises:
-        ValueError: If `model_dir` holds another configuration's run.
+        ValueError: If `model_dir` holds another run, or the pictures are too small
+            for the network.
 
     Example:
 
     >>> config = TrainingConfig(data="shapes", image_size=96, epochs=1)
     >>> Trainer(config).fit().values["val_top1"]  # doctest: +SKIP
     0.55
+    >>> record = dataclasses.replace(architectures.get("paper"), dense=(256, 256))
+    >>> Trainer(config, architecture=record).fit()  # doctest: +SKIP
     """
 
-    def __init__(self, config: TrainingConfig, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        console: Console | None = None,
+        architecture: Architecture | None = None,
+    ) -> None:
         self.config = config
+        self._own_architecture = _own(config, architecture)
+        self._architecture = self._own_architecture or architectures.get(config.variant)
+        _check_size(config, self._architecture)
         self.run = RunDirectory(config.model_dir)
-        self.run.check(config)
+        self.run.check(config, self._own_architecture)
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
         self._console = console or Console(highlight=False, soft_wrap=True)
-        self._strategy: tf.distribute.Strategy | None = None
 
     def fit(self) -> Result:
         """Trains to the end, evaluates, exports, and writes `result.json`.
@@ -90,82 +118,46 @@ class Trainer:
             The `Result`, which is an earlier one's if the run had been finished.
 
         Raises:
-            ValueError: If the data cannot be had, a picture cannot be decoded, the
-                loss is not finite, or a checkpoint cannot be written.
+            ValueError: If the data cannot be had, are others than the run has begun
+                with, a picture cannot be decoded, the loss is not finite, or a
+                checkpoint cannot be written.
             Stopped: On SIGTERM, SIGINT and SIGHUP, once the state is saved.
         """
         finished = self.run.result
         if finished is not None:
             return self._finished(finished)
+        began = time.monotonic()
+        # First of all: a strategy over several machines stands no work before it.
+        strategy = self._opened()
         try:
-            return self._fit(time.monotonic())
+            return self._fit(self._set_up(strategy), began)
         except tf.errors.OpError as error:
-            lost = cluster.lost_worker(error, self._strategy)
+            lost = coordination.lost_worker(error, strategy)
             if lost is None:
                 raise
             raise lost from error
-
-    def _finished(self, values: dict[str, Any]) -> Result:
-        """A run that had been finished, with an export if one is asked for anew."""
-        wanted, workers = self.config.export_dir, find_workers()
-        chief = workers is None or workers.own == 0
-        if wanted is None or not chief or _lies_in(values.get("export"), wanted):
-            return Result(values, fresh=False)
-        with self.run.locked():
-            values = {**values, "export": str(self._export(wanted))}
-            self.run.finish(values)
-        return Result(values, fresh=False, exported=True)
-
-    def _fit(self, began: float) -> Result:
-        self._prepare()
-        cluster.check_shared(self._strategy, "model_dir", self.run.path)
-        with cluster.directory_of(self._strategy, self.run.path) as path:
-            # The run's directory for the chief, for others one that does not stay.
-            self._own_run = RunDirectory(str(path))
-            with self._own_run.locked():
-                self._own_run.claim(self.config, self._source)
-                steps = self._train()
-                scores = self._loop.scores or self._loop.evaluate()
-                return Result(self._finish(scores, steps, began), fresh=True)
 
     def dry_run(self) -> None:
         """Prints settings, layers, steps and memory, and writes nothing.
 
         Data that have to be drawn or fetched first are, all the same.
         """
-        self._prepare()
-        model = self._learner.model
+        setup = self._set_up(self._opened())
+        model = setup.train_step.model
         self._console.print(self.config.as_flags())
         self._console.print(layer_table(model))
-        per_epoch = self._loop.steps_per_epoch
-        self._console.print(f"\n{sizes(self.config, model, per_epoch)}")
+        self._console.print(f"\n{sizes(self.config, model, setup.rates)}")
 
-    def _prepare(self) -> None:
-        config = self.config
-        # First of all: a strategy over several machines stands no work before it.
-        self._strategy = self._strategy or self._opened()
-        if not cluster.is_chief(self._strategy):
-            self._console.print(cluster.place(self._strategy))
-            self._console = Console(quiet=True)
-        keras.utils.set_random_seed(config.seed)
-        if config.deterministic:
-            tf.config.experimental.enable_op_determinism()
-        self._console.print(f"opening the data: {config.data} ...")
-        with cluster.chief_first(self._strategy):
-            self._source = source = open_source(
-                config.data, config.data_dir, config.manual_dir
-            )
-        cluster.agree(
-            self._strategy,
-            "the fingerprint of the data",
-            lambda: int(source.fingerprint()[:15], 16),
-        )
-        self.run.check_data(source)
-        classes, statistics = source.class_names, source.statistics
-        self._learner = Learner(config, len(classes), statistics, self._strategy)
-        self._loop = Loop(config, source, self._learner, self._strategy)
-        replicas = self._strategy.num_replicas_in_sync
-        self._console.print(opening(config, source, self._loop.steps, replicas))
+    def _finished(self, values: dict[str, Any]) -> Result:
+        """A run that had been finished, with an export if one is asked for now."""
+        wanted, workers = self.config.export_dir, find_workers()
+        chief = workers is None or workers.own == 0
+        if wanted is None or not chief or _is_version_of(values.get("export"), wanted):
+            return Result(values, fresh=False)
+        with self.run.locked():
+            values = {**values, "export": str(self._export(wanted))}
+            self.run.finish(values)
+        return Result(values, fresh=False, exported=True)
 
     def _opened(self) -> tf.distribute.Strategy:
         config = self.config
@@ -175,46 +167,112 @@ class Trainer:
             config.strategy,
             config.devices,
             config.batch_size,
-            told=runs.parse(config.as_flags()),
+            must_match=runs.parse(config.as_flags()),
         )
 
-    def _train(self) -> int:
-        """Goes on from the newest checkpoint; returns the number of steps done."""
-        say = self._console.print
-        model = self._learner.model
-        epochs = Epochs(self._own_run, self.config.epochs, model)
-        state = {**self._learner.state(), "errors": epochs.variable}
-        network = self._learner.network
-        checkpoints = Checkpoints(
-            self.run.path, state, say, network.gather, network.scatter, self._strategy
+    def _set_up(self, strategy: tf.distribute.Strategy) -> _Setup:
+        config = self.config
+        if not coordination.is_chief(strategy):
+            self._console.print(coordination.introduction(strategy))
+            self._console = Console(quiet=True)
+        keras.utils.set_random_seed(config.seed)
+        if config.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        source = self._open_data(strategy)
+        classes = len(source.class_names)
+        train_step = TrainStep(
+            config, self._architecture, classes, source.statistics, strategy
         )
-        with cluster.chief_first(self._strategy):  # It removes damaged ones.
+        one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
+        steps_per_epoch = config.steps_per_epoch or one_pass
+        rates = Rates(config, train_step.train_state.names, steps_per_epoch)
+        replicas = strategy.num_replicas_in_sync
+        name = self._architecture.name
+        self._console.print(first_lines(config, name, source, rates, replicas))
+        return _Setup(strategy, source, train_step, rates)
+
+    def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
+        config = self.config
+        self._console.print(f"opening the data: {config.data} ...")
+        with coordination.chief_first(strategy):
+            source = open_source(config.data, config.data_dir, config.manual_dir)
+        coordination.agree(
+            strategy,
+            "the fingerprint of the data",
+            lambda: int(source.fingerprint()[:15], 16),
+        )
+        self.run.check_data(source)
+        return source
+
+    def _fit(self, setup: _Setup, began: float) -> Result:
+        strategy = setup.strategy
+        coordination.check_shared(strategy, "model_dir", self.run.path)
+        with coordination.directory_of(strategy, self.run.path) as path:
+            # The run's directory for the chief, for others one that does not stay.
+            run = RunDirectory(str(path))
+            with run.locked():
+                run.claim(self.config, setup.source, self._own_architecture)
+                scores, steps = self._train(setup, run)
+                return Result(self._finish(setup, run, scores, steps, began), True)
+
+    def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores, int]:
+        """Goes on from the newest checkpoint; returns the last scores and steps."""
+        say, train_step = self._console.print, setup.train_step
+        errors = new_errors(self.config.epochs)
+        checkpoints = Checkpoints(
+            self.run.path,
+            {**train_step.variables(), "errors": errors},
+            say,
+            train_step.train_state.gather,
+            train_step.train_state.scatter,
+            setup.strategy,
+        )
+        with coordination.chief_first(setup.strategy):  # It sets damaged ones aside.
             start = checkpoints.restore()
-        cluster.agree(
-            self._strategy, "the step that the run goes on from", lambda: start
+        coordination.agree(
+            setup.strategy, "the step that the run resumes from", lambda: start
         )
         if start:
-            say(f"taken up again after step {start}")
+            say(f"resumed after step {start}")
         elif self.config.init_from is not None:
-            say(self._begin(self.config.init_from))
-        epochs.open()
-        profiler = Profiler(self.config.profile_steps, str(self._own_run.events_path))
+            say(self._begin(self.config.init_from, setup))
         with (
-            contextlib.closing(profiler),
-            ProgressLine(self._console, start, self._loop.steps) as progress,
+            contextlib.closing(
+                Profiler(self.config.profile_steps, str(run.events_path))
+            ) as profiler,
+            ProgressLine(self._console, start, setup.rates.total_steps) as progress,
         ):
-            return self._loop.run(start, epochs, progress, checkpoints.save, profiler)
+            loop = Loop(
+                self.config,
+                setup.source,
+                train_step,
+                setup.strategy,
+                rates=setup.rates,
+                epochs=Epochs(run, errors, train_step.model),
+                checkpoints=checkpoints,
+                progress=progress,
+                profiler=profiler,
+            )
+            steps = loop.run(start)
+        return loop.scores or loop.evaluate(), steps
 
-    def _begin(self, origin: str) -> str:
-        """Takes over other weights; returns the line that says which."""
-        config, model = self.config, self._learner.model
-        line = start_from(model, origin, config.variant, config.init_layers)
-        cluster.agree(
-            self._strategy, "the weights to begin with", lambda: checksum(model)
+    def _begin(self, origin: str, setup: _Setup) -> str:
+        """Starts from other weights; returns the line that says which."""
+        model = setup.train_step.model
+        line = start_from(model, origin, self._architecture, self.config.init_layers)
+        coordination.agree(
+            setup.strategy, "the weights to begin with", lambda: checksum(model)
         )
         return line
 
-    def _finish(self, scores: Scores, steps: int, began: float) -> dict[str, Any]:
+    def _finish(
+        self,
+        setup: _Setup,
+        run: RunDirectory,
+        scores: Scores,
+        steps: int,
+        began: float,
+    ) -> dict[str, Any]:
         values = {
             "val_top1": scores.top1,
             "val_top5": scores.top5,
@@ -228,28 +286,49 @@ class Trainer:
             "keras": keras.__version__,
             "keras_alexnet": __version__,
         }
-        chief = cluster.is_chief(self._strategy)
-        if chief and self.config.export_dir is not None:
+        if setup.is_chief and self.config.export_dir is not None:
             values["export"] = str(self._export(self.config.export_dir))
-        self._own_run.finish(values)
+        run.finish(values)
         # All end together: if the chief fails here, all have to be started again.
-        cluster.gathered(self._strategy, 0)
+        coordination.gathered(setup.strategy, 0)
         return values
 
     def _export(self, path: str) -> Path:
         # A model of its own, from the checkpoint: plain variables on one device.
         run = self.run.path
-        model = AlexNet(self.config.variant, weights=run)
         return export_saved_model(
-            model,
+            AlexNet(weights=run),
             path,
             class_names=runs.class_names(run),
             preprocessing=runs.preprocessing(run),
         )
 
 
-def _lies_in(export: str | None, directory: str) -> bool:
-    """Whether there is an export, a version of this directory."""
+def _own(
+    config: TrainingConfig, architecture: Architecture | None
+) -> Architecture | None:
+    """The record that stands in place of a variant, if there is one."""
+    if config.architecture is None:
+        return None if architecture is None else architectures.checked(architecture)
+    if architecture is not None:
+        raise ValueError(
+            "architecture must be given once: to the trainer or in its configuration. "
+            f"Received: {architecture.name!r} and {config.architecture!r}"
+        )
+    return architectures.read_json(config.architecture)
+
+
+def _check_size(config: TrainingConfig, architecture: Architecture) -> None:
+    smallest = architecture.smallest_input
+    if config.image_size < smallest:
+        raise ValueError(
+            f"image_size must be at least {smallest} for {architecture.name!r}. "
+            f"Received: image_size={config.image_size}"
+        )
+
+
+def _is_version_of(export: str | None, directory: str) -> bool:
+    """Whether there is such an export, a version in this directory."""
     if export is None or not os.path.isdir(export):
         return False
     return os.path.dirname(os.path.abspath(export)) == os.path.abspath(directory)

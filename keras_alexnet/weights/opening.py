@@ -37,6 +37,7 @@ class Weights:
         input_shape: Shape of the pictures, where it is known.
         checked: Whether values that look like no training are worth a warning.
         body: What `keras_files.body` gives of a model that was saved whole.
+        architecture: That of a run which trained a record of its own.
     """
 
     origin: str
@@ -46,6 +47,7 @@ class Weights:
     input_shape: tuple[int | None, ...] | None = None
     checked: bool = True
     body: tuple[tuple[str, str], ...] | None = None
+    architecture: Architecture | None = None
 
     def variant(self, given: str | None) -> str | None:
         """The variant of the model: what was given, if the weights can be of it.
@@ -122,15 +124,16 @@ def _convert(record: records.WeightSet, published: Path, converted: Path) -> Non
 
 
 def _run(run: Path, checkpoint: str, origin: str) -> Weights:
-    settings = runs.settings(run)
+    settings, own = runs.settings(run), runs.has_own_architecture(run)
     side = int(settings["image_size"])
     return Weights(
         origin,
         lambda record: runs.read_weights(checkpoint),
-        variants=(settings["variant"],),
+        variants=() if own else (settings["variant"],),
         classes=runs.classes(checkpoint, run),
         input_shape=(side, side, 3),
         checked=False,  # a run may have been stopped early, and its owner knows
+        architecture=runs.architecture(run) if own else None,
     )
 
 

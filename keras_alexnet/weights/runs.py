@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_alexnet import architectures, files
+from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights.checkpoint_files import (
     CheckpointReader,
@@ -16,6 +17,7 @@ from keras_alexnet.weights.names import Named
 
 CHECKPOINTS = "checkpoints"
 DATA = "data.json"
+ARCHITECTURE = "architecture.json"
 _SETTINGS = "config.flags"
 _MODEL = "model/"
 _AVERAGE = "average/"
@@ -73,9 +75,21 @@ def class_names(run: Path) -> tuple[str, ...]:
     return tuple(data(run)["class_names"])
 
 
+def has_own_architecture(run: Path) -> bool:
+    """Whether a run trains a record that is none of the variants."""
+    return (run / ARCHITECTURE).is_file()
+
+
+def architecture(run: Path) -> Architecture:
+    """The architecture that a run trains."""
+    if has_own_architecture(run):
+        return architectures.read_json(run / ARCHITECTURE)
+    return architectures.get(settings(run)["variant"])
+
+
 def preprocessing(run: Path) -> Preprocessing:
-    """What a run's pictures went through: the variant's, with their own mean."""
-    own = architectures.get(settings(run)["variant"]).preprocessing
+    """What a run's pictures went through: the network's, with their own mean."""
+    own = architecture(run).preprocessing
     return dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
 
 

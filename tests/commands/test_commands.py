@@ -176,7 +176,7 @@ def test_a_run_that_is_killed_goes_on(script, pictures: Path, tmp_path: Path) ->
     process.stdout.close()
     again = script("train", *settings)
     assert (again.returncode, again.stderr) == (0, "")
-    assert "taken up again after step" in again.stdout
+    assert "resumed after step" in again.stdout
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == [str(n) for n in range(1, 13)]
 

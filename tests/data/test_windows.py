@@ -10,9 +10,8 @@ import tensorflow as tf
 from PIL import Image
 from squares import encoded
 
-from keras_alexnet.data.draws import draws, window_draws
+from keras_alexnet.data.augmentation import Window, draws, window_box, window_draws
 from keras_alexnet.data.views import Views
-from keras_alexnet.data.windows import Window, lies
 
 MANY = 20_000
 
@@ -83,7 +82,7 @@ def test_a_window_has_the_shape_that_was_drawn(height: int, width: int) -> None:
     places = np.random.default_rng(0).random((200, 2), np.float32)
     for area, aspect, place in zip(*drawn(200, 7, 0, 1, 0.25), places, strict=True):
         window = Window(tf.constant(area), tf.constant(aspect))
-        where = lies(tf.constant([height, width]), window, tf.constant(place))
+        where = window_box(tf.constant([height, width]), window, tf.constant(place))
         top, left, tall, wide = where.numpy()
         pixels = float(area) * height * width
         assert abs(tall - min(np.sqrt(pixels / aspect), height)) < 0.501
@@ -167,7 +166,7 @@ def test_any_jpegs_window_is_that_of_the_whole(mode: str, progressive: bool) -> 
         image = tf.constant(file.getvalue())
     window = Window(tf.constant(0.5), tf.constant(0.8))
     view = Views(192).training(image, tf.fill([2], 0.7), tf.constant(False), window)
-    box = lies(tf.constant([333, 500]), window, tf.fill([2], 0.7)).numpy()
+    box = window_box(tf.constant([333, 500]), window, tf.fill([2], 0.7)).numpy()
     expected = pillows(tf.io.decode_jpeg(image, channels=3).numpy(), box, 192)
     assert np.abs(view.numpy().astype(int) - expected).max() <= 2
 

@@ -43,7 +43,7 @@ def by_slurm() -> list[dict[str, str]]:
 
 @contextlib.contextmanager
 def started(
-    command: list[str], told: list[dict[str, str]]
+    command: list[str], environments: list[dict[str, str]]
 ) -> Iterator[list[subprocess.Popen]]:
     """A process of the command in each of the environments; at the end none is left."""
     begun = [
@@ -54,7 +54,7 @@ def started(
             stderr=subprocess.PIPE,
             text=True,
         )
-        for own in told
+        for own in environments
     ]
     try:
         yield begun

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.data.shares import shared
-from keras_alexnet.training import cluster, devices
+from keras_alexnet.data.batches import distribute
+from keras_alexnet.training import devices
 from keras_alexnet.training.devices import open_strategy
+from keras_alexnet.training.workers import coordination
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ def test_logical_cpus_are_not_made_too_late() -> None:
 CHOICES = """
 import sys
 import tensorflow as tf
-from keras_alexnet.data.shares import shared
+from keras_alexnet.data.batches import distribute
 from keras_alexnet.training.devices import open_strategy
 strategy = open_strategy(sys.argv[1], sys.argv[2], 8)
 replicas = strategy.num_replicas_in_sync
@@ -79,7 +80,7 @@ def stream(rows):
     return kept.batch(len(rows))
 
 seen = [[] for _ in range(replicas)]
-for batch in shared(strategy, stream, 8):
+for batch in distribute(strategy, stream, 8):
     for rows, part in zip(seen, strategy.experimental_local_results(batch)):
         rows.append(part.numpy().tolist())
 with strategy.scope():
@@ -157,35 +158,40 @@ def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_on_one_machine_has_nobody_to_ask(tmp_path: Path) -> None:
     strategy = tf.distribute.get_strategy()
-    assert cluster.is_chief(strategy)
-    assert cluster.gathered(strategy, 3) == [3]
-    cluster.agree(strategy, "step", lambda: 3)
-    cluster.check_shared(strategy, "model_dir", tmp_path / "none")
-    with cluster.chief_first(strategy), cluster.directory_of(strategy, tmp_path) as own:
+    assert coordination.is_chief(strategy)
+    assert coordination.gathered(strategy, 3) == [3]
+    coordination.agree(strategy, "step", lambda: 3)
+    coordination.check_shared(strategy, "model_dir", tmp_path / "none")
+    with (
+        coordination.chief_first(strategy),
+        coordination.directory_of(strategy, tmp_path) as own,
+    ):
         assert own == tmp_path
     assert not (tmp_path / "none").exists()
 
 
 def test_wishes_are_heard_by_all_at_the_same_step() -> None:
-    alone = cluster.Wishes(tf.distribute.get_strategy())
-    assert alone.heard(cluster.Wish(stop=1), tf.constant([0.0, 1.0])) == (1, 0)
+    alone = coordination.SharedSignals(tf.distribute.get_strategy())
+    assert alone.read(coordination.Signals(stop=1), tf.constant([0.0, 1.0])) == (1, 0)
     spec = tf.train.ClusterSpec({"worker": ["a:1", "b:1"]})
     resolver = types.SimpleNamespace(cluster_spec=lambda: spec)
-    several = cluster.Wishes(types.SimpleNamespace(cluster_resolver=resolver))
+    several = coordination.SharedSignals(
+        types.SimpleNamespace(cluster_resolver=resolver)
+    )
     sums = [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
-    own = cluster.Wish(stop=1, save=1)
-    heard = [several.heard(own, tf.constant(each)) for each in sums]
+    own = coordination.Signals(stop=1, save=1)
+    heard = [several.read(own, tf.constant(each)) for each in sums]
     assert heard == [(0, 0), (0, 0), (0, 0), (2, 0), (0, 1)]
 
 
 def test_only_an_error_of_the_others_is_one() -> None:
     other = tf.errors.InvalidArgumentError(None, None, "JPEG data must be whole")
-    assert cluster.lost_worker(other) is None
-    assert cluster.lost_worker(KeyError("Collective ops is aborted")) is None
+    assert coordination.lost_worker(other) is None
+    assert coordination.lost_worker(KeyError("Collective ops is aborted")) is None
 
 
 def test_an_endless_stream_is_not_asked_whether_it_ends() -> None:
     numbers = tf.data.Dataset.range(8).filter(lambda n: n >= 0).batch(4)
     strategy = open_strategy("mirrored", "CPU:0", 4)
-    batches = shared(strategy, lambda rows: numbers, 4, endless=True)
+    batches = distribute(strategy, lambda rows: numbers, 4, endless=True)
     assert batches.cardinality == tf.data.INFINITE_CARDINALITY

@@ -13,7 +13,7 @@ import yaml
 
 from keras_alexnet.commands import flags
 from keras_alexnet.training import TrainingConfig
-from keras_alexnet.training.cluster_environment import Workers, find_workers
+from keras_alexnet.training.workers.environment import Workers, find_workers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "devices.md").read_text()

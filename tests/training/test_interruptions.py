@@ -6,8 +6,10 @@ import dataclasses
 import math
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from finished_runs import assert_same, quiet, rows
@@ -15,8 +17,8 @@ from finished_runs import assert_same, quiet, rows
 from keras_alexnet import commands
 from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.training import Trainer, TrainingConfig
-from keras_alexnet.training.learner import Knobs, Learner
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.stopping import STOPPED, Stopped, StopRequests
 from keras_alexnet.weights.runs import newest_checkpoint
 
@@ -42,8 +44,8 @@ def signalled(
     ("owner", "name", "call", "step"),
     [
         (Loop, "_step", 3, 3),
-        (Learner, "step", 3, 3),
-        (Learner, "step", 4, 4),
+        (TrainStep, "step", 3, 3),
+        (TrainStep, "step", 4, 4),
         (Evaluator, "evaluate", 2, 4),
     ],
 )
@@ -65,7 +67,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert caught.value.step == step
     console = quiet()
     Trainer(config, console).fit()
-    assert f"taken up again after step {step}" in console.file.getvalue()
+    assert f"resumed after step {step}" in console.file.getvalue()
     whole = dataclasses.replace(config, model_dir=str(tmp_path / "whole"))
     Trainer(whole, quiet()).fit()
     assert_same(whole.model_dir, config.model_dir)
@@ -122,14 +124,14 @@ def test_a_second_interrupt_is_one() -> None:
 
 def spoiled(steps: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the colour noise of these steps be infinite."""
-    step = Learner.step
+    step = TrainStep.step
 
-    def wild(self: Learner, batch: dict, knobs: Knobs) -> None:
-        if knobs.step in steps:
+    def wild(self: TrainStep, batch: dict, inputs: StepInputs) -> None:
+        if inputs.step in steps:
             batch = {**batch, "noise": batch["noise"] * math.inf}
-        step(self, batch, knobs)
+        step(self, batch, inputs)
 
-    monkeypatch.setattr(Learner, "step", wild)
+    monkeypatch.setattr(TrainStep, "step", wild)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_the_batchs_names(
@@ -147,35 +149,41 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_batchs_names(
     assert names[0] in str(caught.value)
     console = quiet()
     Trainer(config, console).fit()  # The last good state was kept.
-    assert "taken up again after step 2" in console.file.getvalue()
+    assert "resumed after step 2" in console.file.getvalue()
 
 
-def test_such_a_batch_can_be_left_out_and_changes_nothing(
-    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+def test_such_a_batch_can_be_skipped_and_changes_nothing(
+    config: TrainingConfig,
+    narrow: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = dataclasses.replace(
-        config, variant="modern", image_size=67, on_nonfinite="skip", nonfinite_limit=1
+        config,
+        architecture=narrow("modern"),
+        image_size=67,
+        on_nonfinite="skip",
+        nonfinite_limit=1,
     )
     seen = []
     step = Loop._step
 
     def watching(self: Loop, batches: object, number: int) -> None:
         step(self, batches, number)
-        model = self._learner.model
+        model = self._train_step.model
         seen.append([weight.numpy() for weight in model.get_layer("bn1").weights])
 
     monkeypatch.setattr(Loop, "_step", watching)
     spoiled({3}, monkeypatch)
     console = quiet()
     Trainer(config, console).fit()
-    assert "the batch of step 3 was left out" in console.file.getvalue()
+    assert "the batch of step 3 was skipped" in console.file.getvalue()
     for before, after, later in zip(seen[1], seen[2], seen[3], strict=True):
         assert (before == after).all()
         assert (after != later).any()
     assert all(math.isfinite(float(row["loss"])) for row in rows(config.model_dir))
 
 
-def test_only_so_many_batches_are_left_out(
+def test_only_so_many_batches_are_skipped(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = dataclasses.replace(config, on_nonfinite="skip", nonfinite_limit=1)
@@ -192,12 +200,14 @@ def test_one_process_at_a_time_trains_in_a_directory(config: TrainingConfig) -> 
 
 def test_half_precision_finds_its_loss_scale(config: TrainingConfig) -> None:
     config = dataclasses.replace(config, precision="mixed_float16")
-    trainer = Trainer(config, quiet())
-    trainer.fit()
-    state = trainer._learner.state()
-    scale, steps = state["loss_scale"]["scale"], state["optimizer"]["iterations"]
-    # 2^15 halves with each step that was left out, and only with these.
-    assert int(steps) == 6 - math.log2(2**15 / float(scale))
-    assert int(state["left_out"][0]) == 0
-    kernel = trainer._learner.model.get_layer("conv1").kernel
-    assert tf.as_dtype(kernel.dtype) == tf.float32
+    Trainer(config, quiet()).fit()
+    saved = tf.train.load_checkpoint(newest_checkpoint(Path(config.model_dir)))
+
+    def value(name: str) -> np.ndarray:
+        return saved.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE")
+
+    # 2^15 halves with each step that was skipped, and only with these.
+    halved = math.log2(2**15 / value("loss_scale/scale"))
+    assert value("optimizer/iterations") == 6 - halved
+    assert value("left_out")[0] == 0
+    assert value("model/conv1/kernel").dtype == np.float32

@@ -95,7 +95,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     console = quiet()
     Trainer(config, console).fit()
     assert not begun.exists()
-    assert f"taken up again after step {steps}" in console.file.getvalue()
+    assert f"resumed after step {steps}" in console.file.getvalue()
 
     assert_same(tmp_path / "whole", config.model_dir)
 
@@ -174,11 +174,10 @@ devices = [tf.config.LogicalDeviceConfiguration()] * count
 tf.config.set_logical_device_configuration(cpu, devices)
 variant = sys.argv[4]
 record = dataclasses.replace(architectures.get(variant), dense=(16, 16))
-architectures._ARCHITECTURES[variant] = record
-config = TrainingConfig(data=data, variant=variant, image_size=64, batch_size=8,
+config = TrainingConfig(data=data, image_size=64, batch_size=8,
                         epochs=3, steps_per_epoch=2, model_dir=path)
 console = Console(file=io.StringIO())
-Trainer(config, console).fit()
+Trainer(config, console, record).fit()
 print(f"on {count} device(s)" in console.file.getvalue())
 """
 

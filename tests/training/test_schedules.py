@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from keras_alexnet.training import TrainingConfig
-from keras_alexnet.training.layer_rates import LayerRates
 from keras_alexnet.training.rates import Rates
-from keras_alexnet.training.schedules import Plateau, learning_rate, plateau
+from keras_alexnet.training.schedules import LayerRates, Plateau, learning_rate, plateau
 
 NAMES = [("conv1", "kernel"), ("conv1", "bias"), ("fc8", "kernel"), ("fc8", "bias")]
 

@@ -8,7 +8,7 @@ import pytest
 
 from keras_alexnet.commands import flags
 from keras_alexnet.training import TrainingConfig
-from keras_alexnet.training.profile import profile_window
+from keras_alexnet.training.profiling import profile_window
 
 
 @pytest.mark.compat
@@ -33,7 +33,6 @@ def test_the_flags_of_a_configuration_make_it_again(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("image_size", 32),
         ("batch_size", 0),
         ("epochs", 0),
         ("steps_per_epoch", 0),

@@ -9,24 +9,26 @@ import numpy as np
 import pytest
 from finished_runs import quiet
 
-from keras_alexnet import AlexNet
+from keras_alexnet import AlexNet, architectures
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.starting import start_from
 
+PAPER = architectures.get("paper")
+
 
 @pytest.mark.compat
-def test_layers_that_fit_are_taken_and_the_rest_is_named(small: None, tmp_path) -> None:
+def test_layers_that_fit_are_taken_and_the_rest_is_named(tmp_path: Path) -> None:
     other = AlexNet("six_conv", input_shape=(64, 64, 3), classes=7)
     other.save_weights(tmp_path / "other.weights.h5")
     model = AlexNet("paper", input_shape=(64, 64, 3), classes=3)
     with pytest.raises(ValueError, match="weights"):
-        start_from(model, str(tmp_path / "none.weights.h5"), "paper")
+        start_from(model, str(tmp_path / "none.weights.h5"), PAPER)
     fresh = model.get_layer("conv2").kernel.numpy()
     with pytest.raises(ValueError, match=r"conv4, conv5.* Received: init_layers=fc8"):
-        start_from(model, str(tmp_path / "other.weights.h5"), "paper", "fc8")
-    start_from(model, str(tmp_path / "other.weights.h5"), "paper", "conv1, conv3")
+        start_from(model, str(tmp_path / "other.weights.h5"), PAPER, "fc8")
+    start_from(model, str(tmp_path / "other.weights.h5"), PAPER, "conv1, conv3")
     np.testing.assert_array_equal(model.get_layer("conv2").kernel, fresh)
-    line = start_from(model, str(tmp_path / "other.weights.h5"), "paper")
+    line = start_from(model, str(tmp_path / "other.weights.h5"), PAPER)
     assert "conv1, conv2, conv3, conv4, conv5" in line
     assert "fc8" in line.partition("fresh: ")[2]
     for layer in ("conv1", "conv5"):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_a_run_may_change_between_the_forms(
     console = quiet()
     again = dataclasses.replace(first, tower_devices="")
     Trainer(again, console).fit()
-    assert "taken up again after step 6" in console.file.getvalue()
+    assert "resumed after step 6" in console.file.getvalue()
     ours, theirs = (
         read_weights(newest_checkpoint(Path(run)))
         for run in (again.model_dir, packed.model_dir)
@@ -78,9 +79,14 @@ def test_a_device_that_is_missing_is_one_line(config: TrainingConfig) -> None:
         Trainer(missing, quiet()).fit()
 
 
-def test_a_network_of_one_tower_has_none_to_spread(config: TrainingConfig) -> None:
+def test_a_network_of_one_tower_has_none_to_spread(
+    config: TrainingConfig, narrow: Callable[[str], str]
+) -> None:
     modern = dataclasses.replace(
-        config, variant="modern", image_size=67, tower_devices="CPU:0,CPU:0"
+        config,
+        architecture=narrow("modern"),
+        image_size=67,
+        tower_devices="CPU:0,CPU:0",
     )
     with pytest.raises(ValueError, match="Received: "):
         Trainer(modern, quiet()).fit()
@@ -97,20 +103,19 @@ tf.config.set_logical_device_configuration(cpu, halves)
 from keras_alexnet import architectures
 from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.training import TrainingConfig
-from keras_alexnet.training.learner import Knobs, Learner
+from keras_alexnet.training.step import StepInputs, TrainStep
 from transfers import partitioned
 # It moves casts behind other ops, under names that the step's own graph does not have.
 casts = sys.argv[1] != "float32"
 tf.config.optimizer.set_experimental_options({"arithmetic_optimization": not casts})
 record = dataclasses.replace(architectures.get("paper"), dense=(16, 16))
-architectures._ARCHITECTURES["paper"] = record
 config = TrainingConfig(image_size=96, batch_size=4, tower_devices="CPU:0,CPU:1",
                         average="moving_average", precision=sys.argv[1])
-learner = Learner(config, 3, IMAGENET, tf.distribute.get_strategy())
+train_step = TrainStep(config, record, 3, IMAGENET, tf.distribute.get_strategy())
 batch = {"image": tf.zeros([4, 96, 96, 3], tf.uint8),
          "label": tf.zeros([4], tf.int64), "noise": tf.zeros([4, 3])}
-rates = np.zeros(len(learner.network.names), np.float32)
-sent, _ = partitioned(learner._step, batch, Knobs(1, rates).tensors())
+rates = np.zeros(len(train_step.train_state.names), np.float32)
+sent, _ = partitioned(train_step._step, batch, StepInputs(1, rates).tensors())
 print(json.dumps([each.shape for each in sent if each.shape]))
 """
 

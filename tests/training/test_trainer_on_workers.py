@@ -14,39 +14,33 @@ import pytest
 from finished_runs import TIMINGS, quiet, rows
 from two_workers import LATE, await_line, by_slurm, by_tf_config, ended, started
 
-from keras_alexnet import architectures
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.stopping import STOPPED
 
-# The command, for a narrow network.
 PROGRAM = """
-import dataclasses, sys
-from keras_alexnet import architectures, commands
-record = dataclasses.replace(architectures.get("modern"), dense=(16, 16))
-architectures._ARCHITECTURES["modern"] = record
+import sys
+from keras_alexnet import commands
 commands.main(["keras-alexnet", "train", *sys.argv[1:]])
 """
 
 
 def both(
     config: TrainingConfig,
-    told: Callable[[], list[dict[str, str]]] = by_tf_config,
+    environments: Callable[[], list[dict[str, str]]] = by_tf_config,
 ) -> AbstractContextManager[list[subprocess.Popen]]:
     """Two workers of one run."""
     flags = config.as_flags().splitlines()
-    return started([sys.executable, "-c", PROGRAM, *flags], told())
+    return started([sys.executable, "-c", PROGRAM, *flags], environments())
 
 
 @pytest.mark.compat
 def test_two_workers_lose_nothing_and_are_as_one(
-    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainingConfig, tmp_path: Path, narrow: Callable[[str], str]
 ) -> None:
-    # Batch normalisation has the workers meet within the forward pass too.
-    record = dataclasses.replace(architectures.get("modern"), dense=(16, 16))
-    monkeypatch.setitem(architectures._ARCHITECTURES, "modern", record)
     config = dataclasses.replace(
         config,
-        variant="modern",
+        # Batch normalisation has the workers meet within the forward pass too.
+        architecture=narrow("modern"),
         epochs=5,
         learning_rate=0.001,
         export_dir=str(tmp_path / "export"),
@@ -59,7 +53,7 @@ def test_two_workers_lose_nothing_and_are_as_one(
         assert errors.strip().splitlines()[-1].startswith("train: all workers must run")
         assert "Received: worker 1 (127.0.0.1:" in errors
     with both(config, by_slurm) as (chief, other):
-        await_line(chief, "taken up again after step ")
+        await_line(chief, "resumed after step ")
         await_line(chief, "epoch ")
         other.send_signal(signal.SIGTERM)
         last = [process.communicate(timeout=LATE)[1] for process in (chief, other)]
@@ -68,7 +62,7 @@ def test_two_workers_lose_nothing_and_are_as_one(
     assert "stopped by SIGTERM after step " in last[1]
     with both(config) as processes:
         first, second = (ended(process) for process in processes)
-    assert "taken up again after step" in first
+    assert "resumed after step" in first
     assert second.startswith("worker 1 of 2: ")
 
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]

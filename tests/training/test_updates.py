@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.training.addons import AddonsUpdate
-from keras_alexnet.training.loss_scale import LossScale
+from keras_alexnet.training.step import LossScale
 from keras_alexnet.training.update_rules import PaperSGD
 from keras_alexnet.training.updates import RULES, MovingAverage
 

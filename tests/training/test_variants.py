@@ -13,10 +13,11 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from keras_alexnet import architectures
 from keras_alexnet.data import open_source
 from keras_alexnet.training import PaperSGD, Trainer, TrainingConfig
-from keras_alexnet.training.learner import Learner
 from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.training.step import TrainStep
 from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
 
@@ -50,15 +51,16 @@ def test_colour_noise_comes_between_mean_and_scale(
     config: TrainingConfig, variant: str
 ) -> None:
     source = open_source(config.data)
-    learner = Learner(
-        dataclasses.replace(config, variant=variant, colour_noise="source"),
+    train_step = TrainStep(
+        dataclasses.replace(config, colour_noise="source"),
+        architectures.get(variant),
         3,
         source.statistics,
         tf.distribute.get_strategy(),
     )
     x = np.random.default_rng(0).integers(0, 256, (2, 67, 67, 3), dtype="uint8")
     draws = np.array([[1.0, 0, 0], [0, 0.5, -1]], "float32")
-    seen = learner.prepared({"image": tf.constant(x), "noise": tf.constant(draws)})
+    seen = train_step.prepared({"image": tf.constant(x), "noise": tf.constant(draws)})
     colours = source.statistics
     shift = draws * np.array(colours.stddevs) @ np.array(colours.vectors) * 0.1
     expected = (x - np.array(colours.mean) + shift[:, None, None]) / 1.1

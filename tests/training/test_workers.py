@@ -17,23 +17,19 @@ import pytest
 import tensorflow as tf
 from two_workers import LATE, await_line, by_slurm, by_tf_config, ended, started
 
-from keras_alexnet import architectures
-
 PROGRAM = Path(__file__).with_name("worker.py")
 
 
 def workers(
-    *arguments: str, told: Callable[[], list[dict[str, str]]] = by_tf_config
+    *arguments: str, environments: Callable[[], list[dict[str, str]]] = by_tf_config
 ) -> AbstractContextManager[list[subprocess.Popen]]:
     """Two workers that run `worker.py` with these arguments."""
-    return started([sys.executable, str(PROGRAM), *arguments], told())
+    return started([sys.executable, str(PROGRAM), *arguments], environments())
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`worker.py`, to run it in this process; what it replaces is put back."""
-    paper = architectures.get("paper")
-    monkeypatch.setitem(architectures._ARCHITECTURES, "paper", paper)
+def program() -> ModuleType:
+    """`worker.py`, to run it in this process."""
     spec = importlib.util.spec_from_file_location("worker", PROGRAM)
     assert spec
     assert spec.loader
@@ -81,17 +77,17 @@ def test_workers_agree_and_stop_at_the_same_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("victim", "told"),
+    ("victim", "environments"),
     # The other way round it may be the heartbeat, after ten seconds, that tells.
     [pytest.param(0, by_slurm, marks=pytest.mark.compat), (1, by_tf_config)],
 )
-def test_a_killed_worker_ends_the_other(victim: int, told: Callable) -> None:
-    with workers("run", told=told) as both:
+def test_a_killed_worker_ends_the_other(victim: int, environments: Callable) -> None:
+    with workers("run", environments=environments) as both:
         for process in both:
             await_line(process, "running")
         both[victim].kill()
         _, errors = both[1 - victim].communicate(timeout=LATE)
         assert both[1 - victim].returncode == 1
     message = errors.strip().splitlines()[-1]
-    assert message.startswith("all workers must run to the end; mend what ended")
+    assert message.startswith("all workers must run to the end; fix what ended")
     assert f"Received: worker {victim} (" in message

@@ -15,11 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import architectures
+from keras_alexnet.data.batches import distribute
 from keras_alexnet.data.colour import IMAGENET
-from keras_alexnet.data.shares import shared
-from keras_alexnet.training import TrainingConfig, cluster
+from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.devices import open_strategy
-from keras_alexnet.training.learner import Knobs, Learner
+from keras_alexnet.training.step import StepInputs, TrainStep
+from keras_alexnet.training.workers import coordination
 
 BATCH = 8
 Line = dict[str, Any]
@@ -49,35 +50,38 @@ def pictures(rows: range) -> tf.data.Dataset:
 def losses(strategy: tf.distribute.Strategy, steps: int = 20) -> list[float]:
     """The loss of each step of a small AlexNet, dropout and all."""
     record = dataclasses.replace(architectures.get("paper"), dense=(64, 64))
-    architectures._ARCHITECTURES["paper"] = record
     keras.utils.set_random_seed(0)
     config = TrainingConfig(image_size=64, batch_size=BATCH, initialization="he")
-    learner = Learner(config, 3, IMAGENET, strategy)
-    batches = iter(shared(strategy, pictures, BATCH, endless=True))
-    rates = np.full(len(learner.network.trained), 0.01, "float32")
+    train_step = TrainStep(config, record, 3, IMAGENET, strategy)
+    batches = iter(distribute(strategy, pictures, BATCH, endless=True))
+    rates = np.full(len(train_step.train_state.trained), 0.01, "float32")
     sums = [0.0]
     for step in range(1, steps + 1):
-        learner.step(next(batches), Knobs(step, rates))
-        sums.append(float(learner.totals.numpy()[0]))
+        train_step.step(next(batches), StepInputs(step, rates))
+        sums.append(float(train_step.totals.numpy()[0]))
     return (np.diff(sums) / BATCH).tolist()
 
 
 def agreements(strategy: tf.distribute.Strategy, place: Path) -> Line:
     """What the workers tell one another, and who writes where."""
     own = strategy.cluster_resolver.task_id
-    line: Line = {"gathered": cluster.gathered(strategy, 10 + own)}
+    line: Line = {"gathered": coordination.gathered(strategy, 10 + own)}
     for name, act in {
-        "same": lambda: cluster.agree(strategy, "step", lambda: 7),
-        "other": lambda: cluster.agree(strategy, "step", lambda: 7 + own),
-        "shared": lambda: cluster.check_shared(strategy, "model_dir", place / "run"),
-        "apart": lambda: cluster.check_shared(strategy, "model_dir", place / f"{own}"),
+        "same": lambda: coordination.agree(strategy, "step", lambda: 7),
+        "other": lambda: coordination.agree(strategy, "step", lambda: 7 + own),
+        "shared": lambda: coordination.check_shared(
+            strategy, "model_dir", place / "run"
+        ),
+        "apart": lambda: coordination.check_shared(
+            strategy, "model_dir", place / f"{own}"
+        ),
     }.items():
         try:
             act()
             line[name] = ""
         except ValueError as error:
             line[name] = str(error)
-    with cluster.chief_first(strategy):
+    with coordination.chief_first(strategy):
         line["found"] = (place / "made").exists()
         (place / "made").touch()
     return {**line, **saved(strategy, place)}
@@ -93,14 +97,14 @@ def saved(strategy: tf.distribute.Strategy, place: Path) -> Line:
             aggregation=tf.VariableAggregation.MEAN,
         )
     strategy.run(lambda: mean.assign(4.0 * strategy.cluster_resolver.task_id))
-    with cluster.directory_of(strategy, place / "run") as directory:
+    with coordination.directory_of(strategy, place / "run") as directory:
         tf.train.Checkpoint(mean=mean).write(str(directory / "mean"))
         wrote = sorted(path.name for path in directory.iterdir())
     return {"wrote": wrote, "stays": directory.exists()}
 
 
 def seen(strategy: tf.distribute.Strategy) -> Line:
-    batches = shared(strategy, lambda rows: numbers(16, rows), BATCH)
+    batches = distribute(strategy, lambda rows: numbers(16, rows), BATCH)
     own = [strategy.experimental_local_results(batch)[0] for batch in batches]
     return {"seen": [rows.numpy().tolist() for rows in own]}
 
@@ -114,17 +118,21 @@ def steps(strategy: tf.distribute.Strategy) -> Iterator[int]:
     def step(own: tf.Tensor) -> tf.Tensor:
         return strategy.reduce("SUM", strategy.run(tf.identity, (own,)), axis=None)
 
-    wishes, number, heard = cluster.Wishes(strategy), 0, cluster.Wish()
+    signals, number, heard = (
+        coordination.SharedSignals(strategy),
+        0,
+        coordination.Signals(),
+    )
     while not heard.stop:
         number += 1
-        own = cluster.Wish(stop=len(asked))
+        own = coordination.Signals(stop=len(asked))
         summed = step(tf.constant(own, tf.float32))
         yield number
-        heard = wishes.heard(own, summed)
+        heard = signals.read(own, summed)
 
 
 def main(act: str, place: str = "") -> None:
-    strategy = open_strategy("auto", "", BATCH, told={"act": act}, wait=60)
+    strategy = open_strategy("auto", "", BATCH, must_match={"act": act}, wait=60)
     if act == "learn":
         print(json.dumps(losses(strategy)))
         return
@@ -136,7 +144,7 @@ def main(act: str, place: str = "") -> None:
             if number == 3:
                 print("running", flush=True)
     except tf.errors.OpError as error:
-        sys.exit(str(cluster.lost_worker(error, strategy) or f"unknown: {error}"))
+        sys.exit(str(coordination.lost_worker(error, strategy) or f"unknown: {error}"))
     print(f"stopped after step {number}")
 
 

@@ -17,6 +17,11 @@ class NetworkSettings(Settings):
     variant: str = setting(
         "paper", "Which AlexNet to train.", choices=architectures.names()
     )
+    architecture: str | None = setting(
+        None,
+        "JSON file of a network that is none of these, in place of --variant; see "
+        "architectures.to_json.",
+    )
     initialization: str = setting(
         "default", "Starting values of the weights.", choices=initializations.names()
     )

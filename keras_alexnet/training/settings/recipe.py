@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from keras_alexnet.training.layer_rates import LayerRates
-from keras_alexnet.training.schedules import SCHEDULES, whole_epochs
+from keras_alexnet.training.schedules import SCHEDULES, LayerRates, whole_epochs
 from keras_alexnet.training.settings.checks import Settings, setting
 
 UPDATE_RULES = ("paper_sgd", "sgdw", "adamw", "addons_sgdw")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from keras_alexnet.training.devices import STRATEGIES
-from keras_alexnet.training.profile import profile_window
+from keras_alexnet.training.profiling import profile_window
 from keras_alexnet.training.settings.checks import Settings, setting
 
 ON_NONFINITE = ("stop", "skip")

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_alexnet.models import AlexNet
+from keras_alexnet.architectures import Architecture
+from keras_alexnet.models import build
 from keras_alexnet.training.addons import AddonsUpdate
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.tower_devices import tower_names
+from keras_alexnet.training.devices import tower_names
 from keras_alexnet.training.updates import (
     RULES,
     WITHOUT_DECAY,
@@ -22,16 +23,19 @@ from keras_alexnet.two_towers import PackedForm, packed_names
 from keras_alexnet.weights.names import named_weights, tensorflow_variable
 
 
-class Network:
-    """A model, and what changes its weights. Make it under the strategy.
+class TrainState:
+    """A model, its update rule and its averages. Make it under the strategy.
 
     Args:
         config: The run's settings.
+        architecture: What is built.
         classes: Number of classes.
     """
 
-    def __init__(self, config: TrainingConfig, classes: int) -> None:
-        self.model = _model(config, classes)
+    def __init__(
+        self, config: TrainingConfig, architecture: Architecture, classes: int
+    ) -> None:
+        self.model = _model(config, architecture, classes)
         weights = named_weights(self.model)
         ids = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
         each = [
@@ -72,7 +76,7 @@ class Network:
             assign(variable, average.read_value())
             assign(average, kept)
 
-    def state(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
         """The variables by names that do not depend on Keras or on devices."""
         slots = {name: form.variables for name, form in self._slots.items()}
         return {
@@ -82,12 +86,12 @@ class Network:
         }
 
     def gather(self) -> None:
-        """Brings what `state` gave up to date; before a checkpoint is written."""
+        """Copies the towers' values to `variables()`, to write a checkpoint."""
         for form in (self._weights, self._averages, *self._slots.values()):
             form.gather()
 
     def scatter(self) -> None:
-        """Takes what `state` gave over; after a checkpoint was read."""
+        """Copies `variables()` to the towers' values, after a checkpoint was read."""
         for form in (self._weights, self._averages, *self._slots.values()):
             form.scatter()
 
@@ -98,12 +102,14 @@ class Network:
         return named
 
 
-def _model(config: TrainingConfig, classes: int) -> keras.Model:
+def _model(
+    config: TrainingConfig, architecture: Architecture, classes: int
+) -> keras.Model:
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(config.precision)
     try:
-        return AlexNet(
-            config.variant,
+        return build(
+            architecture,
             input_shape=(config.image_size, config.image_size, 3),
             classes=classes,
             classifier_activation=None,

@@ -1,4 +1,4 @@
-"""What is said, and kept, of a batch whose loss or gradient was not finite."""
+"""Messages about a batch whose loss or gradient was not finite, and its pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def batch_names(source: Source, seed: int, batch_size: int, step: int) -> list[s
     ]
 
 
-def fault(names: list[str], run: Path, step: int, reached: int, rate: float) -> str:
+def stop_message(
+    names: list[str], run: Path, step: int, reached: int, rate: float
+) -> str:
     """The line that ends a run; all names of the batch go into a file beside it.
 
     Args:
@@ -38,16 +40,16 @@ def fault(names: list[str], run: Path, step: int, reached: int, rate: float) -> 
     shown = ", ".join(names[:_SHOWN])
     return (
         "loss and gradient must stay finite; lower --learning_rate, raise "
-        "--warmup_steps, or leave such batches out with --on_nonfinite=skip. "
+        "--warmup_steps, or skip such batches with --on_nonfinite=skip. "
         f"Received: a batch that is not at step {step} (seen at step {reached}), "
         f"learning rate {rate:.3g}, with {shown} … (all in {run / FILE})"
     )
 
 
-def told(left_out: tf.Tensor, limit: int) -> str:
-    """The line that says how many batches were left out."""
-    count, _, last = (int(each) for each in left_out)
+def skip_message(skipped: tf.Tensor, limit: int) -> str:
+    """The line that says how many batches were skipped."""
+    count, _, last = (int(each) for each in skipped)
     return (
-        f"the batch of step {last} was left out: its loss or gradient is not finite "
+        f"the batch of step {last} was skipped: its loss or gradient is not finite "
         f"({count} of {limit} that may be)"
     )

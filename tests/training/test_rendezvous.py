@@ -10,8 +10,8 @@ import threading
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.training.cluster_environment import Workers, find_workers
-from keras_alexnet.training.meeting import meet
+from keras_alexnet.training.workers.environment import Workers, find_workers
+from keras_alexnet.training.workers.rendezvous import rendezvous
 
 SLURM = {
     "SLURM_JOB_ID": "4711",
@@ -132,23 +132,25 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def meeting(told: list[dict[str, str]], seconds: float, expected: int) -> list[str]:
+def meeting(settings: list[dict[str, str]], seconds: float, expected: int) -> list[str]:
     """What workers hear that meet in threads, of as many as are expected."""
     addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(expected))
-    heard = ["" for _ in told]
+    verdicts = ["" for _ in settings]
 
     def come(index: int) -> None:
         try:
-            meet(Workers(addresses, index), told[index], seconds)
+            rendezvous(Workers(addresses, index), settings[index], seconds)
         except ValueError as error:
-            heard[index] = str(error)
+            verdicts[index] = str(error)
 
-    threads = [threading.Thread(target=come, args=[each]) for each in range(len(told))]
+    threads = [
+        threading.Thread(target=come, args=[each]) for each in range(len(settings))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return heard
+    return verdicts
 
 
 @pytest.mark.compat
@@ -157,8 +159,8 @@ def test_workers_meet() -> None:
 
 
 def test_all_hear_who_was_started_otherwise() -> None:
-    told = [{"seed": "1"}, {"seed": "1"}, {"seed": "2"}]
-    first, *others = meeting(told, 60, expected=3)
+    settings = [{"seed": "1"}, {"seed": "1"}, {"seed": "2"}]
+    first, *others = meeting(settings, 60, expected=3)
     assert "Received: seed=2 on worker 2, seed=1 on worker 0" in first
     assert others == [first] * 2
 
@@ -173,11 +175,11 @@ def test_all_hear_who_did_not_come() -> None:
 def test_the_first_may_be_missing() -> None:
     workers = Workers((f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"), 1)
     with pytest.raises(ValueError, match="nothing from worker 0"):
-        meet(workers, {}, 0.3)
+        rendezvous(workers, {}, 0.3)
 
 
 def test_two_workers_cannot_have_one_index() -> None:
     with socket.create_server(("", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ValueError, match=f"'{address}' for worker 0"):
-            meet(Workers((address, "127.0.0.1:9"), 0), {}, 0.1)
+            rendezvous(Workers((address, "127.0.0.1:9"), 0), {}, 0.1)

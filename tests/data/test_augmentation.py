@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_alexnet.data.draws import draws
+from keras_alexnet.data.augmentation import draws
 
 MANY = 43_560  # 20 for each of the 33×33×2 crops
 

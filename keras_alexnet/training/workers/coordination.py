@@ -35,10 +35,10 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return not addresses(strategy) or strategy.cluster_resolver.task_id == 0
 
 
-def place(strategy: tf.distribute.Strategy) -> str:
-    """What a worker that is not the chief says of itself."""
+def introduction(strategy: tf.distribute.Strategy) -> str:
+    """The only line of a worker that is not the chief."""
     known, own = addresses(strategy), strategy.cluster_resolver.task_id
-    return f"worker {own} of {len(known)}: worker 0 ({known[0]}) tells how the run goes"
+    return f"worker {own} of {len(known)}: worker 0 ({known[0]}) shows how the run goes"
 
 
 def gathered(strategy: tf.distribute.Strategy, number: int) -> list[int]:
@@ -151,7 +151,7 @@ def lost_worker(
         return None
     words = error.message.partition("Collective ops is aborted by: ")[2]
     return ValueError(
-        "all workers must run to the end; mend what ended one of them, and start all "
+        "all workers must run to the end; fix what ended one of them, and start all "
         "again: the run goes on from its newest checkpoint. Received: "
         f"{_who(words, strategy)} is gone ({_reason(words or error.message)})"
     )
@@ -173,15 +173,15 @@ def _reason(words: str) -> str:
     return shortened(first.replace("Collective ops is aborted by: ", "").rstrip("."))
 
 
-class Wish(NamedTuple):
-    """What workers wish of all: above 0 where one of them does."""
+class Signals(NamedTuple):
+    """What workers ask of all the others: above 0 where one of them does."""
 
     stop: float = 0.0
     save: float = 0.0
 
 
-class Wishes:
-    """What some worker wishes, heard by all after the same step.
+class SharedSignals:
+    """Signals of any worker, read by all after the same step.
 
     The numbers ride along with what a step sums up over all replicas anyway. They
     are looked at some steps later: a look at the last one would wait for the device.
@@ -191,9 +191,9 @@ class Wishes:
 
     Example:
 
-    >>> wishes = Wishes(tf.distribute.get_strategy())
-    >>> wishes.heard(Wish(stop=1.0), tf.constant([1.0, 0.0]))
-    Wish(stop=1.0, save=0.0)
+    >>> signals = SharedSignals(tf.distribute.get_strategy())
+    >>> signals.read(Signals(stop=1.0), tf.constant([1.0, 0.0]))
+    Signals(stop=1.0, save=0.0)
     """
 
     _LATER = 2
@@ -202,8 +202,8 @@ class Wishes:
         self._alone = not several(strategy)
         self._summed: collections.deque[tf.Tensor] = collections.deque()
 
-    def heard(self, own: Wish, summed: tf.Tensor) -> Wish:
-        """Which wishes all workers know of now.
+    def read(self, own: Signals, summed: tf.Tensor) -> Signals:
+        """The signals that all workers know of now.
 
         Args:
             own: This worker's at this step, 0 or 1 each.
@@ -213,5 +213,5 @@ class Wishes:
             return own
         self._summed.append(summed)
         if len(self._summed) <= self._LATER:
-            return Wish()
-        return Wish(*self._summed.popleft().numpy().tolist())
+            return Signals()
+        return Signals(*self._summed.popleft().numpy().tolist())

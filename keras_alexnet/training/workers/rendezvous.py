@@ -1,9 +1,9 @@
-"""Workers meet before TensorFlow starts: all there, and all told the same.
+"""Workers wait for each other before TensorFlow starts, and compare their settings.
 
 TensorFlow itself waits for the others for an hour, and holds Python's lock meanwhile,
 so that neither Ctrl-C nor a thread could end the wait (`TFE_EnableCollectiveOps`, 2.15
 and 2.21). So the first worker listens on its own port before TensorFlow does; the
-others say there who they are and how they were started, and hear whether to go on.
+others connect to it, send their index and their settings, and receive a verdict.
 """
 
 from __future__ import annotations
@@ -16,39 +16,40 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from keras_alexnet.training.cluster_environment import Workers
+from keras_alexnet.training.workers.environment import Workers
 
 _AGAIN = 0.2  # seconds until the first worker is tried again
 
 
 class _Guest(NamedTuple):
-    """A worker that is there."""
+    """A worker that has connected."""
 
-    told: dict[str, str]
+    must_match: dict[str, str]
     writer: asyncio.StreamWriter
 
 
-def meet(workers: Workers, told: Mapping[str, str], seconds: float) -> None:
+def rendezvous(workers: Workers, must_match: Mapping[str, str], seconds: float) -> None:
     """Waits until all workers are there.
 
     Args:
         workers: All of them; each calls this at its start, on its own machine.
-        told: What must be the same for all, by name.
+        must_match: Settings that must be the same for all, by name.
         seconds: How long to wait.
 
     Raises:
-        ValueError: If some are missing after that time, were told otherwise, or the
+        ValueError: If some are missing after that time, have other settings, or the
             port of this one is not free. All that are there get the same message.
 
     Example:
 
-    >>> meet(Workers(("a:2222", "b:2222"), 0), {"seed": "0"}, 600)  # doctest: +SKIP
+    >>> workers = Workers(("a:2222", "b:2222"), 0)
+    >>> rendezvous(workers, {"seed": "0"}, 600)  # doctest: +SKIP
     """
     with _listening(workers) as server:
         if workers.own == 0:
-            verdict = asyncio.run(_receive(server, workers, dict(told), seconds))
+            verdict = asyncio.run(_receive(server, workers, dict(must_match), seconds))
         else:
-            verdict = asyncio.run(_call(workers, dict(told), seconds))
+            verdict = asyncio.run(_call(workers, dict(must_match), seconds))
     if verdict:
         raise ValueError(verdict)
 
@@ -67,32 +68,32 @@ def _listening(workers: Workers) -> socket.socket:
 
 
 async def _receive(
-    server: socket.socket, workers: Workers, told: dict[str, str], seconds: float
+    server: socket.socket, workers: Workers, must_match: dict[str, str], seconds: float
 ) -> str:
     """What the first worker does; returns what is wrong, or nothing."""
     guests: dict[int, _Guest] = {}
     visits: dict[asyncio.Task | None, asyncio.StreamWriter] = {}
     complete = asyncio.Event()
 
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visits[asyncio.current_task()] = writer
         # Whatever else knocks at a port is not answered.
         with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             said = json.loads(await reader.readline())
-            guest = guests[int(said["index"])] = _Guest(said["told"], writer)
+            guest = guests[int(said["index"])] = _Guest(said["must_match"], writer)
             if len(guests) == len(workers.addresses) - 1:
                 complete.set()
-            await reader.read()  # until it hears the verdict, or is gone
+            await reader.read()  # until it has the verdict, or is gone
             if guests.get(int(said["index"])) is guest and not complete.is_set():
                 del guests[int(said["index"])]
         writer.close()
 
-    async with await asyncio.start_server(greet, sock=server):
+    async with await asyncio.start_server(admit, sock=server):
         if len(workers.addresses) == 1:
             return ""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(complete.wait(), seconds)
-        verdict = _missing(workers, guests, seconds) or _difference(told, guests)
+        verdict = _missing(workers, guests, seconds) or _difference(must_match, guests)
         for guest in guests.values():
             guest.writer.write(json.dumps({"verdict": verdict}).encode() + b"\n")
             with contextlib.suppress(OSError):
@@ -117,10 +118,10 @@ def _missing(workers: Workers, guests: Mapping[int, _Guest], seconds: float) -> 
     )
 
 
-def _difference(told: Mapping[str, str], guests: Mapping[int, _Guest]) -> str:
+def _difference(must_match: Mapping[str, str], guests: Mapping[int, _Guest]) -> str:
     for index, guest in sorted(guests.items()):
-        for name in sorted({*told, *guest.told}):
-            ours, theirs = told.get(name), guest.told.get(name)
+        for name in sorted({*must_match, *guest.must_match}):
+            ours, theirs = must_match.get(name), guest.must_match.get(name)
             if ours != theirs:
                 return (
                     "all workers must be started alike. Received: "
@@ -129,7 +130,7 @@ def _difference(told: Mapping[str, str], guests: Mapping[int, _Guest]) -> str:
     return ""
 
 
-async def _call(workers: Workers, told: dict[str, str], seconds: float) -> str:
+async def _call(workers: Workers, must_match: dict[str, str], seconds: float) -> str:
     """What the other workers do; returns what is wrong, or nothing."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -138,7 +139,7 @@ async def _call(workers: Workers, told: dict[str, str], seconds: float) -> str:
         with contextlib.suppress(
             OSError, ValueError, KeyError, TypeError, asyncio.TimeoutError
         ):
-            return await asyncio.wait_for(_verdict(workers, told), 2 * seconds)
+            return await asyncio.wait_for(_verdict(workers, must_match), 2 * seconds)
         await asyncio.sleep(_AGAIN)
     return (
         f"all workers must be started within {seconds:g} s of each other. Received: "
@@ -146,12 +147,12 @@ async def _call(workers: Workers, told: dict[str, str], seconds: float) -> str:
     )
 
 
-async def _verdict(workers: Workers, told: dict[str, str]) -> str:
+async def _verdict(workers: Workers, must_match: dict[str, str]) -> str:
     """What the first worker says, if it is there."""
     host, _, port = workers.addresses[0].rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
-        said = {"index": workers.own, "told": told}
+        said = {"index": workers.own, "must_match": must_match}
         writer.write(json.dumps(said).encode() + b"\n")
         return json.loads(await reader.readline())["verdict"]
     finally:

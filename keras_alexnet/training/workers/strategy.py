@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from keras_alexnet.training.cluster_environment import Workers
+from keras_alexnet.training.workers.environment import Workers
 
 # All workers have met: what TensorFlow still does takes a second or two. It holds
 # Python's lock, so that only a thread of the C library can end a worker which has

@@ -1,0 +1,182 @@
+"""An architecture as JSON: written, read, and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from keras_alexnet import files
+from keras_alexnet.architectures.records import (
+    Architecture,
+    BatchNorm,
+    Convolution,
+    Pool,
+    ReLU,
+)
+from keras_alexnet.ops import LRN, WithinChannelLRN
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.whole_numbers import is_whole
+
+_KINDS = (ReLU, BatchNorm, LRN, WithinChannelLRN, Pool)
+_STAGES = {kind.__name__: kind for kind in _KINDS}
+Record = TypeVar("Record")
+
+
+def to_json(architecture: Architecture) -> str:
+    """Returns an architecture as JSON, for `read_json` and `train --architecture`.
+
+    Args:
+        architecture: Any record; `dataclasses.replace` makes others of the variants'.
+
+    Returns:
+        A JSON object with the fields of `Architecture`, the sources left out; each
+        stage is an object with its kind as `"stage"`.
+
+    Example:
+
+    >>> small = dataclasses.replace(get("paper"), name="small", dense=(256, 256))
+    >>> '"dense": [256, 256]' in " ".join(to_json(small).split())
+    True
+    """
+    content = dataclasses.asdict(architecture)
+    del content["sources"]
+    for convolution, held in zip(
+        architecture.convolutions, content["convolutions"], strict=True
+    ):
+        held["stages"] = [
+            {"stage": type(stage).__name__, **dataclasses.asdict(stage)}
+            for stage in convolution.stages
+        ]
+    return json.dumps(content, indent=2) + "\n"
+
+
+def read_json(path: str | os.PathLike) -> Architecture:
+    """Reads an architecture that `to_json`, or a person, has written.
+
+    Args:
+        path: Of the file. What it leaves out has the default of the record.
+
+    Returns:
+        The `Architecture`.
+
+    Raises:
+        ValueError: If it is no such JSON, or no network can be built from it.
+        OSError: If it cannot be read.
+
+    Example:
+
+    >>> read_json("small.json").dense  # doctest: +SKIP
+    (256, 256)
+    """
+    path = Path(files.expanded(path))
+    content = files.read_json(path, name=str, convolutions=list)
+    try:
+        content["convolutions"] = tuple(map(_convolution, content["convolutions"]))
+        if "preprocessing" in content:
+            content["preprocessing"] = _made(Preprocessing, content["preprocessing"])
+        return checked(_made(Architecture, content))
+    except ValueError as error:
+        raise ValueError(f"{error} in {str(path)!r}") from error
+
+
+def checked(architecture: Architecture) -> Architecture:
+    """Returns an architecture from which a network can be built.
+
+    Args:
+        architecture: Any record.
+
+    Raises:
+        ValueError: If a number in it is out of range, and which.
+
+    Example:
+
+    >>> checked(get("paper")).name
+    'paper'
+    """
+    _check("name", architecture.name, isinstance(architecture.name, str))
+    _check("towers", architecture.towers, is_whole(architecture.towers))
+    _check("input_size", architecture.input_size, is_whole(architecture.input_size))
+    _check("dense", architecture.dense, all(map(is_whole, architecture.dense)))
+    _check("dropout", architecture.dropout, 0 <= architecture.dropout < 1)
+    if architecture.averaged_size is not None:
+        side = architecture.averaged_size
+        _check("averaged_size", side, is_whole(side))
+    _check("convolutions", architecture.convolutions, bool(architecture.convolutions))
+    maps = 3
+    for index, convolution in enumerate(architecture.convolutions, start=1):
+        _check_convolution(f"conv{index}", convolution, maps, architecture.towers)
+        maps = convolution.filters
+    left = architecture.final_map_size(architecture.input_size)
+    _check("input_size", architecture.input_size, left >= 1)
+    return architecture
+
+
+def _check_convolution(
+    name: str, convolution: Convolution, maps: int, towers: int
+) -> None:
+    for field in ("filters", "kernel_size", "strides", "groups"):
+        value = getattr(convolution, field)
+        _check(f"{name}.{field}", value, is_whole(value))
+    padding = convolution.padding
+    whole = len(padding) == 2 and all(n == 0 or is_whole(n) for n in padding)
+    _check(f"{name}.padding", padding, whole)
+    groups, filters = convolution.groups, convolution.filters
+    _check(f"{name}.groups", groups, not maps % groups and not filters % groups)
+    for stage in convolution.stages:
+        _check(f"{name}.stages", stage, isinstance(stage, _KINDS))
+        if isinstance(stage, LRN):  # within each tower
+            _check(f"{name}.filters", filters, not filters % towers)
+        if isinstance(stage, Pool):
+            _check(f"{name}.pool", stage, is_whole(stage.size))
+            _check(f"{name}.pool", stage, is_whole(stage.strides))
+
+
+def _check(name: str, value: Any, holds: bool) -> None:
+    if not holds:
+        raise ValueError(
+            f"{name} of an architecture must be in range; see "
+            f"keras_alexnet.architectures.Architecture. Received: {name}={value!r}"
+        )
+
+
+def _convolution(content: Any) -> Convolution:
+    if isinstance(content, dict) and "stages" in content:
+        content = {**content, "stages": tuple(map(_stage, content["stages"]))}
+    return _made(Convolution, content)
+
+
+def _stage(content: Any) -> Any:
+    kind = content.get("stage") if isinstance(content, dict) else None
+    if kind not in _STAGES:
+        raise ValueError(
+            f"a stage of an architecture must be one of {sorted(_STAGES)}. "
+            f"Received: {content!r}"
+        )
+    own = {name: value for name, value in content.items() if name != "stage"}
+    return _made(_STAGES[kind], own)
+
+
+def _made(kind: type[Record], content: Any) -> Record:
+    """A record from its fields, lists become tuples."""
+    fields = {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    needed = {
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    }
+    given = set(content) if isinstance(content, dict) else set()
+    if not isinstance(content, dict) or given - set(fields) or needed - given:
+        raise ValueError(
+            f"a {kind.__name__} must be an object with {sorted(needed)} and some of "
+            f"{sorted(set(fields) - needed - {'sources'})}. Received: {content!r}"
+        )
+    for name, value in content.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            _check(name, value, False)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    return kind(**values)

@@ -1,0 +1,269 @@
+"""One step of training: loss, gradients, update, and what a bad batch does."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.architectures import Architecture
+from keras_alexnet.data import ColourNoise, ColourStatistics
+from keras_alexnet.evaluation import Evaluator, totals
+from keras_alexnet.layers.stateless_dropout import Place, dropout_at
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.state import TrainState
+from keras_alexnet.training.updates import assign
+from keras_alexnet.training.workers.coordination import Signals
+
+_FIRST = 2.0**15
+_GROWTH_STEPS = 2000  # steps without an overflow after which the scale doubles
+
+
+class StepInputs(NamedTuple):
+    """The inputs of a step besides its batch.
+
+    Args:
+        step: Number of the step, from 1.
+        rates: Learning rate of each trained variable, float32 `[variables]`.
+        noise: Strength of the colour noise, from 0 (none) to 1 (as configured).
+        signals: This worker's signals to the others, summed over all replicas.
+    """
+
+    step: int
+    rates: np.ndarray
+    noise: float = 1.0
+    signals: Signals = Signals()
+
+    def tensors(self) -> dict[str, tf.Tensor]:
+        """As tensors, so that no step is traced again."""
+        return {
+            "step": tf.constant(self.step, tf.int64),
+            "rates": tf.constant(self.rates),
+            "noise": tf.constant(self.noise, tf.float32),
+            "signals": tf.constant(self.signals, tf.float64),
+        }
+
+
+class TrainStep:
+    """The training step of a model, compiled for the devices of one strategy.
+
+    Args:
+        config: The run's settings.
+        architecture: Of the network.
+        classes: Number of classes.
+        statistics: Mean colour and components of the data.
+        strategy: Under which the variables are made.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        architecture: Architecture,
+        classes: int,
+        statistics: ColourStatistics,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self._config = config
+        self._classes = classes
+        self._strategy = strategy
+        self._replicas = strategy.num_replicas_in_sync
+        self._noise = ColourNoise(
+            config.colour_noise, config.colour_noise_strength, statistics
+        )
+        self.preprocessing = dataclasses.replace(
+            architecture.preprocessing, mean=statistics.mean
+        )
+        # Colour noise is for R, G, B about the mean in 0-255: between the two halves.
+        self._centre = Preprocessing(mean=statistics.mean)
+        self._finish = dataclasses.replace(self.preprocessing, mean=(0.0, 0.0, 0.0))
+        with strategy.scope():
+            self.train_state = TrainState(config, architecture, classes)
+            self._scale = LossScale(config.precision == "mixed_float16")
+        self.model = self.train_state.model
+        # `evaluation.totals`, summed since the start of the epoch.
+        self.totals = tf.Variable(tf.zeros([4], tf.float64), trainable=False)
+        # Skipped batches: their number, the step of the first, the step of the last.
+        self.skipped = tf.Variable([0, 0, 0], trainable=False, dtype=tf.int64)
+        self.evaluator = Evaluator(
+            self.model, self.preprocessing, from_logits=True, strategy=strategy
+        )
+
+    def variables(self) -> dict[str, Any]:
+        """All variables that a step changes, by names that hold for every Keras."""
+        scale = {"scale": self._scale.scale, "steps": self._scale.steps}
+        return {
+            **self.train_state.variables(),
+            "loss_scale": scale if self._scale.dynamic else {},
+            "totals": self.totals,
+            "left_out": self.skipped,
+        }
+
+    def step(self, batch: dict[str, tf.Tensor], inputs: StepInputs) -> tf.Tensor:
+        """Updates the weights by one batch, as `training_batches` gives it.
+
+        Returns:
+            The sums of the signals.
+        """
+        return self._step(batch, inputs.tensors())
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within the context the model has the averages of its weights, if any."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @tf.function
+    def _step(
+        self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        sums = self._strategy.run(self._replica_step, (batch, inputs))
+        # The same in all replicas: summed there already.
+        sums, good, signals = self._strategy.experimental_local_results(sums)[0]
+        self.totals.assign_add(tf.where(good, sums, tf.zeros_like(sums)))
+        step = inputs["step"]
+        count, first, _ = tf.unstack(self.skipped)
+        bad = tf.stack([count + 1, tf.where(count == 0, step, first), step])
+        self.skipped.assign(tf.where(good, self.skipped, bad))
+        return signals
+
+    def prepared(self, batch: dict[str, tf.Tensor], noise: Any = 1.0) -> tf.Tensor:
+        """What the model sees of a batch: mean, colour noise, order and scale."""
+        pictures = self._noise(self._centre(batch["image"]), batch["noise"], noise)
+        return self._finish(pictures)
+
+    def _replica_step(
+        self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        before = [each.read_value() for each in self.train_state.statistics]
+        with tf.GradientTape() as tape:
+            logits = self._logits(batch, inputs)
+            # Where the towers have devices of their own, the logits stay on fc8's.
+            with self._on_logits_device():
+                loss = self._loss(logits, batch["label"])
+                loss *= self._scale.scale.read_value()
+        gradients = tape.gradient(loss, self.train_state.trained)
+        gradients = self._summed(gradients)
+        own = tf.concat([totals(logits, batch["label"]), inputs["signals"]], axis=0)
+        (summed,) = self._summed([own])
+        sums, signals = summed[:4], summed[4:]
+        if self._scale.dynamic:
+            inverse = 1.0 / self._scale.scale.read_value()
+            gradients = self._on_devices(lambda each: inverse * each, gradients)
+        finite = _finite(self._on_devices(tf.reduce_sum, gradients))
+        finite_loss = tf.math.is_finite(sums[0])
+        good = finite_loss & (finite | ~self._scale.exhausted())
+        tf.cond(
+            finite_loss & finite,
+            lambda: self.train_state.update(gradients, inputs["rates"]),
+            lambda: self._undo(before),
+        )
+        self._scale.adapt(finite)
+        return sums, good, signals
+
+    def _logits(
+        self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        pictures = self.prepared(batch, inputs["noise"])
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        rows = self._config.batch_size // self._replicas
+        place = Place(self._config.seed, inputs["step"], replica * rows)
+        with dropout_at(place):
+            # Softmax and loss in float32, whatever the layers compute in.
+            return tf.cast(self.model(pictures, training=True), tf.float32)
+
+    def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """This replica's part of the mean over the batch: gradients are summed."""
+        smoothing = self._config.label_smoothing
+        if smoothing:
+            targets = tf.one_hot(
+                labels,
+                self._classes,
+                on_value=1 - smoothing + smoothing / self._classes,
+                off_value=smoothing / self._classes,
+            )
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return tf.reduce_sum(losses) / self._config.batch_size
+
+    def _summed(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+        if self._replicas == 1:
+            return tensors
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+
+    def _on_logits_device(self) -> contextlib.AbstractContextManager:
+        """On the device of fc8, where towers have devices of their own."""
+        if not self._config.tower_devices:
+            return contextlib.nullcontext()
+        index = self.train_state.names.index(("fc8", "kernel"))
+        return tf.device(self.train_state.trained[index].device)
+
+    def _on_devices(
+        self, function: Callable[[tf.Tensor], tf.Tensor], gradients: list[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """A function of each gradient, on the device of its variable."""
+        results = []
+        for gradient, variable in zip(gradients, self.train_state.trained, strict=True):
+            with tf.device(variable.device):
+                results.append(function(gradient))
+        return results
+
+    def _undo(self, before: list[tf.Tensor]) -> tf.Tensor:
+        """Undoes what the forward pass of a skipped batch changed: no weights."""
+        for variable, value in zip(self.train_state.statistics, before, strict=True):
+            assign(variable, value)
+        return tf.constant(False)
+
+    @tf.function
+    def _swap(self) -> None:
+        self._strategy.run(self.train_state.swap_averages)
+
+
+def _finite(sums: list[tf.Tensor]) -> tf.Tensor:
+    """Whether all values are finite; sums are cheaper than looking at each."""
+    return tf.math.is_finite(tf.add_n(sums))
+
+
+class LossScale:
+    """A factor of the loss that halves with every overflow and slowly grows again.
+
+    The rule of Keras' `LossScaleOptimizer`. Make it under the strategy, and use it in
+    its replicas; without `dynamic` the factor is 1 and stays.
+
+    Args:
+        dynamic: Whether there is a scale at all: for `mixed_float16`.
+
+    Reference:
+        - Micikevicius et al. 2018, "Mixed precision training", section 3.2.
+    """
+
+    def __init__(self, dynamic: bool) -> None:
+        self.dynamic = dynamic
+        first = _FIRST if dynamic else 1.0
+        self.scale = tf.Variable(first, trainable=False, dtype=tf.float32)
+        self.steps = tf.Variable(0, trainable=False, dtype=tf.int64)
+
+    def adapt(self, finite: tf.Tensor) -> None:
+        """Changes the scale by whether a step's gradients were finite."""
+        if not self.dynamic:
+            return
+        scale, steps = self.scale.read_value(), self.steps.read_value() + 1
+        grown = tf.equal(steps, _GROWTH_STEPS)
+        larger = tf.where(grown, scale * 2, scale)
+        smaller = tf.maximum(scale / 2, 1.0)
+        assign(self.scale, tf.where(finite, larger, smaller))
+        start = tf.zeros_like(steps)
+        assign(self.steps, tf.where(finite & ~grown, steps, start))
+
+    def exhausted(self) -> tf.Tensor:
+        """Whether no smaller scale is left, so that an overflow is a fault."""
+        return self.scale.read_value() <= 1.0

@@ -1,0 +1,1 @@
+"""Several machines: who they are, how they start together, and what they agree on."""

@@ -1,0 +1,116 @@
+"""Runs of a network that is none of the variants."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from finished_runs import quiet, rows
+
+import keras_alexnet
+from keras_alexnet import architectures
+from keras_alexnet.architectures import Convolution, Pool, ReLU
+from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+
+# Three layers for 32 px, as for the paper's figure 1; its first pool does not overlap.
+SMALL = dataclasses.replace(
+    architectures.get("paper"),
+    name="small",
+    towers=1,
+    convolutions=(
+        Convolution(8, 5, 1, (2, 2), stages=(ReLU(), Pool(2, 2))),
+        Convolution(12, 5, 1, (2, 2), stages=(ReLU(), Pool(3, 2))),
+        Convolution(16, 3, 1, (1, 1), stages=(ReLU(), Pool(3, 2))),
+    ),
+    dense=(24,),
+    dropout=0.0,
+    input_size=32,
+)
+
+
+@pytest.fixture
+def own(config: TrainingConfig) -> TrainingConfig:
+    return dataclasses.replace(config, architecture=None, image_size=32)
+
+
+def test_it_trains_goes_on_and_is_opened_and_exported(
+    own: TrainingConfig, tmp_path: Path, predict
+) -> None:
+    run = Path(own.model_dir)
+    export = tmp_path / "servable"
+    whole = dataclasses.replace(own, export_dir=str(export))
+    result = Trainer(whole, quiet(), SMALL).fit()
+    assert len(rows(run)) == own.epochs
+    assert architectures.read_json(run / "architecture.json") == SMALL
+    weights = read_weights(newest_checkpoint(run))
+    assert weights["conv2"]["kernel"].shape == (5, 5, 8, 12)
+    assert weights["fc8"]["kernel"].shape[1] == 3
+
+    model = keras_alexnet.AlexNet(weights=run)
+    np.testing.assert_array_equal(
+        model.get_layer("conv3").kernel, weights["conv3"]["kernel"]
+    )
+    jpeg = tf.constant([(run / "example.jpg").read_bytes()])
+    served = tf.saved_model.load(result.values["export"]).signatures["classify_bytes"]
+    found = dict(
+        zip(
+            served(image_bytes=jpeg)["classes"].numpy()[0],
+            served(image_bytes=jpeg)["scores"].numpy()[0],
+            strict=True,
+        )
+    )
+    code, out, err = predict(f"--model={run}", "--json", str(run / "example.jpg"))
+    assert (code, err) == (0, "")
+    for each in json.loads(out)["classes"]:
+        assert each["score"] == pytest.approx(found[each["name"].encode()], abs=1e-6)
+
+
+def test_the_same_by_a_file_is_the_same_run(
+    own: TrainingConfig, tmp_path: Path
+) -> None:
+    Trainer(own, quiet(), SMALL).fit()
+    path = tmp_path / "small.json"
+    path.write_text(architectures.to_json(SMALL))
+    again = dataclasses.replace(own, architecture=str(path))
+    assert not Trainer(again, quiet()).fit().fresh
+
+
+def test_another_architecture_is_refused(own: TrainingConfig) -> None:
+    own = dataclasses.replace(own, image_size=64)
+    Trainer(own, quiet(), SMALL).fit()
+    other = dataclasses.replace(SMALL, dense=(25,))
+    with pytest.raises(ValueError, match="run of the same architecture"):
+        Trainer(own, quiet(), other)
+    with pytest.raises(ValueError, match=r"trains a record of its own, 'small'"):
+        Trainer(own, quiet())
+
+
+def test_it_is_given_once(own: TrainingConfig, tmp_path: Path) -> None:
+    path = tmp_path / "small.json"
+    path.write_text(architectures.to_json(SMALL))
+    with pytest.raises(ValueError, match="must be given once"):
+        Trainer(dataclasses.replace(own, architecture=str(path)), quiet(), SMALL)
+
+
+def test_pictures_must_be_large_enough_for_it(own: TrainingConfig) -> None:
+    with pytest.raises(
+        ValueError, match=r"image_size must be at least \d+ for 'small'"
+    ):
+        Trainer(dataclasses.replace(own, image_size=8), quiet(), SMALL)
+
+
+def test_and_for_a_variant(own: TrainingConfig) -> None:
+    with pytest.raises(ValueError, match="image_size must be at least 64 for 'paper'"):
+        Trainer(own, quiet())
+
+
+def test_a_missing_file_is_one_line(script, pictures: Path) -> None:
+    done = script("train", f"--data=folder:{pictures}", "--architecture=none.json")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "none.json" in line
