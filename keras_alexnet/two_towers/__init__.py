@@ -1,8 +1,7 @@
 """Towers on devices of their own, which talk where the paper says and nowhere else."""
 
 from keras_alexnet.two_towers.conversion import as_packed, convert_towers
-from keras_alexnet.two_towers.crossings import Crossing, crossings
-from keras_alexnet.two_towers.exchange import Exchange
+from keras_alexnet.two_towers.exchange import Crossing, Exchange, crossings
 from keras_alexnet.two_towers.packed_form import (
     PackedForm,
     packed_names,

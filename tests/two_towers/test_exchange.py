@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_alexnet import AlexNet
 from keras_alexnet.two_towers import Exchange, OnDevice, check_devices
-from keras_alexnet.two_towers.crossings import Crossing, _sent
+from keras_alexnet.two_towers.exchange import Crossing, _sent
 from keras_alexnet.two_towers.placement import run_on
 
 HERE = "/CPU:0"

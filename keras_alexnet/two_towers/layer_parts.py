@@ -15,9 +15,9 @@ from keras_alexnet.layers import (
     WithinChannelNormalization,
 )
 
-# What of a packed layer the towers share out among them, by the layer's own arguments.
-# All weights are shared out by their last axis, on which a layer's outputs stand.
-_SHARED: dict[type, tuple[str, ...]] = {
+# The arguments of a packed layer that are split among the towers. All weights are split
+# by their last axis, on which a layer's outputs stand.
+_SPLIT: dict[type, tuple[str, ...]] = {
     GroupedConv2D: ("filters", "groups"),
     keras.layers.Conv2D: ("filters",),
     keras.layers.Dense: ("units",),
@@ -43,7 +43,7 @@ def count_towers(layers: list[keras.layers.Layer]) -> int:
         ValueError: If its layers are no AlexNet's, or there is but one tower.
     """
     for layer in layers:
-        if type(layer) not in _SHARED:
+        if type(layer) not in _SPLIT:
             raise ValueError(
                 "the model must be an AlexNet of towers, without other layers. "
                 f"Received: a model with the layer {layer.name!r}, a "
@@ -68,7 +68,7 @@ def _towers(layer: keras.layers.Layer) -> int:
     return 0
 
 
-def share(layer: keras.layers.Layer, tower: int, towers: int) -> keras.layers.Layer:
+def part(layer: keras.layers.Layer, tower: int, towers: int) -> keras.layers.Layer:
     """A fresh layer: the part of one tower in a packed one."""
     config = _scaled(layer, Fraction(1, towers))
     if isinstance(layer, StatelessDropout):
@@ -76,7 +76,7 @@ def share(layer: keras.layers.Layer, tower: int, towers: int) -> keras.layers.La
     return type(layer).from_config(config)
 
 
-def whole(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
+def packed(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
     """A fresh layer: the packed one that a layer is a tower's part of."""
     config = _scaled(layer, Fraction(towers))
     if isinstance(layer, StatelessDropout):
@@ -84,14 +84,14 @@ def whole(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
     return type(layer).from_config(config)
 
 
-def again(layer: keras.layers.Layer) -> keras.layers.Layer:
+def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
     """A fresh layer as this one is."""
     return type(layer).from_config(layer.get_config())
 
 
 def _scaled(layer: keras.layers.Layer, factor: Fraction) -> dict[str, Any]:
     config = layer.get_config()
-    for name in _SHARED[type(layer)]:
+    for name in _SPLIT[type(layer)]:
         scaled = config[name] * factor
         if scaled.denominator > 1:
             raise ValueError(
