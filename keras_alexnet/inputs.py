@@ -12,6 +12,7 @@ from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records, runs
+from keras_alexnet.whole_numbers import entries, is_whole
 
 
 def preprocess_input(
@@ -101,21 +102,24 @@ def input_layer(
             f"image_data_format={keras.backend.image_data_format()!r}"
         )
     if tensor is not None:
-        _check_shape(record, tuple(tensor.shape)[1:], include_top)
+        _checked_shape(record, tuple(tensor.shape)[1:], include_top)
         return tensor
     if shape is None:
         side = record.input_size if include_top else None
         shape = (side, side, 3)
-    _check_shape(record, shape, include_top)
+    shape = _checked_shape(record, shape, include_top)
     return keras.layers.Input(shape, name="images")
 
 
-def _check_shape(record: Architecture, shape: Any, include_top: bool) -> None:
-    known = isinstance(shape, (tuple, list)) and len(shape) == 3
-    if not known or shape[-1] is None or shape[-1] < 1:
+def _checked_shape(
+    record: Architecture, given: Any, include_top: bool
+) -> tuple[int | None, ...]:
+    shape = entries(given) or ()
+    wholes = all(side is None or is_whole(side) for side in shape)
+    if len(shape) != 3 or not wholes or shape[-1] is None:
         raise ValueError(
             "input_shape must be (height, width, channels). "
-            f"Received: input_shape={shape!r}"
+            f"Received: input_shape={given!r}"
         )
     if include_top and None in shape:
         raise ValueError(
@@ -128,3 +132,4 @@ def _check_shape(record: Architecture, shape: Any, include_top: bool) -> None:
             f"input_shape must be at least {smallest}x{smallest} for "
             f"variant={record.name!r}. Received: input_shape={shape}"
         )
+    return shape

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Mapping, Set
 from typing import Any
 
+_NO_NUMBER = ("bool", "str", "bytes")  # and "string", "str32", "bytes8"
 _NO_SEQUENCE = (str, bytes, Mapping, Set)
 # What the many kinds of numbers and tensors raise that are not of the kind asked for.
 _UNFIT = (TypeError, ValueError, AttributeError, NotImplementedError, OverflowError)
@@ -93,7 +94,7 @@ def number(
 def _as_float(value: Any) -> float | None:
     # A text would be read as a number, an array of one as its entry.
     kind = getattr(getattr(value, "dtype", None), "name", type(value).__name__)
-    if kind in ("bool", "str", "bytes", "string") or getattr(value, "shape", ()) != ():
+    if kind.startswith(_NO_NUMBER) or getattr(value, "shape", ()) != ():
         return None
     try:
         return float(value)

@@ -19,6 +19,7 @@ from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.whole_numbers import as_whole, whole_number
 
 
 def export_saved_model(
@@ -94,8 +95,7 @@ def export_saved_model(
     side, classes = classifier_sizes(model)
     recipe = Recipe.of(preprocessing, side, views)
     check_names(class_names, classes)
-    if top_k < 1:
-        raise ValueError(f"top_k must be at least 1. Received: top_k={top_k}")
+    top_k = whole_number("top_k", top_k)
     check_probabilities(model)
     card = Card(recipe, classes, min(top_k, classes), precision)
     served = Served(model, recipe, class_names, card.top_k, precision)
@@ -142,11 +142,10 @@ def _version_directory(path: Path, version: int | None) -> Path:
     files.check_directory("export_dir", path)
     there = path.iterdir() if path.is_dir() else ()
     taken = [int(each.name) for each in there if each.name.isdecimal()]
-    if version is None:
-        version = max(taken, default=0) + 1
-    if version in taken or version < 0:
+    number = max(taken, default=0) + 1 if version is None else as_whole(version)
+    if number is None or number in taken or number < 0:
         raise ValueError(
-            f"version must be a new number, 0 or more. Received: version={version}, "
+            f"version must be a new number, 0 or more. Received: version={version!r}, "
             f"and {str(path)!r} holds {sorted(taken)}"
         )
-    return path / str(version)
+    return path / str(number)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_alexnet.weights import records
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import whole_number
 
 _FILE = "imagenet_classes.txt"
 
@@ -97,10 +97,7 @@ def decode_predictions(
     """
     names = class_names(weights)
     scores = _scores(preds, len(names))
-    if not is_whole(top) or top > len(names):
-        raise ValueError(
-            f"top must be a whole number from 1 to {len(names)}. Received: top={top!r}"
-        )
+    top = whole_number("top", top, most=len(names))
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [
         [_named(index, row[index]) for index in indices]
