@@ -115,8 +115,8 @@ def _check_options(given: dict[str, Any]) -> None:
     """Raises ValueError for what the rule could not honour."""
     if given.get("weight_decay"):
         raise ValueError(
-            "weight_decay must be left out: the rule's own is decay, which goes through "
-            "the momentum; take keras.optimizers.SGD for Keras' decoupled one. "
+            "weight_decay must be left out: the rule has decay, which goes through the "
+            "momentum; take keras.optimizers.SGD for Keras' decoupled one. "
             f"Received: weight_decay={given['weight_decay']!r}"
         )
     known = {*inspect.signature(keras.optimizers.SGD).parameters, _WRITTEN_BY_KERAS_2}

@@ -29,7 +29,7 @@ def as_whole(value: Any) -> int | None:
     >>> as_whole(np.int64(5)), as_whole(tf.constant(5)), as_whole(5.0), as_whole(True)
     (5, 5, None, None)
     """
-    if isinstance(value, bool):
+    if _kind(value).startswith("bool"):  # NumPy 1's booleans count as 0 and 1
         return None
     try:
         return operator.index(value)
@@ -93,13 +93,17 @@ def number(
 
 def _as_float(value: Any) -> float | None:
     # A text would be read as a number, an array of one as its entry.
-    kind = getattr(getattr(value, "dtype", None), "name", type(value).__name__)
-    if kind.startswith(_NO_NUMBER) or getattr(value, "shape", ()) != ():
+    if _kind(value).startswith(_NO_NUMBER) or getattr(value, "shape", ()) != ():
         return None
     try:
         return float(value)
     except _UNFIT:
         return None
+
+
+def _kind(value: Any) -> str:
+    """Name of a value's type, or of that of an array's or a tensor's entries."""
+    return getattr(getattr(value, "dtype", None), "name", type(value).__name__)
 
 
 def entries(value: Any) -> tuple[Any, ...] | None:

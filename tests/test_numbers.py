@@ -187,9 +187,7 @@ def label(case: Case) -> str:
 
 
 def same(ours: Any, expected: Any) -> None:
-    if tf.is_tensor(expected):
-        np.testing.assert_array_equal(ours, expected)
-    elif isinstance(expected, np.ndarray):
+    if tf.is_tensor(expected) or isinstance(expected, np.ndarray):
         np.testing.assert_array_equal(ours, expected)
     else:
         assert repr(ours) == repr(expected)
