@@ -34,8 +34,9 @@ def preprocess_input(
         float32 of the shape of `x`: an array for an array, a tensor for a tensor.
 
     Raises:
-        ValueError: If there is no such variant or name, the two contradict each
-            other, or `x` has not three channels.
+        ValueError: If there is no such variant or name, `weights` do not say what
+            their pictures go through, the two contradict each other, or `x` has not
+            three channels.
 
     Example:
 
@@ -58,13 +59,30 @@ def preprocess_input(
 
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
-    run = (
-        None if weights in records.names() else runs.run_of(Path(weights).expanduser())
-    )
+    a_path = isinstance(weights, (str, os.PathLike)) and weights not in records.names()
+    run = runs.run_of(Path(weights).expanduser()) if a_path else None
     if run is not None:
         return runs.settings(run)["variant"], runs.preprocessing(run)
+    if weights not in records.names():
+        raise ValueError(_without_colours(weights))
     record = records.get(str(weights))
     return record.variant, record.preprocessing
+
+
+def _without_colours(weights: Any) -> str:
+    """What to say of weights that do not tell what their pictures went through."""
+    found = "which is not there"
+    if not isinstance(weights, (str, os.PathLike)):
+        found = f"a {type(weights).__name__}"
+    elif Path(weights).expanduser().exists():
+        kind = "folder" if Path(weights).expanduser().is_dir() else "file"
+        found = f"a {kind} that does not say it"
+    return (
+        f"weights must be one of {records.names()}, or a training run or one of its "
+        "checkpoints, which say what their pictures go through; for others give the "
+        f"variant, preprocess_input(x, variant=…). Received: weights={weights!r}, "
+        f"{found}"
+    )
 
 
 def classifier_sizes(model: keras.Model) -> tuple[int, int]:

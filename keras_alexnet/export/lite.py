@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet import files
+from keras_alexnet.export.precision import is_quantised
 from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.writing import check_names, check_probabilities
 from keras_alexnet.inputs import classifier_sizes
@@ -71,6 +72,12 @@ def export_tflite(
         raise ValueError(
             f"precision of a TFLite file must be one of {PRECISIONS}. "
             f"Received: precision={precision!r}"
+        )
+    if is_quantised(model):
+        raise ValueError(
+            "a TFLite file must be made of a model as it was before model.quantize(…), "
+            "whose layers TFLite has no ops for; precision='int8' quantises it for "
+            f"TFLite. Received: the model {model.name!r}, which Keras has quantised"
         )
     check_probabilities(model)
     files.check_directory("the TFLite file's directory", path.parent)

@@ -63,7 +63,13 @@ def class_names(weights: str) -> tuple[str, ...]:
     >>> class_names("imagenet")[207]
     'golden_retriever'
     """
-    records.get(weights)  # every weight set so far has ImageNet's classes
+    if weights not in records.names():
+        raise ValueError(
+            f"weights must be one of {records.names()}, whose classes are known; the "
+            "names of other networks' classes are yours to give, as their outputs' "
+            f"order. Received: weights={weights!r}"
+        )
+    # Every weight set so far has ImageNet's classes.
     return tuple(each.name for each in imagenet_classes())
 
 
