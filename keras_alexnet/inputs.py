@@ -92,14 +92,15 @@ def classifier_sizes(model: keras.Model) -> tuple[int, int]:
         ValueError: If the model is not one input of known, equal sides, three channels
             and one output `[batch, classes]`.
     """
-    shapes = model.input_shape, model.output_shape
+    # A Sequential that has seen no picture yet has none of the two.
+    shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
     taken, given = (tuple(s) if isinstance(s, (list, tuple)) else (s,) for s in shapes)
     square = len(taken) == 4 and taken[1] is not None and taken[1] == taken[2]
     if not square or taken[3] != 3 or len(given) != 2 or not isinstance(given[1], int):
         raise ValueError(
             "the model must take square pictures [batch, side, side, 3] of known side "
             "and give [batch, classes]. Received: a model from "
-            f"{model.input_shape} to {model.output_shape}"
+            f"{shapes[0]} to {shapes[1]}"
         )
     return taken[1], given[1]
 

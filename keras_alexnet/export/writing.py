@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.export import warmup as warming
 from keras_alexnet.export.card import Card
+from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.served import Served
 from keras_alexnet.inputs import classifier_sizes
@@ -55,7 +55,9 @@ def export_saved_model(
     ReLU; a model without `fc6` and `fc7` has no such signature.
 
     Args:
-        model: Gives probabilities `[batch, classes]` for prepared pictures.
+        model: Gives probabilities `[batch, classes]` for prepared pictures: those of
+            a softmax, or of a sigmoid, each class by itself, where several labels may
+            hold for a picture. The card and `check_saved_model` say which.
         path: The servable's directory.
         class_names: Name of each class, in the order of the model's outputs.
         preprocessing: What the model's pictures go through: the name of a variant
@@ -96,8 +98,7 @@ def export_saved_model(
     recipe = Recipe.of(preprocessing, side, views)
     check_names(class_names, classes)
     top_k = whole_number("top_k", top_k)
-    check_probabilities(model)
-    card = Card(recipe, classes, min(top_k, classes), precision)
+    card = Card(recipe, classes, min(top_k, classes), precision, scores_of(model))
     served = Served(model, recipe, class_names, card.top_k, precision)
     target = _version_directory(Path(path), version)
     with files.whole_directory(target) as begun:
@@ -123,18 +124,6 @@ def check_names(class_names: Sequence[str], classes: int) -> None:
         raise ValueError(
             f"class_names must be {classes}, one for each output of the model. "
             f"Received: {len(class_names)} names"
-        )
-
-
-def check_probabilities(model: keras.Model) -> None:
-    """Raises ValueError if the model's scores do not add up to 1."""
-    side, _ = classifier_sizes(model)
-    scores = np.asarray(model(np.zeros([1, side, side, 3], np.float32)), np.float64)
-    if (scores < 0).any() or abs(scores.sum() - 1) > 0.02:  # bfloat16 has 8 bits
-        raise ValueError(
-            "the model must give probabilities: build it with "
-            "classifier_activation='softmax'. Received: a model whose scores for a "
-            f"picture add up to {scores.sum():.3g}"
         )
 
 
