@@ -47,9 +47,9 @@ def scores_of(model: keras.Model) -> str:
     raise ValueError(
         "the model must give probabilities: build it with classifier_activation="
         "'softmax', or 'sigmoid' where several labels may hold for a picture. "
-        f"Received: a model whose last activation is {activation!r}, whose scores for a "
-        f"picture are from {scores.min():.3g} to {scores.max():.3g} and add up to "
-        f"{sums[0]:.3g}"
+        f"Received: a model with {activation!r} as its last activation, whose scores "
+        f"for a picture are from {scores.min():.3g} to {scores.max():.3g} and add up "
+        f"to {sums[0]:.3g}"
     )
 
 

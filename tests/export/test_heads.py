@@ -89,7 +89,7 @@ def test_a_fresh_model_is_told_by_its_activation(activation: str | None) -> None
     if activation:
         assert scores_of(model) == "independent"
     else:
-        with pytest.raises(ValueError, match="last activation is 'linear'"):
+        with pytest.raises(ValueError, match="'linear' as its last activation"):
             scores_of(model)
 
 
