@@ -122,6 +122,8 @@ def fine_tuning_examples(weights: object, classes: int) -> list[str]:
 
 
 @pytest.mark.compat
+# Keras says of its own default that a data set does not heed it.
+@pytest.mark.filterwarnings("ignore:.*shuffle=True:UserWarning")
 def test_the_page_on_fine_tuning_tunes(
     photos: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

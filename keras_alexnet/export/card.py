@@ -63,7 +63,7 @@ class Card:
             return cls(
                 Recipe(**recipe),
                 *(values[k] for k in ("classes", "top_k", "precision")),
-                values.get("scores", DISTRIBUTION),
+                scores=values.get("scores", DISTRIBUTION),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
