@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("train", "evaluate", "export", "predict", "prepare")
+COMMANDS = ("train", "evaluate", "export", "predict", "prepare", "doctor")
 
 
 def main(arguments: list[str]) -> None:
