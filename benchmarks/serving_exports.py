@@ -22,7 +22,7 @@ from servables import Servable, jpegs
 import keras_alexnet
 from keras_alexnet.export.pictures import decode_batch
 from keras_alexnet.export.precision import PRECISIONS
-from keras_alexnet.export.recipe import Recipe
+from keras_alexnet.weights import recipe_of
 
 NAMES = [f"class {index}" for index in range(1000)]
 FILES = tf.TensorSpec([None], tf.string, "image_bytes")
@@ -46,7 +46,7 @@ def exports(folder: Path) -> dict[str, Servable]:
 
 
 def decoders(folder: Path) -> dict[str, Servable]:
-    recipe = Recipe.of("paper", 224)
+    recipe = recipe_of("paper", 224)
     view = tf.TensorSpec([recipe.side, recipe.side, 3], tf.uint8)
     functions = {
         "decoding, bad pictures alone": lambda image_bytes: decode_batch(

@@ -13,6 +13,7 @@ from keras_alexnet import (  # noqa: E402
     weights,
 )
 from keras_alexnet._version import __version__  # noqa: E402
+from keras_alexnet.classifier import Classifier, Prediction  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
     export_saved_model,
@@ -21,11 +22,15 @@ from keras_alexnet.export import (  # noqa: E402
 from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
 from keras_alexnet.inputs import preprocess_input  # noqa: E402
 from keras_alexnet.models import AlexNet  # noqa: E402
+from keras_alexnet.recipe import Recipe  # noqa: E402
 from keras_alexnet.two_towers import convert_towers  # noqa: E402
 from keras_alexnet.weights.classes import decode_predictions  # noqa: E402
 
 __all__ = [
     "AlexNet",
+    "Classifier",
+    "Prediction",
+    "Recipe",
     "__version__",
     "architectures",
     "check_saved_model",

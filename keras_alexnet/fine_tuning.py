@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ from keras_alexnet.layers import CrossConnection
 from keras_alexnet.whole_numbers import whole_number
 
 
-def features(model: keras.Model, layer: str = "fc7") -> keras.Model:
+def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Model:
     """The part of an AlexNet that ends with a layer and the ReLU right after it.
 
     So `"fc7"` gives the 4096 values that the paper compares pictures by, `"conv3"`
@@ -21,23 +22,36 @@ def features(model: keras.Model, layer: str = "fc7") -> keras.Model:
     Args:
         model: What `AlexNet` gave.
         layer: Name of one of its layers, or `pool` and the number of a convolution
-            that is pooled.
+            that is pooled; or several of them.
 
     Returns:
-        A `keras.Model` from the same input.
+        A `keras.Model` from the same input; of several layers, to a dictionary of
+        what each gives.
 
     Raises:
-        ValueError: If the model has no such layer.
+        ValueError: If the model has no such layer, or none is named.
 
     Example:
 
     >>> model = AlexNet(input_shape=(64, 64, 3), classes=10)
     >>> features(model, "fc7").output_shape
     (None, 4096)
+    >>> sorted(features(model, ("conv5", "fc7")).output)
+    ['conv5', 'fc7']
 
     Reference:
         - Krizhevsky et al. 2012, section 6.1, on the last hidden layer.
     """
+    if not isinstance(layer, str):
+        outputs = {each: _output(model, each) for each in layer}
+        if not outputs:
+            raise ValueError("layer must be at least one. Received: none")
+        return keras.Model(model.input, outputs, name=f"{model.name}_features")
+    return keras.Model(model.input, _output(model, layer), name=f"{model.name}_{layer}")
+
+
+def _output(model: keras.Model, layer: str) -> Any:
+    """What a layer gives, behind its batch normalisation and its ReLU."""
     place = _place(model, layer)
     following = model.layers[place + 1 :]
     x = model.layers[place].output
@@ -45,7 +59,7 @@ def features(model: keras.Model, layer: str = "fc7") -> keras.Model:
         x, following = following[0].output, following[1:]
     if following and _begins_with_relu(following[0]):
         x = keras.layers.ReLU(name=f"{layer}_relu")(x)
-    return keras.Model(model.input, x, name=f"{model.name}_{layer}")
+    return x
 
 
 def _place(model: keras.Model, layer: str) -> int:

@@ -11,7 +11,8 @@ import keras
 from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.weights import records, runs
+from keras_alexnet.weights import published, runs
+from keras_alexnet.weights.recipes import recipe_of
 from keras_alexnet.whole_numbers import entries, is_whole
 
 
@@ -59,14 +60,14 @@ def preprocess_input(
 
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
-    a_path = isinstance(weights, (str, os.PathLike)) and weights not in records.names()
+    named = weights in published.names()
+    a_path = isinstance(weights, (str, os.PathLike)) and not named
     run = runs.run_of(Path(weights).expanduser()) if a_path else None
     if run is not None:
-        return runs.settings(run)["variant"], runs.preprocessing(run)
-    if weights not in records.names():
+        return runs.architecture(run).name, runs.recipe(run).preprocessing
+    if not named:
         raise ValueError(_without_colours(weights))
-    record = records.get(str(weights))
-    return record.variant, record.preprocessing
+    return published.get(str(weights)).variant, recipe_of(weights).preprocessing
 
 
 def _without_colours(weights: Any) -> str:
@@ -78,7 +79,7 @@ def _without_colours(weights: Any) -> str:
         kind = "folder" if Path(weights).expanduser().is_dir() else "file"
         found = f"a {kind} that does not say it"
     return (
-        f"weights must be one of {records.names()}, or a training run or one of its "
+        f"weights must be one of {published.names()}, or a training run or one of its "
         "checkpoints, which say what their pictures go through; for others give the "
         f"variant, preprocess_input(x, variant=…). Received: weights={weights!r}, "
         f"{found}"

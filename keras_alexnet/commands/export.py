@@ -11,7 +11,7 @@ from keras_alexnet.export import check_saved_model, export_saved_model, export_t
 from keras_alexnet.export.lite import PRECISIONS as LITE_PRECISIONS
 from keras_alexnet.export.precision import PRECISIONS
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.weights import records
+from keras_alexnet.weights import published
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,4 +84,6 @@ def _preprocessing(config: Config, opened: Opened) -> str | Preprocessing:
     """Published weights by their name, which stands for the resize rule as well."""
     if config.preprocessing is not None:
         return config.preprocessing
-    return config.named() if config.named() in records.names() else opened.preprocessing
+    return (
+        config.named() if config.named() in published.names() else opened.preprocessing
+    )

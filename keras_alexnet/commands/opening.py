@@ -15,7 +15,7 @@ from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.models import AlexNet, variants_like
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.tensorflow_paths import for_tensorflow
-from keras_alexnet.weights import open_weights, records, runs
+from keras_alexnet.weights import open_weights, published, runs
 from keras_alexnet.weights.classes import class_names
 from keras_alexnet.weights.formats.keras_files import body, load_keras
 from keras_alexnet.weights.runs import preprocessing, run_of
@@ -33,7 +33,7 @@ class ModelOptions:
     model: str | None = option(
         None,
         "A run, an export, a .keras file, a weights file (.weights.h5, .caffemodel, "
-        f".npy, .pth) or published weights by name ({', '.join(records.names())}).",
+        f".npy, .pth) or published weights by name ({', '.join(published.names())}).",
     )
     model_dir: str | None = option(None, "A run: the same as --model=RUN.")
     variant: str | None = option(
@@ -49,7 +49,7 @@ class ModelOptions:
     def path(self) -> Path:
         """What was named, as a path; ValueError if there is nothing of the kind."""
         path = Path(self.named()).expanduser()
-        known = run_of(path) is not None or self.named() in records.names()
+        known = run_of(path) is not None or self.named() in published.names()
         if not path.exists() and not known:
             raise ValueError(
                 f"{_EXPECTED}. Received: {self.named()!r}, which is not there"
@@ -131,9 +131,9 @@ def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opene
         names is not None,
         architectures.get(variant).preprocessing,
     )
-    if origin not in records.names():
+    if origin not in published.names():
         return opened
-    record = records.get(origin)
+    record = published.get(origin)
     return dataclasses.replace(
         opened,
         preprocessing=record.preprocessing,

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from keras_alexnet.data import Source, evaluation_batches
-from keras_alexnet.data.batches import distribute
+from keras_alexnet.data import Source
+from keras_alexnet.data.batches import distribute, validation_batches
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
-from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 
 
 class Evaluator:
@@ -20,27 +20,27 @@ class Evaluator:
 
     Args:
         model: Gives probabilities, or logits, for prepared pictures.
-        preprocessing: What the model's pictures go through first.
+        recipe: What the model's pictures go through first; its views are the centre.
         from_logits: Whether the model gives logits.
         strategy: Under which the model was made; TensorFlow's current one if not
             given.
 
     Example:
 
-    >>> Evaluator(model, Preprocessing()).evaluate(source)  # doctest: +SKIP
+    >>> Evaluator(model, recipe_of("paper")).evaluate(source)  # doctest: +SKIP
     Scores(loss=0.21, top1=0.94, top5=1.0, pictures=500)
     """
 
     def __init__(
         self,
         model: keras.Model,
-        preprocessing: Preprocessing,
+        recipe: Recipe,
         *,
         from_logits: bool = False,
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self._model = model
-        self._preprocessing = preprocessing
+        self._recipe = recipe
         self._from_logits = from_logits
         self._strategy = strategy or tf.distribute.get_strategy()
 
@@ -67,10 +67,10 @@ class Evaluator:
                 "the model must tell the classes of the data. Received: a model of "
                 f"{classes} classes and data={source.spec!r} of {known}"
             )
-        image_size = self._model.input_shape[1]
+        view = self._recipe.views_of(source).centre
         batches = distribute(
             self._strategy,
-            lambda rows: evaluation_batches(source, image_size, batch_size, rows),
+            lambda rows: validation_batches(source, view, batch_size, rows),
             batch_size,
         )
         total = tf.zeros([4], tf.float64)
@@ -89,7 +89,7 @@ class Evaluator:
         return self._strategy.reduce("SUM", sums, axis=None)
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        scores = self._model(self._preprocessing(batch["image"]), training=False)
+        scores = self._model(self._recipe.preprocessing(batch["image"]), training=False)
         if not self._from_logits:
             scores = log_probabilities(scores)
         return totals(scores, batch["label"], batch["weight"])

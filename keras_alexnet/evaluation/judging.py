@@ -15,7 +15,7 @@ from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.data.views import Views
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
-from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 
 CENTRE, TEN = "centre", "ten views"
 _CENTRAL = 2  # its number among the ten
@@ -30,25 +30,15 @@ class Member:
     Args:
         name: For people.
         model: Gives probabilities `[batch, classes]` for prepared square pictures.
-        preprocessing: What its pictures go through.
+        recipe: What its pictures go through.
         outputs: Name of each output, in the words of the data's classes. Outputs
             that the data have no class for compete all the same.
-        resize_size: Side that pictures are scaled to before the crop; 256 for 224,
-            in proportion, if None.
-        warp: Whether both sides are, or the shorter one.
     """
 
     name: str
     model: keras.Model
-    preprocessing: Preprocessing
+    recipe: Recipe
     outputs: tuple[str, ...]
-    resize_size: int | None = None
-    warp: bool = False
-
-    def views(self, source: Source) -> Views:
-        """Its views of the pictures of a source."""
-        side = self.model.input_shape[1]
-        return Views.of(source, side, self.resize_size, self.warp)
 
 
 class Judged(NamedTuple):
@@ -90,11 +80,11 @@ def judge(
 
     Example:
 
-    >>> judge([Member("mine", model, Preprocessing(), names)], source, views=10)
+    >>> judge([Member("mine", model, recipe_of("paper"), names)], source, views=10)
     ... # doctest: +SKIP
     """
     _check(members, source, views)
-    looks = [member.views(source) for member in members]
+    looks = [member.recipe.views_of(source) for member in members]
     kinds = list(dict.fromkeys(looks))  # Each is decoded and cut once.
     batches = validation_batches(source, _looking(kinds, views), batch_size)
     asked = [_asking(member, members[0].outputs) for member in members]
@@ -146,7 +136,7 @@ def _asking(member: Member, outputs: tuple[str, ...]) -> Ask:
 
     @tf.function
     def ask(pictures: tf.Tensor) -> tf.Tensor:
-        shares = member.model(member.preprocessing(pictures), training=False)
+        shares = member.model(member.recipe.preprocessing(pictures), training=False)
         return tf.gather(tf.cast(shares, tf.float32), order, axis=1)
 
     return ask

@@ -9,13 +9,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.export.heads import DISTRIBUTION
-from keras_alexnet.export.recipe import Recipe
-from keras_alexnet.preprocessing import Preprocessing
-
-EXTRA = "assets.extra"  # TensorFlow Serving leaves what is in it alone
-_NAME = "keras_alexnet.json"
+from keras_alexnet.reasons import reason
+from keras_alexnet.recipe import Recipe
+from keras_alexnet.weights.recipes import EXPORT_CARD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,28 +44,30 @@ class Card:
             "keras": keras.__version__,
         }
         text = json.dumps({**dataclasses.asdict(self), "made_by": versions}, indent=2)
-        (export / EXTRA).mkdir(exist_ok=True)
-        (export / EXTRA / _NAME).write_text(f"{text}\n", encoding="utf-8")
+        path = export / EXPORT_CARD
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{text}\n", encoding="utf-8")
 
     @classmethod
     def read(cls, export: Path) -> Card:
         """Reads that of an export.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is none, or it is damaged.
         """
-        path = export / EXTRA / _NAME
+        fields = {"recipe": dict, "classes": int, "top_k": int, "precision": str}
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            recipe = values["recipe"]
-            recipe["preprocessing"] = Preprocessing(**recipe["preprocessing"])
-            return cls(
-                Recipe(**recipe),
-                *(values[k] for k in ("classes", "top_k", "precision")),
-                scores=values.get("scores", DISTRIBUTION),
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            held = files.read_json(export / EXPORT_CARD, **fields)
+            recipe = Recipe.from_dict(held["recipe"])
+        except (OSError, ValueError) as error:
             raise ValueError(
-                "an export must be what export_saved_model wrote. "
-                f"Received: {str(export)!r}, without a readable {EXTRA}/{_NAME}"
+                "an export must be what export_saved_model wrote. Received: "
+                f"{str(export)!r}, without a readable {EXPORT_CARD} ({reason(error)})"
             ) from error
+        return cls(
+            recipe,
+            held["classes"],
+            held["top_k"],
+            held["precision"],
+            held.get("scores", DISTRIBUTION),
+        )

@@ -13,13 +13,14 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.precision import is_quantised
-from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.writing import check_names
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.names import tensorflow_variable
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
+from keras_alexnet.weights.recipes import recipe_of
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -29,7 +30,7 @@ def export_tflite(
     path: str | os.PathLike,
     *,
     class_names: Sequence[str],
-    preprocessing: str | Preprocessing | WeightSet,
+    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet,
     precision: str = "float32",
 ) -> Path:
     """Writes a TFLite file of built-in ops, and the class names beside it.
@@ -68,7 +69,7 @@ def export_tflite(
     path = Path(path)
     model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
-    recipe = Recipe.of(preprocessing, side)
+    recipe = recipe_of(preprocessing, side)
     check_names(class_names, classes)
     if precision not in PRECISIONS:
         raise ValueError(

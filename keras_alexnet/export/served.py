@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_alexnet.export.pictures import decode_batch
 from keras_alexnet.export.precision import Weights
-from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.fine_tuning import features
+from keras_alexnet.recipe import Recipe
 
 FEATURES = ("fc6", "fc7")
 _BYTES = tf.TensorSpec([None], tf.string, "image_bytes")

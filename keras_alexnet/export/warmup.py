@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data import drawing
-from keras_alexnet.export.card import EXTRA
+from keras_alexnet.weights.recipes import EXPORT_CARD
 
 # https://www.tensorflow.org/tfx/serving/saved_model_warmup: where a server looks.
-_PATH = Path(EXTRA) / "tf_serving_warmup_requests"
+_PATH = Path(EXPORT_CARD).with_name("tf_serving_warmup_requests")
 _BATCHES = (1, 8)
 _SIZE = (160, 128)  # (width, height): small, since the network's part does not differ
 
@@ -51,7 +51,7 @@ def write(export: Path, signatures: Mapping[str, _Signature], model: str) -> Non
             "pip install 'keras-alexnet[serving]' to have them written"
         )
         return
-    (export / EXTRA).mkdir(exist_ok=True)
+    (export / _PATH).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(export / _PATH)) as file:
         for name, inputs in requests(signatures):
             file.write(_record(model, name, inputs))

@@ -13,13 +13,14 @@ from keras_alexnet import files
 from keras_alexnet.export import warmup as warming
 from keras_alexnet.export.card import Card
 from keras_alexnet.export.heads import scores_of
-from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.served import Served
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.two_towers import as_packed
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
+from keras_alexnet.weights.recipes import recipe_of
 from keras_alexnet.whole_numbers import as_whole, whole_number
 
 
@@ -28,7 +29,7 @@ def export_saved_model(
     path: str | os.PathLike,
     *,
     class_names: Sequence[str],
-    preprocessing: str | Preprocessing | WeightSet,
+    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet,
     top_k: int = 5,
     version: int | None = None,
     warmup: bool = True,
@@ -61,9 +62,9 @@ def export_saved_model(
             hold for a picture. The card and `check_saved_model` say which.
         path: The servable's directory.
         class_names: Name of each class, in the order of the model's outputs.
-        preprocessing: What the model's pictures go through: the name of a variant
-            or of published weights, or a record of either. Published weights come
-            with their own resize rule; all else scales the shorter side.
+        preprocessing: What the model's pictures go through: a `Recipe`, or what
+            `keras_alexnet.weights.recipe_of` takes: the name of a variant or of
+            published weights, a run, or a record of colours.
         top_k: How many classes `classify_bytes` gives, at most as many as there are.
         version: Number of the version; the next free one if not given.
         warmup: Whether requests for a server's warm-up are written; that takes the
@@ -96,7 +97,7 @@ def export_saved_model(
     """
     model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
-    recipe = Recipe.of(preprocessing, side, views)
+    recipe = recipe_of(preprocessing, side, views)
     check_names(class_names, classes)
     top_k = whole_number("top_k", top_k)
     card = Card(recipe, classes, min(top_k, classes), precision, scores_of(model))

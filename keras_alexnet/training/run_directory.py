@@ -17,6 +17,7 @@ from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.recipe import Recipe
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.weights import runs
 
@@ -48,8 +49,8 @@ class RunDirectory:
     """The directory that a run writes to.
 
     `config.flags` holds its settings, `data.json` its classes, their colours and
-    which pictures they are (written once, when the run begins),
-    `metrics.csv` a line each epoch, `result.json` what it came to,
+    which pictures they are (written once, when the run begins), `recipe.json` what
+    pictures go through, `metrics.csv` a line each epoch, `result.json` what it came to,
     `checkpoints/` its state, `events/` what TensorBoard shows, and `example.jpg`
     the first validation picture, to try `predict` on.
 
@@ -106,7 +107,7 @@ class RunDirectory:
 
     def _foreign(self) -> bool:
         """Whether there is something that no run of ours has left, or has begun."""
-        own = {self.example_path.name, runs.DATA, runs.ARCHITECTURE}
+        own = {self.example_path.name, runs.DATA, runs.RECIPE, runs.ARCHITECTURE}
         there = (
             (each.name for each in self.path.iterdir()) if self.path.exists() else ()
         )
@@ -128,6 +129,7 @@ class RunDirectory:
         self,
         config: TrainingConfig,
         source: Source,
+        recipe: Recipe,
         architecture: Architecture | None = None,
     ) -> None:
         """Makes the directory this run's, and clears what a killed one had begun.
@@ -135,6 +137,7 @@ class RunDirectory:
         Args:
             config: The run's settings.
             source: Its data.
+            recipe: What its pictures go through.
             architecture: The record that it trains, if it is none of the variants.
         """
         self.path.mkdir(parents=True, exist_ok=True)
@@ -145,6 +148,8 @@ class RunDirectory:
             for example in source.ordered(VALIDATION).take(1):
                 files.write_bytes(self.example_path, _encoded(source, example["image"]))
         self._claim_data(source)
+        text = json.dumps(recipe.as_dict(), indent=2)
+        files.write_text(self.path / runs.RECIPE, text + "\n")
         if architecture is not None:
             text = architectures.to_json(architecture)
             files.write_text(self.path / runs.ARCHITECTURE, text)

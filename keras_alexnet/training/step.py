@@ -15,6 +15,7 @@ from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.evaluation import Evaluator, totals
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.updates import assign
@@ -75,12 +76,11 @@ class TrainStep:
         self._noise = ColourNoise(
             config.colour_noise, config.colour_noise_strength, statistics
         )
-        self.preprocessing = dataclasses.replace(
-            architecture.preprocessing, mean=statistics.mean
-        )
+        colours = dataclasses.replace(architecture.preprocessing, mean=statistics.mean)
+        self.recipe = Recipe.of_colours(colours, config.image_size)
         # Colour noise is for R, G, B about the mean in 0-255: between the two halves.
         self._centre = Preprocessing(mean=statistics.mean)
-        self._finish = dataclasses.replace(self.preprocessing, mean=(0.0, 0.0, 0.0))
+        self._finish = dataclasses.replace(colours, mean=(0.0, 0.0, 0.0))
         with strategy.scope():
             self.train_state = TrainState(config, architecture, classes)
             self._scale = LossScale(config.precision == "mixed_float16")
@@ -90,7 +90,7 @@ class TrainStep:
         # Skipped batches: their number, the step of the first, the step of the last.
         self.skipped = tf.Variable([0, 0, 0], trainable=False, dtype=tf.int64)
         self.evaluator = Evaluator(
-            self.model, self.preprocessing, from_logits=True, strategy=strategy
+            self.model, self.recipe, from_logits=True, strategy=strategy
         )
 
     def variables(self) -> dict[str, Any]:

@@ -211,7 +211,12 @@ class Trainer:
             # The run's directory for the chief, for others one that does not stay.
             run = RunDirectory(str(path))
             with run.locked():
-                run.claim(self.config, setup.source, self._own_architecture)
+                run.claim(
+                    self.config,
+                    setup.source,
+                    setup.train_step.recipe,
+                    self._own_architecture,
+                )
                 scores, steps = self._train(setup, run)
                 return Result(self._finish(setup, run, scores, steps, began), True)
 
@@ -300,7 +305,7 @@ class Trainer:
             AlexNet(weights=run),
             path,
             class_names=runs.class_names(run),
-            preprocessing=runs.preprocessing(run),
+            preprocessing=runs.recipe(run),
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_alexnet.weights.download import fetch
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
 
 
 def cached(record: WeightSet, convert: Callable[[Path, Path], None]) -> Path:
@@ -31,7 +31,7 @@ def cached(record: WeightSet, convert: Callable[[Path, Path], None]) -> Path:
 
     Example:
 
-    >>> cached(records.get("imagenet"), convert)  # doctest: +SKIP
+    >>> cached(published.get("imagenet"), convert)  # doctest: +SKIP
     """
     path = location(record)
     # Whole wherever it is there, since it is moved into place: no lock to read it.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_alexnet.weights import records
+from keras_alexnet.weights import published
 from keras_alexnet.whole_numbers import whole_number
 
 _FILE = "imagenet_classes.txt"
@@ -50,7 +50,7 @@ def class_names(weights: str) -> tuple[str, ...]:
     """Returns the names of the outputs of a published weight set, as Keras has them.
 
     Args:
-        weights: One of `keras_alexnet.weights.records.names()`.
+        weights: One of `keras_alexnet.weights.published.names()`.
 
     Returns:
         The class names; two of ImageNet's stand there twice.
@@ -63,9 +63,9 @@ def class_names(weights: str) -> tuple[str, ...]:
     >>> class_names("imagenet")[207]
     'golden_retriever'
     """
-    if weights not in records.names():
+    if weights not in published.names():
         raise ValueError(
-            f"weights must be one of {records.names()}, whose classes are known; the "
+            f"weights must be one of {published.names()}, whose classes are known; the "
             "names of other networks' classes are yours to give, as their outputs' "
             f"order. Received: weights={weights!r}"
         )

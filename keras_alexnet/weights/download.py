@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
 
 VARIABLE = "KERAS_ALEXNET_WEIGHTS"
 
@@ -42,7 +42,7 @@ def fetch(record: WeightSet, directory: Path) -> Path:
 
     Example:
 
-    >>> fetch(records.get("imagenet"), Path("/tmp"))  # doctest: +SKIP
+    >>> fetch(published.get("imagenet"), Path("/tmp"))  # doctest: +SKIP
     """
     place = os.environ.get(VARIABLE, "")
     if place and "://" not in place:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
-from keras_alexnet.weights import records, runs
+from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.classes import class_names as class_list
 from keras_alexnet.weights.formats import (
@@ -90,8 +90,8 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     if not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights):
         raise ValueError(f"{_expected()}. Received: weights={weights!r}")
     origin = os.fspath(weights)
-    if origin in records.names():
-        return _published(records.get(origin), origin)
+    if origin in published.names():
+        return _published(published.get(origin), origin)
     path = Path(weights).expanduser()
     run = runs.run_of(path)
     if run is not None:
@@ -106,12 +106,12 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
 
 def _expected() -> str:
     return (
-        f"weights must be None, one of {records.names()}, the directory of a training "
-        f"run, one of its checkpoints, or a {', '.join(_FILES)} file"
+        f"weights must be None, one of {published.names()}, the directory of a "
+        f"training run, one of its checkpoints, or a {', '.join(_FILES)} file"
     )
 
 
-def _published(record: records.WeightSet, origin: str) -> Weights:
+def _published(record: published.WeightSet, origin: str) -> Weights:
     """Nothing is fetched before it is read: a wrong argument is told of first."""
 
     def read(architecture: Architecture) -> Named:
@@ -123,7 +123,7 @@ def _published(record: records.WeightSet, origin: str) -> Weights:
     return Weights(origin, read, (record.variant,), classes, (side, side, 3))
 
 
-def _convert(record: records.WeightSet, published: Path, converted: Path) -> None:
+def _convert(record: published.WeightSet, published: Path, converted: Path) -> None:
     """Turns a publisher's file into a `.weights.h5`."""
     opened = _FILES[published.suffix](published, record.name)
     architecture = architectures.get(record.variant)

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
-from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.checkpoint_files import (
     CheckpointReader,
     written_checkpoints,
@@ -18,6 +18,7 @@ from keras_alexnet.weights.names import Named
 CHECKPOINTS = "checkpoints"
 DATA = "data.json"
 ARCHITECTURE = "architecture.json"
+RECIPE = "recipe.json"
 _SETTINGS = "config.flags"
 _MODEL = "model/"
 _AVERAGE = "average/"
@@ -87,10 +88,14 @@ def architecture(run: Path) -> Architecture:
     return architectures.get(settings(run)["variant"])
 
 
-def preprocessing(run: Path) -> Preprocessing:
-    """What a run's pictures went through: the network's, with their own mean."""
+def recipe(run: Path) -> Recipe:
+    """What a run's pictures go through: the network's, with their own mean."""
+    if (run / RECIPE).is_file():
+        return Recipe.from_dict(files.read_json(run / RECIPE))
+    # Earlier versions wrote no recipe: it follows from what they did write.
     own = architecture(run).preprocessing
-    return dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
+    colours = dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
+    return Recipe.of_colours(colours, int(settings(run)["image_size"]))
 
 
 def parse(flags: str) -> dict[str, str]:

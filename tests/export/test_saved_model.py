@@ -14,7 +14,7 @@ from served_models import NAMES, SIDE, classify, encoded, picture, served_model
 
 import keras_alexnet
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.weights import records
+from keras_alexnet.weights import published
 
 SMALLEST = [(140, 100), (100, 140), (97, 97), (700, 91), (60, 50)]
 
@@ -103,7 +103,7 @@ def test_an_empty_batch_has_an_empty_answer(signatures: dict) -> None:
 def test_ten_views_of_a_warped_picture(network: keras.Model, tmp_path: Path) -> None:
     # Published weights' rule: made square, whatever the shape; here 128 to the 80 cut.
     record = dataclasses.replace(
-        records.get("bvlc_alexnet"), resize_size=128, image_size=SIDE
+        published.get("bvlc_alexnet"), resize_size=128, image_size=SIDE
     )
     path = keras_alexnet.export_saved_model(
         network,

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from keras_alexnet.weights import records
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights import get
+from keras_alexnet.weights.published import WeightSet
 
 NOWHERE = "http://127.0.0.1:9"  # the port at which nobody answers
 
@@ -20,7 +20,7 @@ def published(
     content: bytes, url: str = NOWHERE, name: str = "imagenet", **changes: Any
 ) -> WeightSet:
     """The record of a weight set whose file is `content`, at `url`."""
-    known = records.get(name)
+    known = get(name)
     values = {
         "url": f"{url}/{known.file_name}",
         "size": len(content),

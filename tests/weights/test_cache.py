@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from weights_server import NOWHERE, WeightsServer, published
 
-from keras_alexnet.weights import records
+from keras_alexnet.weights import get
 from keras_alexnet.weights.cache import cached, location
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
 
 CONTENT = b"as published"
 NAME = "bvlc_alexnet-{}.weights.h5"
@@ -21,11 +21,11 @@ NAME = "bvlc_alexnet-{}.weights.h5"
 # A Python of its own that asks for the weights and says where they are.
 ASK = """
 import dataclasses, hashlib, sys
-from keras_alexnet.weights import cache, records
+from keras_alexnet.weights import cache, get
 url, content = sys.argv[1], sys.argv[2].encode()
 digest = hashlib.sha1(content).hexdigest()
 record = dataclasses.replace(
-    records.get("imagenet"), url=url, size=len(content), digest=digest
+    get("imagenet"), url=url, size=len(content), digest=digest
 )
 convert = lambda raw, made: made.write_bytes(raw.read_bytes().upper())
 print(cache.cached(record, convert))
@@ -78,11 +78,11 @@ def test_the_second_call_needs_no_network(home: Path) -> None:
 @pytest.mark.compat
 def test_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("imagenet", "bvlc_alexnet"):
-        path = location(records.get(name))
+        path = location(get(name))
         assert path == tmp_path / "home/keras_alexnet" / NAME.format("9116a64c")
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert location(records.get("imagenet")).parent == tmp_path / ".keras/keras_alexnet"
+    assert location(get("imagenet")).parent == tmp_path / ".keras/keras_alexnet"
 
 
 def test_a_folder_of_files_is_read_in_place(

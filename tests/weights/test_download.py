@@ -15,7 +15,7 @@ from weights_server import NOWHERE, SilentServer, WeightsServer, published
 
 from keras_alexnet.weights import download
 from keras_alexnet.weights.download import fetch
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
 
 CONTENT = np.random.default_rng(0).bytes(3 << 20)  # more than one chunk
 SHA1 = hashlib.sha1(CONTENT).hexdigest()

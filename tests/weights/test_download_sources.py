@@ -9,7 +9,7 @@ import pytest
 from weights_server import WeightsServer, published
 
 from keras_alexnet.weights.download import fetch
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights.published import WeightSet
 
 CONTENT = b"as published"
 SHA1 = hashlib.sha1(CONTENT).hexdigest()

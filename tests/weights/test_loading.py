@@ -163,9 +163,9 @@ def test_a_variant_that_contradicts_is_named_with_the_weights(run: Path) -> None
 
 def write_published() -> str:
     """Puts a stand-in where the converted `bvlc_alexnet` is kept."""
-    from keras_alexnet.weights import cache, records
+    from keras_alexnet.weights import cache, published
 
-    path = cache.location(records.get("bvlc_alexnet"))
+    path = cache.location(published.get("bvlc_alexnet"))
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         file.create_group("layers")

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from keras_alexnet import AlexNet
-from keras_alexnet.weights import cache, records
+from keras_alexnet.weights import WeightSet, cache, get
+from keras_alexnet.weights import published as records
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*look untrained:UserWarning")
 
@@ -27,11 +28,11 @@ def blobs() -> caffe_nets.Blobs:
 @pytest.fixture
 def published(
     blobs: caffe_nets.Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[records.WeightSet]:
+) -> Iterator[WeightSet]:
     """A record of a file that we have made, in a folder as a mirror would have it."""
     folder = tmp_path / "folder"
     folder.mkdir()
-    record = records.get("bvlc_alexnet")
+    record = get("bvlc_alexnet")
     path = caffe_nets.write(folder / record.file_name, blobs, form="layers")
     digest = hashlib.sha1(path.read_bytes()).hexdigest()
     record = dataclasses.replace(record, digest=digest, size=path.stat().st_size)
@@ -51,7 +52,7 @@ def is_of(model: keras.Model, blobs: caffe_nets.Blobs) -> bool:
 
 
 def test_a_name_is_fetched_once_and_used_twice(
-    published: records.WeightSet,
+    published: WeightSet,
     blobs: caffe_nets.Blobs,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -68,7 +69,7 @@ def test_a_name_is_fetched_once_and_used_twice(
 
 
 def test_a_wrong_hash_is_refused_and_nothing_is_kept(
-    published: records.WeightSet, monkeypatch: pytest.MonkeyPatch
+    published: WeightSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = dataclasses.replace(published, digest="0" * 40)
     monkeypatch.setitem(records._RECORDS, published.name, other)
@@ -79,7 +80,7 @@ def test_a_wrong_hash_is_refused_and_nothing_is_kept(
 
 @pytest.mark.parametrize("variant", [None, "paper", "owt"])
 def test_a_file_that_leaves_the_variant_open_asks_for_it(
-    published: records.WeightSet, tmp_path: Path, variant: str | None
+    published: WeightSet, tmp_path: Path, variant: str | None
 ) -> None:
     path = tmp_path / "folder" / published.file_name
     message = rf"'caffe' or 'caffenet'.*variant={variant!r}, weights='.*caffemodel'"

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_alexnet.weights import records
-from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.weights import published
+from keras_alexnet.weights.published import WeightSet
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "weights.md"
-SETS = tuple(records.get(name) for name in records.names()[:-1])
+SETS = tuple(published.get(name) for name in published.names()[:-1])
 NAMES_AFTER_THE_FIRST = tuple(f"`{record.name}`" for record in SETS[1:])
 
 # Kernels (height, width, in of a group, out), as Caffe's prototxt and torchvision's
@@ -37,15 +37,15 @@ SHAPES["caffenet"] = SHAPES["caffe"]  # pooling and normalisation change places
 @pytest.mark.compat
 def test_the_names_and_the_alias() -> None:
     expected = ("bvlc_alexnet", "bvlc_caffenet", "torchvision_owt", "imagenet")
-    assert records.names() == expected
+    assert published.names() == expected
     assert [each.name for each in SETS] == list(expected[:3])
-    assert records.get("imagenet") is records.get("bvlc_alexnet")
+    assert published.get("imagenet") is published.get("bvlc_alexnet")
 
 
 @pytest.mark.parametrize("name", ["alexnet", "", None, ["imagenet"]])
 def test_an_unknown_name_is_told_the_known_ones(name: object) -> None:
     with pytest.raises(ValueError, match=r"one of \('bvlc_alexnet', .*'imagenet'\)"):
-        records.get(name)  # type: ignore[arg-type]
+        published.get(name)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("record", SETS, ids=lambda record: record.name)
@@ -64,12 +64,12 @@ def test_digests_are_digests_and_files_are_at_their_addresses(
     assert re.fullmatch(rf"[0-9a-f]{{{length}}}", record.digest)
     assert record.url.rpartition("/")[2] == record.file_name
     assert record.sources
-    assert record.resize in records.RESIZES
+    assert record.resize in published.RESIZES
     assert record.resize_size >= record.image_size
 
 
 def test_torchvisions_file_bears_its_hash_and_has_its_stated_size() -> None:
-    record = records.get("torchvision_owt")
+    record = published.get("torchvision_owt")
     # torch.hub's own rule for the names of its files.
     stated = re.search(r"-([a-f0-9]*)\.", record.file_name)
     assert stated is not None
@@ -88,7 +88,7 @@ def test_preprocessing_is_that_of_keras_mode(
     name: str, mode: str, tolerance: float
 ) -> None:
     x = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, 3)).astype("float32")
-    y = records.get(name).preprocessing(x)
+    y = published.get(name).preprocessing(x)
     theirs = keras.applications.imagenet_utils.preprocess_input(x.copy(), mode=mode)
     np.testing.assert_allclose(y, theirs, atol=tolerance)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from keras_alexnet.preprocessing import BVLC, TORCHVISION, Preprocessing
-
-RESIZES = ("warp", "shorter_side")
+from keras_alexnet.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +54,17 @@ class WeightSet:
     resize_size: int = 256
     classes: str = "imagenet"
 
-    def resized(self, image_size: int) -> int:
-        """What `resize` gives for another input: the published crop in proportion."""
-        return round(image_size * self.resize_size / self.image_size)
+    def recipe(self) -> Recipe:
+        """What pictures go through before a network with these weights reads them.
+
+        Example:
+
+        >>> get("imagenet").recipe()(np.zeros([300, 400, 3], "uint8")).shape
+        (1, 227, 227, 3)
+        """
+        return Recipe(
+            self.preprocessing, self.resize, self.resize_size, self.image_size
+        )
 
 
 # The readmes say which crop; how the pictures came to 256×256 they do not say. The

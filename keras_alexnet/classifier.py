@@ -1,0 +1,432 @@
+"""A network that can be shown pictures as they are, from whatever names one."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import track
+
+from keras_alexnet import files
+from keras_alexnet.fine_tuning import features
+from keras_alexnet.opening import Opened, open_model
+from keras_alexnet.reasons import reason
+from keras_alexnet.recipe import Recipe
+from keras_alexnet.weights.classes import class_names as published_names
+from keras_alexnet.weights.classes import imagenet_classes
+from keras_alexnet.weights.recipes import recipe_of
+from keras_alexnet.whole_numbers import whole_number
+
+_log = logging.getLogger("keras_alexnet")
+_MANY = 256  # pictures from which on progress is shown
+_NO_FILE = "neither JPEG nor PNG, or cut short"
+Outputs = dict[str, np.ndarray]
+
+
+class Prediction(NamedTuple):
+    """One class of a picture.
+
+    Args:
+        id: WordNet's of an ImageNet class, as `"n02123159"`; else the class's name.
+        name: Name of the class.
+        score: What the network gives it, a probability where its last layer is a
+            softmax.
+    """
+
+    id: str
+    name: str
+    score: float
+
+
+class Answer(NamedTuple):
+    """What is known of one picture.
+
+    Args:
+        picture: Its path, or its place among those that were given.
+        fault: Why it cannot be read; empty if it can.
+        classes: Its classes, the highest score first; none if it cannot be read.
+    """
+
+    picture: str
+    fault: str
+    classes: list[Prediction]
+
+
+class Classifier:
+    """A network with the recipe of its pictures and the names of its classes.
+
+    Args:
+        what: Published weights by name; a training run (its newest checkpoint) or one
+            of its checkpoints; an export; or a file: `.keras`, `.weights.h5`,
+            `.caffemodel`, `.npy` or `.pth`.
+        class_names: Name of each output; the run's or the export's own, ImageNet's for
+            1000 classes, else `"class 0"` and so on by default.
+        variant: Of a file that leaves it open.
+        image_size: Side of the input, for weights; their own by default.
+        preprocessing: What the pictures go through, as of
+            `keras_alexnet.weights.recipe_of`; what belongs to `what` by default.
+
+    Attributes:
+        origin: What was named.
+        model: The `keras.Model`, from prepared pictures to scores; of an export, the
+            loaded SavedModel.
+        recipe: From pictures to what the model reads.
+        class_names: Name of each output; empty for an export, whose answers name them.
+        named: Whether somebody gave these names; else they are what could be said.
+
+    Raises:
+        ValueError: If there is nothing of the kind, an argument contradicts it, or it
+            is damaged.
+
+    Example:
+
+    >>> classifier = Classifier("imagenet")  # doctest: +SKIP
+    >>> classifier.predict("cat.jpg")[0][0]  # doctest: +SKIP
+    Prediction(id='n02123045', name='tabby', score=0.31)
+    """
+
+    def __init__(
+        self,
+        what: str | os.PathLike,
+        *,
+        class_names: Sequence[str] | None = None,
+        variant: str | None = None,
+        image_size: int | None = None,
+        preprocessing: Any = None,
+    ) -> None:
+        opened = open_model(what, variant, image_size, class_names)
+        self.origin = os.fspath(what)
+        self.model = opened.model
+        self.recipe = _chosen_recipe(opened, preprocessing)
+        self.class_names, self.named = opened.class_names, opened.named
+        if opened.signatures is not None:
+            self._network: _Export | _Model = _Export(opened.signatures, self.origin)
+        else:
+            self._network = _Model(opened.model, self.recipe, opened.class_names)
+
+    @property
+    def is_export(self) -> bool:
+        """Whether the model is a SavedModel, which Keras cannot take apart."""
+        return isinstance(self._network, _Export)
+
+    def predict(
+        self, pictures: Any, top: int = 5, batch_size: int = 32
+    ) -> list[list[Prediction]]:
+        """Names the likeliest classes of pictures.
+
+        Args:
+            pictures: One or a list, as `Recipe` takes them; for an export, paths and
+                the bytes of JPEG or PNG files alone.
+            top: How many classes to name; an export names as many as it was made for
+                at most.
+            batch_size: Pictures at a time.
+
+        Returns:
+            For each picture its classes, the highest score first; none for one that
+            cannot be read, which a line of the logger `keras_alexnet` names.
+
+        Raises:
+            ValueError: If `top` or `batch_size` is out of range.
+
+        Example:
+
+        >>> for row in classifier.predict(["a.jpg", "b.jpg"]):  # doctest: +SKIP
+        ...     print(row[0].name)
+        """
+        top = whole_number("top", top)
+        rows = []
+        for batch in _batches(pictures, batch_size):
+            answers = self.answers(batch)
+            _warn([(answer.picture, answer.fault) for answer in answers])
+            rows += [answer.classes[:top] for answer in answers]
+        return rows
+
+    def answers(self, pictures: Sequence[Any]) -> list[Answer]:
+        """All classes of a few pictures, and why some of these cannot be read.
+
+        Args:
+            pictures: A list, as of `predict`; one step of the network.
+
+        Returns:
+            An `Answer` for each.
+
+        Example:
+
+        >>> classifier.answers(["cat.jpg"])[0].fault  # doctest: +SKIP
+        ''
+        """
+        faults, found = self._network.answers(pictures)
+        classes = iter(found)
+        return [
+            Answer(name, fault, [] if fault else next(classes))
+            for name, fault in zip(_names(pictures), faults, strict=True)
+        ]
+
+    def features(
+        self,
+        pictures: Any,
+        layers: Sequence[str] = ("conv5", "fc7"),
+        batch_size: int = 32,
+    ) -> Outputs:
+        """What layers give for pictures, after the ReLU right behind them.
+
+        Args:
+            pictures: As of `predict`.
+            layers: As of `keras_alexnet.features`; of an export, `fc6` and `fc7`.
+            batch_size: Pictures at a time.
+
+        Returns:
+            For each layer an array float32 `[pictures, …]`; NaN for a picture that
+            cannot be read, which a line of the logger `keras_alexnet` names.
+
+        Raises:
+            ValueError: If there is no such layer, or `batch_size` is out of range.
+
+        Example:
+
+        >>> classifier.features("cat.jpg")["fc7"].shape  # doctest: +SKIP
+        (1, 4096)
+        """
+        layers = [layers] if isinstance(layers, str) else list(layers)
+        describe = self._network.describing(layers)
+        found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+        for batch in _batches(pictures, batch_size):
+            faults, outputs = describe(batch)
+            _warn(list(zip(_names(batch), faults, strict=True)))
+            for layer in layers:
+                found[layer].append(_spread(outputs[layer], faults))
+        return {layer: np.concatenate(values) for layer, values in found.items()}
+
+
+class _Model:
+    """A model of Keras, shown pictures.
+
+    Args:
+        model: Gives scores for prepared pictures.
+        recipe: What pictures go through.
+        class_names: Name of each output.
+    """
+
+    def __init__(
+        self, model: Any, recipe: Recipe, class_names: tuple[str, ...]
+    ) -> None:
+        self._model, self._recipe = model, recipe
+        self._names = class_names
+        imagenet = class_names == published_names("imagenet")
+        wnids = tuple(each.wnid for each in imagenet_classes())
+        self._ids = wnids if imagenet else class_names
+        self._scores = _compiled(model, recipe)
+
+    def answers(
+        self, pictures: Sequence[Any]
+    ) -> tuple[list[str], list[list[Prediction]]]:
+        """Why pictures cannot be read, and the classes of those that can."""
+        faults, parts = self._read(pictures)
+        if not parts:
+            return faults, []
+        scores = self._scores(tf.stack(parts)).numpy()
+        return faults, [self._ranked(row) for row in scores]
+
+    def _ranked(self, scores: np.ndarray) -> list[Prediction]:
+        order = np.argsort(-scores, kind="stable").tolist()
+        return [
+            Prediction(self._ids[i], self._names[i], _short(scores[i])) for i in order
+        ]
+
+    def describing(
+        self, layers: list[str]
+    ) -> Callable[[Sequence[Any]], tuple[list[str], Outputs]]:
+        """Gives what layers say of pictures, of those that can be read."""
+        model = features(self._model, layers)
+        run = _compiled(model, self._recipe)
+
+        def describe(pictures: Sequence[Any]) -> tuple[list[str], Outputs]:
+            faults, parts = self._read(pictures)
+            if parts:
+                found = run(tf.stack(parts))
+                return faults, {layer: found[layer].numpy() for layer in layers}
+            shapes = {layer: model.output[layer].shape[1:] for layer in layers}
+            return faults, {layer: np.zeros([0, *s]) for layer, s in shapes.items()}
+
+        return describe
+
+    def _read(self, pictures: Sequence[Any]) -> tuple[list[str], list[tf.Tensor]]:
+        parts, faults = [], []
+        for picture in pictures:
+            fault = ""
+            try:
+                parts.append(self._recipe.batch([picture])[0])
+            except (OSError, ValueError) as error:
+                fault = _fault(error)
+            faults.append(fault)
+        return faults, parts
+
+
+class _Export:
+    """An export, shown pictures.
+
+    Args:
+        signatures: Its functions by their names.
+        origin: What it is called in messages.
+    """
+
+    def __init__(self, signatures: Any, origin: str) -> None:
+        self._signatures, self._origin = signatures, origin
+
+    def answers(
+        self, pictures: Sequence[Any]
+    ) -> tuple[list[str], list[list[Prediction]]]:
+        """Why pictures cannot be read, and the classes of those that can."""
+        faults, outputs = self._ask("classify_bytes", pictures)
+        if not outputs:
+            return faults, []
+        rows = zip(outputs["classes"], outputs["scores"], strict=True)
+        return faults, [_predictions(names, scores) for names, scores in rows]
+
+    def describing(
+        self, layers: list[str]
+    ) -> Callable[[Sequence[Any]], tuple[list[str], Outputs]]:
+        """Gives what layers say of pictures, of those that can be read."""
+        signature = self._signatures.get("features")
+        known = set() if signature is None else set(signature.structured_outputs)
+        known -= {"valid"}
+        unknown = [layer for layer in layers if layer not in known]
+        if unknown:
+            raise ValueError(
+                f"layers of an export must be of {sorted(known)}. Received: "
+                f"{unknown[0]!r} of {self._origin!r}"
+            )
+        sides = {name: signature.structured_outputs[name].shape[1:] for name in layers}
+
+        def describe(pictures: Sequence[Any]) -> tuple[list[str], Outputs]:
+            faults, outputs = self._ask("features", pictures)
+            empty = {layer: np.zeros([0, *side]) for layer, side in sides.items()}
+            return faults, outputs or empty
+
+        return describe
+
+    def _ask(
+        self, signature: str, pictures: Sequence[Any]
+    ) -> tuple[list[str], Outputs]:
+        """Why pictures cannot be read, and what is said of those that can."""
+        read = [_encoded(picture) for picture in pictures]
+        encoded = [each for each in read if isinstance(each, bytes)]
+        if not encoded:
+            return [str(each) for each in read], {}
+        given = self._signatures[signature](image_bytes=tf.constant(encoded, tf.string))
+        outputs = {name: value.numpy() for name, value in given.items()}
+        valid = outputs.pop("valid", np.ones(len(encoded), bool))
+        told = iter(valid.tolist())
+        faults = [
+            each if isinstance(each, str) else "" if next(told) else _NO_FILE
+            for each in read
+        ]
+        return faults, {name: values[valid] for name, values in outputs.items()}
+
+
+def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe:
+    if preprocessing is None:
+        if opened.guessed is not None:
+            _log.warning("%s", opened.guessed)
+        return opened.recipe
+    if opened.signatures is not None:
+        raise ValueError(
+            "preprocessing must be left out for an export, which prepares its pictures "
+            f"itself. Received: preprocessing={preprocessing!r}"
+        )
+    return recipe_of(preprocessing, opened.recipe.image_size)
+
+
+def _compiled(model: Any, recipe: Recipe) -> Callable[[tf.Tensor], Any]:
+    """A model on pictures that were resized, as one function; the mean over views."""
+
+    @tf.function(reduce_retracing=True)
+    def run(parts: tf.Tensor) -> Any:
+        def mean(values: tf.Tensor) -> tf.Tensor:
+            values = tf.cast(values, tf.float32)
+            shape = tf.concat([[recipe.views, -1], tf.shape(values)[1:]], axis=0)
+            return tf.reduce_mean(tf.reshape(values, shape), axis=0)
+
+        return tf.nest.map_structure(mean, model(recipe.cut(parts), training=False))
+
+    return run
+
+
+def _batches(pictures: Any, batch_size: int) -> Iterator[Sequence[Any]]:
+    """The pictures some at a time; it is shown how far where they are many."""
+    size = whole_number("batch_size", batch_size)
+    given = _listed(pictures)
+    starts: Any = range(0, len(given), size)
+    if len(given) >= _MANY:
+        starts = track(starts, description="pictures", transient=True)
+    for start in starts:
+        yield given[start : start + size]
+
+
+def _listed(pictures: Any) -> Sequence[Any]:
+    """Pictures one by one: a batch is as good as a list."""
+    if isinstance(pictures, (list, tuple)):
+        return pictures
+    strings = tf.is_tensor(pictures) and pictures.dtype == tf.string
+    if getattr(pictures, "ndim", None) == (1 if strings else 4):
+        return list(pictures)
+    return [pictures]
+
+
+def _names(pictures: Sequence[Any]) -> list[str]:
+    """What to call each picture: its path, or its place."""
+    return [
+        os.fspath(each) if isinstance(each, (str, os.PathLike)) else f"picture {place}"
+        for place, each in enumerate(pictures)
+    ]
+
+
+def _encoded(picture: Any) -> bytes | str:
+    """The bytes of a file, or why there are none."""
+    try:
+        if isinstance(picture, (str, os.PathLike)):
+            return Path(files.expanded(picture)).read_bytes()
+    except (OSError, ValueError) as error:
+        return _fault(error)
+    if tf.is_tensor(picture) and picture.dtype == tf.string:
+        picture = picture.numpy()
+    if isinstance(picture, bytes):
+        return picture
+    return f"a {type(picture).__name__}, where an export reads files"
+
+
+def _fault(error: Exception) -> str:
+    """Why a picture cannot be read, without what is said of every picture."""
+    cause = error.__cause__
+    return reason(cause if isinstance(cause, tf.errors.OpError) else error)
+
+
+def _warn(faults: list[tuple[str, str]]) -> None:
+    for name, fault in faults:
+        if fault:
+            _log.warning("%s cannot be read: %s", name, fault)
+
+
+def _spread(values: np.ndarray, faults: list[str]) -> np.ndarray:
+    """Rows for all pictures, NaN where there is a fault."""
+    rows = np.full([len(faults), *values.shape[1:]], np.nan, np.float32)
+    rows[[not fault for fault in faults]] = values
+    return rows
+
+
+def _predictions(names: np.ndarray, scores: np.ndarray) -> list[Prediction]:
+    texts = [name.decode("utf-8", "replace") for name in names.tolist()]
+    return [
+        Prediction(text, text, _short(score))
+        for text, score in zip(texts, scores, strict=True)
+    ]
+
+
+def _short(score: Any) -> float:
+    """The shortest digits that mean the same float32, not those of its float64."""
+    return float(str(np.float32(score)))

@@ -1,0 +1,197 @@
+"""Opens whatever names a model: weights, a run, an export, a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_alexnet import files
+from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.models import AlexNet, variants_like
+from keras_alexnet.reasons import reason
+from keras_alexnet.recipe import Recipe
+from keras_alexnet.tensorflow_paths import for_tensorflow
+from keras_alexnet.weights import open_weights, published, runs
+from keras_alexnet.weights.classes import class_names as published_names
+from keras_alexnet.weights.formats.keras_files import body, load_keras
+from keras_alexnet.weights.recipes import recipe_of
+
+_EXPECTED = (
+    "a model must be a run's directory, one of its checkpoints, an export, a .keras "
+    "file, or what AlexNet(weights=…) takes"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A model with what belongs to it.
+
+    Args:
+        model: Of Keras, from prepared pictures to scores `[batch, classes]`; of an
+            export, the loaded SavedModel.
+        recipe: What the model's pictures go through.
+        class_names: Name of each output; none of an export, whose answers name them.
+        named: Whether somebody gave these names; else they are what could be said.
+        guessed: What had to be guessed of the recipe, in words; else None.
+        signatures: Of an export, its functions by their names; else None.
+    """
+
+    model: Any
+    recipe: Recipe
+    class_names: tuple[str, ...]
+    named: bool
+    guessed: str | None = None
+    signatures: Any = None
+
+
+def newest_version(path: Path) -> Path | None:
+    """The SavedModel at `path` or of the highest version in it, if there is one."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    if not path.is_dir():
+        return None
+    versions = [each for each in path.iterdir() if each.name.isdecimal()]
+    versions = [each for each in versions if (each / "saved_model.pb").is_file()]
+    return max(versions, key=lambda each: int(each.name), default=None)
+
+
+def open_model(
+    what: str | os.PathLike,
+    variant: str | None = None,
+    image_size: int | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Opened:
+    """Opens whatever names a model.
+
+    Args:
+        what: As of `keras_alexnet.Classifier`, and so the others.
+        variant: Of a file that leaves it open.
+        image_size: Side of the input, for weights.
+        class_names: Name of each output.
+
+    Raises:
+        ValueError: If it is nothing of the kind, is damaged, or says itself what was
+            given.
+
+    Example:
+
+    >>> open_model("runs/quickstart").class_names[:2]  # doctest: +SKIP
+    ('arrow', 'crescent')
+    """
+    if not isinstance(what, (str, os.PathLike)) or not os.fspath(what):
+        raise ValueError(f"{_EXPECTED}. Received: {what!r}")
+    if os.fspath(what) in published.names():
+        return _open_weights(what, variant, image_size, class_names)
+    path = Path(files.expanded(what))
+    run = runs.run_of(path)
+    if run is None and not path.exists():
+        raise ValueError(f"{_EXPECTED}. Received: {str(what)!r}, which is not there")
+    export = newest_version(path) if run is None else None
+    if run is not None or export is not None:
+        _refuse_own(what, variant, image_size, class_names)
+    if run is not None:
+        names = runs.class_names(run)
+        return Opened(AlexNet(weights=path), runs.recipe(run), names, True)
+    if export is not None:
+        return _open_export(export)
+    if path.suffix == ".keras":
+        return _open_keras(path, variant, class_names)
+    return _open_weights(path, variant, image_size, class_names)
+
+
+def _refuse_own(
+    what: str | os.PathLike,
+    variant: str | None,
+    image_size: int | None,
+    class_names: Sequence[str] | None,
+) -> None:
+    """Raises ValueError for what a run or an export says itself."""
+    own = {"variant": variant, "image_size": image_size, "class_names": class_names}
+    for name, value in own.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} must be left out for a run or an export, which has its own. "
+                f"Received: {name}={value!r} with {os.fspath(what)!r}"
+            )
+
+
+def _open_export(path: Path) -> Opened:
+    try:
+        loaded = tf.saved_model.load(for_tensorflow(path))
+    except (OSError, tf.errors.OpError, ValueError, KeyError) as error:
+        raise ValueError(
+            "an export must be whole; export the model again. "
+            f"Received: {str(path)!r} ({reason(error)})"
+        ) from error
+    signatures = loaded.signatures
+    if "classify_bytes" not in signatures:
+        raise ValueError(
+            "an export must have the signature classify_bytes, as keras_alexnet's "
+            f"have. Received: {str(path)!r} with {sorted(signatures)}"
+        )
+    return Opened(loaded, recipe_of(path), (), True, signatures=signatures)
+
+
+def _open_weights(
+    what: str | os.PathLike,
+    variant: str | None,
+    image_size: int | None,
+    class_names: Sequence[str] | None,
+) -> Opened:
+    side = image_size
+    found = open_weights(what)
+    variant = found.variant(variant) or "paper"
+    shape = None if side is None else (side, side, 3)
+    model = AlexNet(variant, found, input_shape=shape)
+    names, named = _class_names(model, class_names)
+    origin = os.fspath(what)
+    known = origin if origin in published.names() else variant
+    recipe = recipe_of(known, model.input_shape[1])
+    return Opened(model, recipe, names, named)
+
+
+def _open_keras(
+    path: Path, variant: str | None, class_names: Sequence[str] | None
+) -> Opened:
+    """The model itself, whoever built it; its colours are its variant's."""
+    model = load_keras(path, str(path))
+    like = variants_like(body(model))
+    if like and variant not in (None, *like):
+        raise ValueError(
+            f"variant must be {' or '.join(map(repr, like))}, by the layers of the "
+            f"model, or left out. Received: variant={variant!r} with {str(path)!r}"
+        )
+    known = variant or (like[0] if like else None)
+    guessed = None
+    if known is None:
+        guessed = (
+            f"{str(path)!r} is the model of no variant: its pictures go through what "
+            "the paper's do, which is a guess; preprocessing= settles it"
+        )
+    side, _ = classifier_sizes(model)
+    names, named = _class_names(model, class_names)
+    return Opened(model, recipe_of(known or "paper", side), names, named, guessed)
+
+
+def _class_names(
+    model: keras.Model, names: Sequence[str] | None
+) -> tuple[tuple[str, ...], bool]:
+    """The names given, if they are as many as the outputs, or what can be said."""
+    _, classes = classifier_sizes(model)
+    if names is None:
+        imagenet = published_names("imagenet")
+        known = classes == len(imagenet)
+        numbers = tuple(f"class {number}" for number in range(classes))
+        return (imagenet if known else numbers), False
+    if len(names) != classes:
+        raise ValueError(
+            f"class_names must be a name for each of the model's {classes} outputs. "
+            f"Received: {len(names)} names"
+        )
+    return tuple(names), True

@@ -1,0 +1,255 @@
+"""What a picture goes through before a network reads it: resize, crop, colours."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet import files
+from keras_alexnet.data.sources import Source
+from keras_alexnet.data.views import TEN, Views, bordered_size, ten_views
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import reason
+from keras_alexnet.whole_numbers import whole_number
+
+RESIZES = ("shorter_side", "warp")
+VIEWS = (1, TEN)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """From a picture of any size to what a network reads.
+
+    The picture is resized, `image_size` × `image_size` is cut out of its middle, and
+    each channel becomes `(value − mean) / scale`, in the network's order of colours.
+
+    Args:
+        preprocessing: Colour order, mean and scale.
+        resize: `"shorter_side"` scales the shorter side to `resize_size`, which keeps
+            the proportions; `"warp"` scales both sides to it.
+        resize_size: In pixels.
+        image_size: Side of the views in pixels, the network's input.
+        views: 1, the centre, or 10: corners and centre, and all mirrored (paper,
+            section 4.1).
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> recipe = Recipe(Preprocessing(), "shorter_side", 256, 224)
+    >>> recipe(np.zeros([300, 400, 3], "uint8")).shape
+    (1, 224, 224, 3)
+    """
+
+    preprocessing: Preprocessing
+    resize: str
+    resize_size: int
+    image_size: int
+    views: int = 1
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZES:
+            raise ValueError(
+                f"resize must be one of {RESIZES}. Received: resize={self.resize!r}"
+            )
+        said = f"one of {VIEWS}"
+        views = whole_number("views", self.views, said=said)
+        if views not in VIEWS:
+            raise ValueError(f"views must be {said}. Received: views={self.views!r}")
+        object.__setattr__(self, "views", views)
+        for name, least in (("image_size", 1), ("resize_size", self.image_size)):
+            value = whole_number(name, getattr(self, name), least)
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of_colours(
+        cls, preprocessing: Preprocessing, image_size: int, views: int = 1
+    ) -> Recipe:
+        """The paper's resize and crop, with these colours.
+
+        The shorter side is scaled to 256 for crops of 224, in proportion for others
+        (paper, sections 2 and 4.1).
+        """
+        size = bordered_size(image_size)
+        return cls(preprocessing, "shorter_side", size, image_size, views)
+
+    def resized(self, image_size: int) -> Recipe:
+        """The same for a network of another input size: the crop stays in proportion.
+
+        Example:
+
+        >>> recipe = Recipe(Preprocessing(), "warp", 256, 227)
+        >>> recipe.resized(454).resize_size
+        512
+        """
+        if image_size == self.image_size:
+            return self
+        size = round(image_size * self.resize_size / self.image_size)
+        return dataclasses.replace(self, image_size=image_size, resize_size=size)
+
+    def __call__(self, pictures: Any) -> Any:
+        """Prepares pictures: what `model(recipe(pictures))` reads.
+
+        Args:
+            pictures: One picture or a list of them. A picture is the path of a file
+                (text or a `Path`), the bytes of a JPEG, PNG, GIF or BMP, or its pixels
+                in R, G, B, 0 to 255: an array or a tensor `[height, width, 3]`, or
+                `[height, width, 1]` for grey. An array or a tensor
+                `[pictures, height, width, 3]` is a batch; a string tensor, of no
+                axis or one, holds encoded pictures.
+
+        Returns:
+            float32 `[views · pictures, side, side, 3]`: a tensor for tensors, in a
+            graph too, else an array.
+
+        Raises:
+            ValueError: If a picture is none, with its path or its place in the list.
+            OSError: If a file cannot be read.
+
+        Example:
+
+        >>> recipe = Recipe(Preprocessing(), "shorter_side", 256, 224)
+        >>> recipe(["cat.jpg", "dog.png"])  # doctest: +SKIP
+        """
+        prepared = self.cut(self.batch(pictures))
+        symbolic = tf.is_tensor(pictures) or not tf.executing_eagerly()
+        return prepared if symbolic else prepared.numpy()
+
+    def batch(self, pictures: Any) -> tf.Tensor:
+        """The pictures before views are cut and colours change: uint8 `[n, s, s, 3]`.
+
+        Args:
+            pictures: As of a call.
+
+        Raises:
+            ValueError: If a picture is none.
+            OSError: If a file cannot be read.
+        """
+        if tf.is_tensor(pictures) and pictures.dtype == tf.string:
+            return self._of_strings(pictures)
+        if not isinstance(pictures, (list, tuple)):
+            if getattr(pictures, "ndim", None) == 4:
+                return self.part(_pixels(pictures, "pictures"))
+            pictures = [pictures]
+        if not pictures:
+            raise ValueError("pictures must be at least one. Received: none")
+        parts = [
+            self._of_one(each, f"picture {place}")
+            for place, each in enumerate(pictures)
+        ]
+        return tf.stack(parts)
+
+    def _of_strings(self, encoded: tf.Tensor) -> tf.Tensor:
+        if encoded.shape.rank == 0:
+            encoded = encoded[None]
+        spec = tf.TensorSpec([self.side, self.side, 3], tf.uint8)
+        return tf.map_fn(self.decoded, encoded, fn_output_signature=spec)
+
+    def _of_one(self, picture: Any, name: str) -> tf.Tensor:
+        if isinstance(picture, (str, os.PathLike)):
+            path = Path(files.expanded(picture))
+            picture, name = path.read_bytes(), repr(str(path))
+        if isinstance(picture, bytes):
+            picture = tf.constant(picture)
+        if tf.is_tensor(picture) and picture.dtype == tf.string:
+            try:
+                return self.decoded(picture)
+            except tf.errors.OpError as error:
+                raise ValueError(
+                    "pictures must be readable as JPEG, PNG, GIF or BMP. "
+                    f"Received: {name} ({reason(error)})"
+                ) from error
+        return self.part(_pixels(picture, name))
+
+    def views_of(self, source: Source) -> Views:
+        """The views of a data set's pictures, which may be prepared squares."""
+        warp = self.resize == "warp"
+        return Views.of(source, self.image_size, self.resize_size, warp)
+
+    @property
+    def side(self) -> int:
+        """Side of what is kept of a picture before the views are cut."""
+        return self.image_size if self.views == 1 else self.resize_size
+
+    @property
+    def _of_originals(self) -> Views:
+        return Views(
+            self.image_size, resize_size=self.resize_size, warp=self.resize == "warp"
+        )
+
+    def decoded(self, image: tf.Tensor) -> tf.Tensor:
+        """That part of an encoded picture, uint8 `[side, side, 3]`."""
+        return self.part(self._of_originals.decode(image))
+
+    def part(self, pixels: tf.Tensor) -> tf.Tensor:
+        """The centre of pictures `[…, height, width, 3]`, resized: uint8."""
+        return self._of_originals.scaled_square(pixels, self.side)
+
+    def cut(self, parts: tf.Tensor) -> tf.Tensor:
+        """All views of a batch of parts, prepared: `[views · batch, side, side, 3]`."""
+        if self.views == 1:
+            return self.preprocessing(parts)
+        side = self.image_size
+        views = tf.reshape(ten_views(parts, side), [-1, side, side, 3])
+        return self.preprocessing(views)
+
+    def centre(self) -> Recipe:
+        """The same with the central view alone."""
+        return dataclasses.replace(self, views=1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as runs and exports hold it in JSON.
+
+        Example:
+
+        >>> recipe = Recipe(Preprocessing(), "warp", 256, 227)
+        >>> Recipe.from_dict(recipe.as_dict()) == recipe
+        True
+        """
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, held: dict[str, Any]) -> Recipe:
+        """The recipe of what `as_dict` gave.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        try:
+            colours = Preprocessing(**held["preprocessing"])
+            return cls(**{**held, "preprocessing": colours})
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                "a recipe must have the fields preprocessing, resize, resize_size, "
+                f"image_size and views. Received: {held!r}"
+            ) from error
+
+
+def _pixels(picture: Any, name: str) -> tf.Tensor:
+    """Pixels `[…, height, width, 3]` of an array or a tensor; grey becomes RGB."""
+    try:
+        pixels = picture if tf.is_tensor(picture) else np.asarray(picture)
+        shape, kind = pixels.shape, tf.as_dtype(pixels.dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(_no_picture(name, type(picture).__name__)) from error
+    numeric = kind.is_floating or (kind.is_integer and not kind.is_bool)
+    if len(shape) not in (3, 4) or shape[-1] not in (1, 3) or not numeric:
+        raise ValueError(_no_picture(name, f"{kind.name} of shape {tuple(shape)}"))
+    # The op that scales reads neither 64 bits nor unsigned ones but the shortest.
+    pixels = tf.convert_to_tensor(pixels)
+    pixels = pixels if kind == tf.uint8 else tf.cast(pixels, tf.float32)
+    return tf.image.grayscale_to_rgb(pixels) if shape[-1] == 1 else pixels
+
+
+def _no_picture(name: str, found: str) -> str:
+    return (
+        "a picture must be a path, the bytes of a file, or pixels of 0-255, "
+        f"[height, width, 3] in R, G, B or [height, width, 1]. Received: {name}, "
+        f"{found}"
+    )

@@ -1,0 +1,81 @@
+"""Which recipe belongs to what a person names: weights, runs, exports, variants."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from keras_alexnet import architectures, files
+from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
+from keras_alexnet.weights import published, runs
+from keras_alexnet.weights.published import WeightSet
+
+# Where an export holds its recipe; TensorFlow Serving leaves the folder alone.
+EXPORT_CARD = "assets.extra/keras_alexnet.json"
+
+
+def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recipe:
+    """Returns what a picture goes through before a network reads it.
+
+    Args:
+        what: Published weights by their name or record; a training run, one of its
+            checkpoints or an export by its path; a variant by its name; a
+            `Preprocessing`, which is given the paper's resize and crop; or a
+            `Recipe`.
+        image_size: Side of the network's input, for another than what is named was
+            made for; the crop stays in proportion. Needed for a `Preprocessing`.
+        views: 1, the centre, or 10 (paper, section 4.1).
+
+    Returns:
+        The `Recipe`.
+
+    Raises:
+        ValueError: If nothing is known of what is named.
+        OSError: If a file cannot be read.
+
+    Example:
+
+    >>> recipe_of("imagenet").resize, recipe_of("paper", 112).resize_size
+    ('warp', 128)
+    """
+    recipe = _named(what, image_size)
+    if image_size is not None:
+        recipe = recipe.resized(image_size)
+    return dataclasses.replace(recipe, views=views)
+
+
+def _named(what: Any, image_size: int | None) -> Recipe:
+    if isinstance(what, Recipe):
+        return what
+    if isinstance(what, WeightSet):
+        return what.recipe()
+    if isinstance(what, Preprocessing) and image_size is not None:
+        return Recipe.of_colours(what, image_size)
+    if isinstance(what, str) and what in published.names():
+        return published.get(what).recipe()
+    if isinstance(what, str) and what in architectures.names():
+        record = architectures.get(what)
+        return Recipe.of_colours(record.preprocessing, record.input_size)
+    found = _of_path(what) if isinstance(what, (str, os.PathLike)) else None
+    if found is None:
+        raise ValueError(
+            "preprocessing must be known: a recipe or a record of colours, the name of "
+            f"a variant {architectures.names()} or of published weights "
+            f"{published.names()}, a training run, one of its checkpoints, or an "
+            f"export. Received: {what!r}"
+        )
+    return found
+
+
+def _of_path(path: str | os.PathLike) -> Recipe | None:
+    directory = Path(files.expanded(path))
+    run = runs.run_of(directory)
+    if run is not None:
+        return runs.recipe(run)
+    card = directory / EXPORT_CARD
+    if not card.is_file():
+        return None
+    return Recipe.from_dict(files.read_json(card, recipe=dict)["recipe"])
