@@ -1,13 +1,97 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders: as a person names them, read, and written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+
+def expanded(path: str | os.PathLike) -> str:
+    """The path that a person means: `~` and `~name` are home directories.
+
+    No shell expands them in `--model_dir=~/runs`, in a flagfile or in Python. Called
+    again on what it returned, it returns the same.
+
+    Args:
+        path: As it was typed; `./~` is the entry of that name.
+
+    Raises:
+        ValueError: If there is neither such a home directory nor such a file.
+
+    Example:
+
+    >>> expanded("~/runs") == os.path.join(os.environ["HOME"], "runs")
+    True
+    """
+    text = os.fsdecode(path)
+    meant = os.path.expanduser(text)
+    if meant.startswith("~") and not os.path.lexists(meant):
+        raise ValueError(
+            "a path that begins with ~ must begin with the name of a home directory; "
+            f"write it in full, or ./~ for a name that begins so. Received: {text!r}"
+        )
+    # pathlib drops the "./", and what is left would be another path.
+    if str(Path(meant)).startswith("~") and not text.startswith("~"):
+        return os.path.abspath(meant)
+    return meant
+
+
+def read_text(path: Path) -> str:
+    """Reads what a person or a program has written as UTF-8, with a BOM or without.
+
+    Raises:
+        ValueError: If it is no UTF-8.
+        OSError: If it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"a text file must be UTF-8. Received: {str(path)!r} "
+            f"({error.reason} at byte {error.start})"
+        ) from error
+
+
+def read_json(path: Path, **fields: type) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+        path: Of the file.
+        **fields: The members that it must have, and the type of each.
+
+    Raises:
+        ValueError: If it is damaged or another file; the message names it.
+        OSError: If it cannot be read.
+
+    Example:
+
+    >>> read_json(Path("run/data.json"), class_names=list)  # doctest: +SKIP
+    """
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, f"a {type(content).__name__}, no object")
+    for name, kind in fields.items():
+        if not isinstance(content.get(name), kind):
+            found = "is missing" if name not in content else f"is no {kind.__name__}"
+            raise _damaged(path, f"{name!r} {found}")
+    return content
+
+
+def _damaged(path: Path, reason: str) -> ValueError:
+    return ValueError(
+        "a JSON file must be whole, as it was written; restore or remove it. "
+        f"Received: {str(path)!r} ({reason})"
+    )
 
 
 def write_text(path: Path, text: str) -> None:

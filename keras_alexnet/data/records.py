@@ -15,7 +15,7 @@ from keras_alexnet.data.preparation.description import (
     Description,
 )
 from keras_alexnet.data.sources import Keep, Source, endless
-from keras_alexnet.data.unreadable import decoder_words
+from keras_alexnet.reasons import reason
 
 # Records held back for shuffling: the files hold them in a random order already,
 # and each epoch mixes files of its own choice.
@@ -113,7 +113,7 @@ class RecordsSource(Source):
                     for _ in tf.data.TFRecordDataset(path):
                         pass
                 except tf.errors.DataLossError as error:
-                    return f"{path!r} ({decoder_words(error)})"
+                    return f"{path!r} ({reason(error)})"
         return None
 
     def _contents(self) -> dict:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import tensorflow as tf
 
 from keras_alexnet.data.sources import Source
 from keras_alexnet.data.views import Views
+from keras_alexnet.reasons import reason
 
 # What another worker's end raises, and no picture.
 _OF_OTHERS = (
@@ -39,7 +38,7 @@ def first_unreadable(
             decode(example["image"])
         except tf.errors.OpError as error:
             name = example["name"].numpy().decode(errors="replace")
-            return f"{name!r} ({decoder_words(error)})"
+            return f"{name!r} ({reason(error)})"
     return None
 
 
@@ -71,17 +70,3 @@ def _of_file(damaged: str) -> ValueError:
         "the files of the data must be as they were written; prepare them again. "
         f"Received: {damaged}"
     )
-
-
-def decoder_words(error: tf.errors.OpError) -> str:
-    """What an operation said, on one line and without TensorFlow's wrapping.
-
-    Example:
-
-    >>> decoder_words(tf.errors.OpError(None, None, "{{node x}} Bad. [Op:Y] name:", 3))
-    'Bad.'
-    """
-    words = re.sub(
-        r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}", " ", error.message, flags=re.DOTALL
-    )
-    return " ".join(words.partition("[Op:")[0].split())

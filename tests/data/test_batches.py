@@ -12,11 +12,8 @@ from squares import Squares, located
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
 from keras_alexnet.data.batches import CROPS
-from keras_alexnet.data.unreadable import (
-    decoder_words,
-    explained,
-    first_unreadable,
-)
+from keras_alexnet.data.unreadable import explained, first_unreadable
+from keras_alexnet.reasons import reason
 
 
 def training(
@@ -158,7 +155,7 @@ def test_the_decoders_words_are_without_their_wrapping() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         tf.io.decode_image(b"\x89PNG\r\n\x1a\n and\n no more")
     assert "{{function_node" in caught.value.message
-    assert decoder_words(caught.value) == "Invalid PNG. Failed to initialize decoder."
+    assert reason(caught.value) == "Invalid PNG. Failed to initialize decoder."
 
 
 @pytest.mark.compat
@@ -168,8 +165,8 @@ def test_a_pipelines_words_are_without_their_wrapping() -> None:
     )
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         list(pipeline)
-    assert_plain(decoder_words(caught.value))
-    assert "Invalid JPEG data" in decoder_words(caught.value)
+    assert_plain(reason(caught.value))
+    assert "Invalid JPEG data" in reason(caught.value)
 
 
 def test_the_unreadable_picture_is_found(pictures: Path, tmp_path: Path) -> None:

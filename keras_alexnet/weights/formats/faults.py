@@ -11,6 +11,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from keras_alexnet.reasons import reason
+
 # What zipfile, pickle, pickletools, struct and NumPy raise over bytes that are not
 # what they should be; none of it says anything about the program.
 DAMAGE = (
@@ -57,12 +59,3 @@ def one_line(expected: str, path: str | os.PathLike) -> Iterator[None]:
         raise ValueError(
             f"weights must be {expected}. Received: {str(path)!r} ({reason(error)})"
         ) from error
-
-
-def reason(error: BaseException) -> str:
-    """What an error says, in one line of bounded length."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, KeyError) and error.args:
-        error = ValueError(error.args[0])  # KeyError's own text is a repr
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,48 @@
+"""What an error said, on one line of bounded length, in words that help."""
+
+from __future__ import annotations
+
+import re
+
+_LIMIT = 200
+_WRAPPING = re.compile(r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+
+
+def reason(error: BaseException, limit: int = _LIMIT) -> str:
+    """What an error says, without TensorFlow's wrapping.
+
+    Args:
+        error: Any; of an OSError the path is left to the caller to name.
+        limit: The most characters to return.
+
+    Returns:
+        One line; the name of the error's type where it says nothing.
+
+    Example:
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "a.txt"))
+    'No such file or directory'
+    >>> reason(ValueError("{{node x}} Not a\\n JPEG. [Op:DecodeJpeg] name: "))
+    'Not a JPEG.'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, KeyError) and error.args:
+        error = ValueError(error.args[0])  # KeyError's own text is a repr
+    words = str(getattr(error, "message", error))  # TensorFlow's own, without its type
+    text = " ".join(_WRAPPING.sub(" ", words).split())
+    return shortened(text, limit) or type(error).__name__
+
+
+def shortened(text: str, limit: int = _LIMIT) -> str:
+    """Cuts a text in its middle: a message ends with its reason.
+
+    Example:
+
+    >>> shortened("/a/long/way/to/a/file: no space left", 26)
+    '/a/lon… no space left'
+    """
+    if len(text) <= limit:
+        return text
+    start = (limit - 1) // 3
+    return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
