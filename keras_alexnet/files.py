@@ -42,15 +42,19 @@ def expanded(path: str | os.PathLike) -> str:
     return meant
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, errors: str = "strict") -> str:
     """Reads what a person or a program has written as UTF-8, with a BOM or without.
+
+    Args:
+        path: Of the file.
+        errors: As `open` takes it.
 
     Raises:
         ValueError: If it is no UTF-8.
         OSError: If it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig", errors=errors)
     except UnicodeDecodeError as error:
         raise ValueError(
             f"a text file must be UTF-8. Received: {str(path)!r} "
@@ -96,7 +100,7 @@ def _damaged(path: Path, reason: str) -> ValueError:
 
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` so that a reader sees the old file or the new one."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

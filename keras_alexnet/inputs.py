@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_alexnet import architectures
+from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records, runs
@@ -57,9 +57,8 @@ def preprocess_input(
 
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
-    run = (
-        None if weights in records.names() else runs.run_of(Path(weights).expanduser())
-    )
+    published = weights in records.names()
+    run = None if published else runs.run_of(Path(files.expanded(weights)))
     if run is not None:
         return runs.settings(run)["variant"], runs.preprocessing(run)
     record = records.get(str(weights))

@@ -12,6 +12,8 @@ from keras_alexnet.training import Trainer
 from keras_alexnet.training import TrainingConfig as Config
 from keras_alexnet.training.stopping import STOPPED, Stopped
 
+WRITES = True
+
 
 def main(config: Config, rest: list[str]) -> None:
     """Trains as the flags say, or goes on, or says that there is nothing to do.

@@ -99,7 +99,7 @@ def export_saved_model(
     check_probabilities(model)
     card = Card(recipe, classes, min(top_k, classes), precision)
     served = Served(model, recipe, class_names, card.top_k, precision)
-    target = _version_directory(Path(path), version)
+    target = _version_directory(Path(files.expanded(path)), version)
     with files.whole_directory(target) as begun:
         _write(served, card, begun, target.parent.name if warmup else None)
     return target

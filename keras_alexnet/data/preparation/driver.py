@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from keras_alexnet import files
 from keras_alexnet.data.preparation.description import Description
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.outcome import finish
@@ -56,7 +57,7 @@ def prepare(
         )
     settings = settings or Settings()
     identity = {**settings.as_dict(), "data_fingerprint": source.fingerprint()}
-    directory = PreparationDirectory(Path(out), identity)
+    directory = PreparationDirectory(Path(files.expanded(out)), identity)
     done = directory.finished()
     if done is not None:
         return done, False

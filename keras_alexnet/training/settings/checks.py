@@ -6,23 +6,46 @@ import dataclasses
 import math
 from typing import Any
 
+from keras_alexnet import files
 
-def setting(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
-    """A dataclass field that is a flag: its default, help and allowed values."""
-    metadata = {"help": help, "choices": choices}
+
+def setting(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] | None = None,
+    path: bool = False,
+) -> Any:
+    """A dataclass field that is a flag.
+
+    Args:
+        default: Its value if it is not given.
+        help: What it is.
+        choices: The values that are allowed; any if None.
+        path: Whether it names a file or a directory, where `~` is the home.
+    """
+    metadata = {"help": help, "choices": choices, "path": path}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 class Settings:
     """What all groups of settings share: checks that name the setting."""
 
-    def check(self) -> None:
-        """Raises ValueError for a setting that is not one of its choices."""
+    def expand(self) -> None:
+        """Puts home directories into the paths."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            choices = field.metadata["choices"]
+            given = getattr(self, field.name)
+            if field.metadata["path"] and given:
+                object.__setattr__(self, field.name, files.expanded(given))
+
+    def check(self) -> None:
+        """Raises ValueError for a setting that cannot be written down or chosen."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            given, choices = getattr(self, field.name), field.metadata["choices"]
             if choices is not None:
-                chosen = getattr(self, field.name)
-                self.require(field.name, chosen in choices, f"one of {choices}")
+                self.require(field.name, given in choices, f"one of {choices}")
+            if isinstance(given, str):  # config.flags has a line for each
+                one_line = given.splitlines() in ([], [given])
+                self.require(field.name, one_line, "on one line")
 
     def require(self, name: str, holds: bool, expected: str) -> None:
         """Raises ValueError, with the setting and its value, unless `holds`."""
