@@ -25,6 +25,10 @@ def main(name: str | None = None) -> None:
     if default:  # else it is ignored, as in the background
         signal.signal(signal.SIGINT, _end)
     _open_closed_streams()
+    if os.path.expanduser("~") == "~":
+        # As Docker has it for a user without a name: else Keras and
+        # tensorflow-datasets make a directory that is called "~".
+        os.environ["HOME"] = "/"
     _silence_native_logs()
     try:
         from keras_alexnet import commands

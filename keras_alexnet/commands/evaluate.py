@@ -107,7 +107,7 @@ def _check_alone(exports: list[Path | None]) -> None:
 
 def _notes(members: list[Member], source: Source) -> list[str]:
     known, outputs = len(source.class_names), len(members[0].outputs)
-    if known == outputs:
+    if known >= outputs:
         return []
     return [
         f"the data have {known} of the model's {outputs} classes; the other "

@@ -54,6 +54,7 @@ def parse(
         SystemExit: With code 0 and the flags on standard output, for `--help`.
     """
     values = Flags()
+    values.set_gnu_getopt()  # flags may stand behind the rest: a.jpg --top_k=1
     types = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         _define(values, field, types[field.name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -124,14 +125,14 @@ class RecordsSource(Source):
                     for _ in tf.data.TFRecordDataset(path):
                         pass
                 except tf.errors.DataLossError as error:
-                    return f"{path!r} ({reason(error)})"
+                    return f"{os.fsdecode(path)!r} ({reason(error)})"
         return None
 
     def _contents(self) -> dict:
         return self._description.identity
 
-    def _paths(self, split: str) -> list[str]:
-        return [str(self._root / each.file) for each in self._shards(split)]
+    def _paths(self, split: str) -> list[bytes]:
+        return [os.fsencode(self._root / each.file) for each in self._shards(split)]
 
     def _shards(self, split: str) -> list[ShardEntry]:
         return self._description.shards[self._splits[split]]
