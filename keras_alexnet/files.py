@@ -11,6 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # on Windows, where no leftovers are removed
+    fcntl = None  # type: ignore[assignment]
+
+# What a name of ours begins with while its content is being written.
+PREFIX = ".keras_alexnet."
+
 
 def expanded(path: str | os.PathLike) -> str:
     """The path that a person means: `~` and `~name` are home directories.
@@ -100,14 +108,15 @@ def _damaged(path: Path, reason: str) -> ValueError:
 
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` so that a reader sees the old file or the new one."""
-    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes `content` to `path`; a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            _hold(file.fileno())
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -127,7 +136,9 @@ def check_directory(name: str, path: Path) -> None:
     """
     there = next(each for each in (path, *path.absolute().parents) if each.exists())
     try:
-        os.rmdir(tempfile.mkdtemp(dir=there, prefix=".keras_alexnet."))
+        probe = tempfile.mkdtemp(dir=there, prefix=PREFIX)
+        with contextlib.suppress(FileNotFoundError):  # another process cleared it
+            os.rmdir(probe)
     except OSError as error:
         raise ValueError(
             f"{name} must be a directory that can be written to, or made. "
@@ -143,8 +154,11 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """
     made = [each for each in path.parents if not each.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}."))
+    held = os.open(begun, os.O_RDONLY) if fcntl is not None else None
     try:
+        if held is not None:
+            _hold(held)
         yield begun
         begun.chmod(0o777 & ~_umask())
         begun.rename(path)
@@ -154,6 +168,39 @@ def whole_directory(path: Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Removes what killed processes had begun to write in a directory.
+
+    Only names that begin with `PREFIX` are ours to remove, and only where no process
+    holds them any more: the system lets go of what a process held when it ends.
+    """
+    with os.scandir(directory) as entries:
+        begun = [each for each in entries if each.name.startswith(PREFIX)]
+    for entry in begun:
+        if entry.is_symlink() or fcntl is None:
+            continue
+        with contextlib.suppress(OSError):  # held, another person's, or gone meanwhile
+            handle = os.open(entry.path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if entry.is_dir():
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
+            finally:
+                os.close(handle)
+
+
+def _hold(handle: int) -> None:
+    """Marks what is being written as a living process's, for `remove_leftovers`."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # no locks on this file system: none removed
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _umask() -> int:

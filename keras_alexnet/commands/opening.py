@@ -15,8 +15,8 @@ from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.models import AlexNet, variants_like
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import reason
-from keras_alexnet.training.run_directory import RunDirectory
-from keras_alexnet.weights import open_weights, records
+from keras_alexnet.tensorflow_paths import for_tensorflow
+from keras_alexnet.weights import open_weights, records, runs
 from keras_alexnet.weights.classes import class_names
 from keras_alexnet.weights.formats.keras_files import body, load_keras
 from keras_alexnet.weights.runs import preprocessing, run_of
@@ -187,7 +187,7 @@ def _open_run(run: Path, path: Path, options: ModelOptions) -> Opened:
                 f"--{name} must be left out for a run, which has its own. "
                 f"Received: --{name}={value} with {options.named()!r}"
             )
-    names = RunDirectory(str(run)).class_names()
+    names = runs.class_names(run)
     return Opened(AlexNet(weights=path), names, True, preprocessing(run))
 
 
@@ -200,7 +200,7 @@ def _read_names(path: str | None) -> tuple[str, ...] | None:
 def open_export(path: Path) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """The `classify_bytes` of a SavedModel; ValueError if it has none."""
     try:
-        signatures = tf.saved_model.load(str(path)).signatures
+        signatures = tf.saved_model.load(for_tensorflow(path)).signatures
     except (OSError, tf.errors.OpError, ValueError, KeyError) as error:
         raise ValueError(
             "an export must be whole; export the model again. "

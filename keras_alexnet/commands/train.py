@@ -18,7 +18,7 @@ WRITES = True
 def main(config: Config, rest: list[str]) -> None:
     """Trains as the flags say, or goes on, or says that there is nothing to do.
 
-    Exits with the code `STOPPED` if SIGTERM or SIGINT ended it, its state saved.
+    Exits with the code `STOPPED` if a signal ended it, its state saved.
     """
     no_arguments(rest)
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -32,7 +32,8 @@ def main(config: Config, rest: list[str]) -> None:
         print(f"train: {stopped}; the same command goes on from there", file=sys.stderr)
         raise SystemExit(STOPPED) from stopped
     if not result.fresh:
-        console.print(f"{config.model_dir} holds this run, finished: nothing to do")
+        left = "it was exported now" if result.exported else "nothing to do"
+        console.print(f"{config.model_dir} holds this run, finished: {left}")
     _tell(console, config, result.values)
 
 

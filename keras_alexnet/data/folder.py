@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,14 @@ class FolderSource(Source):
 
     def _contents(self) -> list[str]:
         return [self._name(path) for paths, _ in self._files.values() for path in paths]
+
+    def file_stamp(self) -> str:
+        digest = hashlib.sha256()
+        for paths, _ in self._files.values():
+            for path in paths:
+                stat = os.stat(path)
+                digest.update(f"{stat.st_size} {stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
 
     def ordered(self, split: str) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(self._tensors(split)).map(_example)

@@ -86,12 +86,22 @@ class Source(abc.ABC):
         return None
 
     def fingerprint(self) -> str:
-        """A hash of which data these are: classes, numbers, and names if told."""
+        """A hash of which data these are: classes, numbers, and names if told.
+
+        Runs and prepared records keep it, and hold to it.
+        """
         told = [type(self).__name__, self.class_names, self.sizes, self._contents()]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def _contents(self) -> Any:
         """What tells these data from others of the same classes and sizes."""
+        return None
+
+    def file_stamp(self) -> str | None:
+        """A hash of sizes and times of the pictures' files: it tells of replaced ones.
+
+        None where nobody replaces single pictures.
+        """
         return None
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:

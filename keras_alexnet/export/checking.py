@@ -17,6 +17,7 @@ from keras_alexnet.export import warmup
 from keras_alexnet.export.card import Card
 from keras_alexnet.export.graphs import check_graph, read_graph
 from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.tensorflow_paths import for_tensorflow
 
 _BYTES = {"image_bytes": tf.string}
 _NAMED = {"classes": tf.string, "scores": tf.float32, "valid": tf.bool}
@@ -104,7 +105,7 @@ def check_saved_model(
     card = Card.read(path)
     if model is not None:
         _check_sizes(card, model)
-    signatures = tf.saved_model.load(str(path)).signatures
+    signatures = tf.saved_model.load(for_tensorflow(path)).signatures
     _check_signatures(signatures)
     count = _run_warmup(path, signatures)
     _check_neighbours(signatures["classify_bytes"])

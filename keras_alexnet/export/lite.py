@@ -75,6 +75,7 @@ def export_tflite(
     check_probabilities(model)
     files.check_directory("the TFLite file's directory", path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
+    files.remove_leftovers(path.parent)
     flat = _converted(model, recipe, side, precision)
     files.write_text(path.with_suffix(".txt"), "".join(f"{n}\n" for n in class_names))
     files.write_bytes(path, flat)

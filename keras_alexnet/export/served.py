@@ -48,6 +48,9 @@ class Served(tf.Module):
         # Functions, since a model among the attributes would be saved with them.
         self._classify = _function(model)
         self._describe = _describing(model)
+        if self._describe is None:
+            # Or saving would trace it, though it is no signature.
+            self.features = None
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """The functions by the names that requests call them by."""

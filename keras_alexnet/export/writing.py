@@ -17,6 +17,7 @@ from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.served import Served
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.records import WeightSet
 
@@ -100,6 +101,8 @@ def export_saved_model(
     card = Card(recipe, classes, min(top_k, classes), precision)
     served = Served(model, recipe, class_names, card.top_k, precision)
     target = _version_directory(Path(files.expanded(path)), version)
+    if target.parent.is_dir():
+        files.remove_leftovers(target.parent)
     with files.whole_directory(target) as begun:
         _write(served, card, begun, target.parent.name if warmup else None)
     return target
@@ -140,6 +143,7 @@ def check_probabilities(model: keras.Model) -> None:
 
 def _version_directory(path: Path, version: int | None) -> Path:
     files.check_directory("export_dir", path)
+    check_plain("export_dir", path)
     there = path.iterdir() if path.is_dir() else ()
     taken = [int(each.name) for each in there if each.name.isdecimal()]
     if version is None:

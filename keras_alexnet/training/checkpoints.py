@@ -1,4 +1,4 @@
-"""A run's checkpoints: written whole, checked, the newest good one taken up again."""
+"""A run's checkpoints: written whole, checked, the newest good one resumed from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet import files
+from keras_alexnet.reasons import reason
 from keras_alexnet.training import cluster
-from keras_alexnet.weights.runs import CHECKPOINTS, UNREADABLE, readable
+from keras_alexnet.weights.checkpoint_files import (
+    CheckpointReader,
+    Damaged,
+    at_step,
+    checkpoint_files,
+    checkpoint_prefix,
+    written_checkpoints,
+)
+from keras_alexnet.weights.runs import CHECKPOINTS
 
 _KEPT = 2
-_PREFIX = "step-"
+_SET_ASIDE = "damaged-"
 
 
 def _nothing() -> None:
@@ -61,13 +70,14 @@ class Checkpoints:
             ValueError: If it cannot be written; those that there are stay.
         """
         self._step.assign(step)
+        path = at_step(self._directory, step)
+        before = checkpoint_files(path) if self._directory.is_dir() else []
         try:
             with cluster.directory_of(self._strategy, self._directory) as directory:
-                self._write(directory / f"{_PREFIX}{step}")
+                self._write(directory / path.name)
         except (tf.errors.OpError, OSError) as error:
             if self._chief:
-                with contextlib.suppress(OSError):
-                    self._remove(self._directory / f"{_PREFIX}{step}")
+                self._clear(path, keep=bool(before))
             if cluster.lost_worker(error) is not None:
                 raise
             raise self._failed(step, error) from error
@@ -75,60 +85,77 @@ class Checkpoints:
     def _write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._before()
-        self._checkpoint.write(str(path))
+        self._checkpoint.write(checkpoint_prefix(path))
         if not self._chief:
             return
-        older = [each for each in self._written() if each != path]
+        older = [each for each in written_checkpoints(self._directory) if each != path]
         self._record([*older[-(_KEPT - 1) :], path])
         for each in older[: -(_KEPT - 1)]:
-            with contextlib.suppress(OSError):  # The next one tries again.
-                self._remove(each)
+            self._clear(each)  # What cannot be removed, the next save tries again.
 
     def restore(self) -> int:
         """Restores the newest state that is whole; returns its number of steps.
 
-        A damaged one is removed, with a line that says so. Without any the state
-        stays as it is, and the number is 0.
+        One that is damaged, by its checksums or its lengths, is set aside under
+        another name, with a line that says so. Without any the state stays as it is,
+        and the number is 0.
 
         Raises:
-            ValueError: If none is whole, or it is another network's.
+            ValueError: If none is whole, the newest cannot be read for a reason
+                other than damage, or it is another network's.
+            OSError: If the directory cannot be listed.
         """
-        written = self._written()
+        written = written_checkpoints(self._directory)
         while written:
             newest = written.pop()
-            damage = _damage(newest)
-            if damage is None:
-                with readable(str(newest)):
-                    self._checkpoint.read(str(newest)).assert_consumed()
-                self._after()
-                if self._chief:
-                    self._record([*written, newest])
-                return int(self._step)
-            if not self._chief:  # The chief has read it.
-                raise ValueError(
-                    "a checkpoint must be readable by all workers; look at the file "
-                    f"system and start all again. Received: {str(newest)!r} ({damage})"
-                )
-            if not written:
-                raise ValueError(
-                    "a checkpoint must be whole; begin anew with another --model_dir. "
-                    f"Received: {str(newest)!r}, the only one ({damage})"
-                )
-            self._say(
-                f"the checkpoint {newest.name} is damaged and was removed; the run "
-                f"goes on from {written[-1].name} ({damage})"
-            )
-            self._remove(newest)
+            try:
+                reader = CheckpointReader(newest)
+                reader.check()
+            except Damaged as damage:
+                self._fall_back(newest, damage, written)
+                continue
+            self._take(reader.prefix, newest)
+            if self._chief:
+                self._record([*written, newest])
+            return int(self._step)
         return 0
 
-    def _written(self) -> list[Path]:
-        """The checkpoints that there are, oldest first."""
-        found = (
-            path.with_suffix("")
-            for path in self._directory.glob(f"{_PREFIX}*.index")
-            if path.stem[len(_PREFIX) :].isdecimal()
+    def _take(self, prefix: str, path: Path) -> None:
+        try:
+            self._checkpoint.read(prefix).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise ValueError(
+                "the checkpoint must be of this network; give another --model_dir. "
+                f"Received: {str(path)!r} ({reason(error)})"
+            ) from error
+        self._after()
+
+    def _fall_back(self, path: Path, damage: Damaged, older: list[Path]) -> None:
+        """Sets a damaged checkpoint aside, where there is an older one."""
+        if not self._chief:  # The chief has read it.
+            raise ValueError(
+                "a checkpoint must be readable by all workers; look at the file "
+                f"system and start all again. Received: {str(path)!r} ({damage.reason})"
+            )
+        if not older:
+            raise ValueError(
+                "a checkpoint must be whole; begin anew with another --model_dir. "
+                f"Received: {str(path)!r}, the only one ({damage.reason})"
+            )
+        name = self._set_aside(path)
+        self._say(
+            f"the checkpoint {path.name} is damaged and was set aside as {name}; the "
+            f"run goes on from {older[-1].name} ({damage.reason})"
         )
-        return sorted(found, key=lambda path: int(path.name[len(_PREFIX) :]))
+
+    def _set_aside(self, path: Path) -> str:
+        """Renames a checkpoint, so that it is none any more; returns the new name."""
+        new, number = f"{_SET_ASIDE}{path.name}", 2
+        while checkpoint_files(path.with_name(new)):
+            new, number = f"{_SET_ASIDE}{path.name}-{number}", number + 1
+        for file in checkpoint_files(path):
+            file.rename(file.with_name(file.name.replace(path.name, new, 1)))
+        return new
 
     def _record(self, paths: list[Path]) -> None:
         """Writes the file by which TensorFlow knows the newest checkpoint."""
@@ -139,31 +166,27 @@ class Checkpoints:
         )
         files.write_text(self._directory / "checkpoint", str(state))
 
-    def _remove(self, path: Path) -> None:
-        # The index first: without it the rest is nothing.
-        path.with_name(f"{path.name}.index").unlink(missing_ok=True)
-        for file in self._directory.glob(f"{path.name}.data-*"):
-            file.unlink(missing_ok=True)
+    def _clear(self, path: Path, keep: bool = False) -> None:
+        """Removes a checkpoint, or only what a write of it has begun, as far as it can.
+
+        Args:
+            path: The checkpoint.
+            keep: Whether it was there before, and good.
+        """
+        with contextlib.suppress(OSError):
+            for file in () if keep else checkpoint_files(path):
+                file.unlink()
         shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
 
     def _failed(self, step: int, error: Exception) -> ValueError:
         directory = self._directory if self._chief else tempfile.gettempdir()
-        kept = [path.name for path in self._written()]
+        kept: list[str] = []
+        with contextlib.suppress(OSError):
+            kept = [path.name for path in written_checkpoints(self._directory)]
         stays = f"{kept[-1]} stays good" if kept else "there is none before it"
         return ValueError(
             f"the checkpoint of step {step} must be written to "
             f"{str(directory)!r}, but was not; {stays}. Make room, or the "
             "directory writable, and give the same command again. Received: "
-            f"{' '.join(str(error).split())[:200]}"
+            f"{reason(error)}"
         )
-
-
-def _damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint, all of whose values are read; or None."""
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except UNREADABLE as error:
-        return " ".join(str(error).split())[:120]
-    return None

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from keras_alexnet import files
+from keras_alexnet.reasons import shortened
+
 _TASK = re.compile(r"/job:worker/(?:replica:0/)?task:(\d+)")
 
 
@@ -95,7 +98,7 @@ def check_shared(strategy: tf.distribute.Strategy, name: str, path: Path) -> Non
     if not several(strategy):
         return
     # Named as what a killed run leaves, which the next one clears away.
-    mark = path / f".workers.{secrets.token_hex(4)}"
+    mark = path / f"{files.PREFIX}workers.{secrets.token_hex(4)}"
     if is_chief(strategy):
         path.mkdir(parents=True, exist_ok=True)
         mark.touch()
@@ -167,7 +170,7 @@ def _reason(words: str) -> str:
     """The first line of TensorFlow's reasons."""
     lines = (line.strip() for line in words.split("\n"))
     first = next((line for line in lines if line), "")
-    return first.replace("Collective ops is aborted by: ", "").rstrip(".")[:200]
+    return shortened(first.replace("Collective ops is aborted by: ", "").rstrip("."))
 
 
 class Wish(NamedTuple):

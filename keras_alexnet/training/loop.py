@@ -88,6 +88,7 @@ class Loop:
         """
         self._epochs, self._progress, self._save = epochs, progress, save
         self._told = int(self._learner.left_out.numpy()[0])
+        self._check_start(start)
         batches = None
         step = start
         with self._requests.noted():
@@ -101,6 +102,19 @@ class Loop:
                     self._after(step, last=step == end)
                 self._end_epoch(step)
         return step
+
+    def _check_start(self, step: int) -> None:
+        """Raises ValueError unless the checkpoint lies within the epoch to go on with.
+
+        Else epochs would follow without a step, or with more steps than they have.
+        """
+        done, steps = len(self._epochs.errors), self.steps_per_epoch
+        if not done * steps <= step <= (done + 1) * steps:
+            raise ValueError(
+                f"a checkpoint after {done} epochs of {steps} steps must be of a step "
+                f"from {done * steps} to {(done + 1) * steps}; bring back the data "
+                f"that the run has begun with. Received: {step} steps"
+            )
 
     def evaluate(self) -> Scores:
         """The scores on the validation pictures, as things stand."""
@@ -223,6 +237,12 @@ class Loop:
 
     def _end_epoch(self, step: int) -> None:
         trained = self._scores_so_far(step)
+        if not trained.pictures:
+            raise ValueError(
+                "an epoch must have trained on some pictures to be written down; look "
+                "at the data and at --on_nonfinite. Received: epoch "
+                f"{len(self._epochs.errors) + 1}, up to step {step}, with none"
+            )
         try:
             held_out = self.evaluate()
         except InterruptedError:

@@ -17,12 +17,15 @@ from keras_alexnet import files
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.weights.runs import parse, settings
+from keras_alexnet.weights import runs
 
 _LOCK = ".lock"
+_FINGERPRINT = "fingerprint"
 
-# These change nothing of what is trained.
+# These change nothing of what is trained; the data are held to by their fingerprint,
+# wherever they lie.
 _FREE = (
+    "data",
     "model_dir",
     "export_dir",
     "checkpoint_steps",
@@ -42,7 +45,8 @@ _FREE = (
 class RunDirectory:
     """The directory that a run writes to.
 
-    `config.flags` holds its settings, `data.json` its classes and colours,
+    `config.flags` holds its settings, `data.json` its classes, their colours and
+    which pictures they are (written once, when the run begins),
     `metrics.csv` a line each epoch, `result.json` what it came to,
     `checkpoints/` its state, `events/` what TensorBoard shows, and `example.jpg`
     the first validation picture, to try `predict` on.
@@ -58,7 +62,7 @@ class RunDirectory:
         self.example_path = self.path / "example.jpg"
         self.events_path = self.path / "events"
         self._result_path = self.path / "result.json"
-        self._data_path = self.path / "data.json"
+        self._data_path = self.path / runs.DATA
 
     def check(self, config: TrainingConfig) -> None:
         """Raises ValueError if the directory is not this configuration's, or free."""
@@ -70,7 +74,10 @@ class RunDirectory:
                     f"Received: {str(self.path)!r}, which holds something else"
                 )
             return
-        theirs, ours = self.config(), _making(parse(config.as_flags()))
+        theirs, ours = self.config(), _making(runs.parse(config.as_flags()))
+        if _FINGERPRINT not in runs.data(self.path):  # of an older version
+            theirs["data"] = runs.settings(self.path)["data"]
+            ours["data"] = config.data
         for name in sorted(theirs.keys() | ours.keys()):
             if theirs.get(name) != ours.get(name):
                 raise ValueError(
@@ -88,24 +95,39 @@ class RunDirectory:
         )
         return any(name not in own and not name.startswith(".") for name in there)
 
+    def check_data(self, source: Source) -> None:
+        """Raises ValueError unless these are the data that the run has begun with."""
+        if not self.flags_path.is_file():
+            return
+        changed = _changed(runs.data(self.path), _described(source))
+        if changed is not None:
+            raise ValueError(
+                "data must be those that the run has begun with; bring them back, or "
+                f"give another --model_dir. Received: data={source.spec!r}, where "
+                f"{changed}, with model_dir={str(self.path)!r}"
+            )
+
     def claim(self, config: TrainingConfig, source: Source) -> None:
         """Makes the directory this run's, and clears what a killed one had begun."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for begun in self.path.glob(".*.????????"):
-            begun.unlink()
+        files.remove_leftovers(self.path)
         for begun in self.path.glob("checkpoints/*_temp"):
             shutil.rmtree(begun)
-        data = {
-            "spec": source.spec,
-            "sizes": source.sizes,
-            "class_names": source.class_names,
-            "statistics": dataclasses.asdict(source.statistics),
-        }
         if not self.example_path.is_file():
             for example in source.ordered(VALIDATION).take(1):
                 files.write_bytes(self.example_path, _encoded(source, example["image"]))
-        files.write_text(self._data_path, json.dumps(data, indent=2) + "\n")
+        self._claim_data(source)
         files.write_text(self.flags_path, config.as_flags())
+
+    def _claim_data(self, source: Source) -> None:
+        """Writes down which data these are, unless the run has done so before."""
+        described = _described(source)
+        if self.flags_path.is_file():
+            theirs = runs.data(self.path)
+            if _FINGERPRINT in theirs:
+                return
+            described = {**theirs, _FINGERPRINT: described[_FINGERPRINT]}
+        files.write_text(self._data_path, json.dumps(described, indent=2) + "\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -130,7 +152,7 @@ class RunDirectory:
         """What the run came to, or None as long as it is not finished."""
         if not self._result_path.is_file():
             return None
-        return json.loads(self._result_path.read_text(encoding="utf-8"))
+        return files.read_json(self._result_path, val_top1=float, val_pictures=int)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Writes what the run came to: its last act."""
@@ -141,15 +163,39 @@ class RunDirectory:
 
         A setting that is younger than the run had its default's effect.
         """
-        defaults = parse(TrainingConfig().as_flags())
-        return _making({**defaults, **settings(self.path)})
+        defaults = runs.parse(TrainingConfig().as_flags())
+        return _making({**defaults, **runs.settings(self.path)})
 
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the classes that the run tells apart."""
-        return tuple(self._data()["class_names"])
 
-    def _data(self) -> dict[str, Any]:
-        return json.loads(self._data_path.read_text(encoding="utf-8"))
+def _described(source: Source) -> dict[str, Any]:
+    """What `data.json` says of a data set."""
+    return {
+        "spec": source.spec,
+        "sizes": source.sizes,
+        "class_names": list(source.class_names),
+        "statistics": dataclasses.asdict(source.statistics),
+        _FINGERPRINT: source.fingerprint(),
+    }
+
+
+def _changed(theirs: dict[str, Any], ours: dict[str, Any]) -> str | None:
+    """How one data set differs from the other, in words; None if it does not."""
+    before, now = theirs["class_names"], ours["class_names"]
+    if before != now:
+        gone = [name for name in before if name not in now]
+        new = [name for name in now if name not in before]
+        words = [
+            f"{what} {names}" for what, names in (("gone", gone), ("new", new)) if names
+        ]
+        if not gone and not new:
+            return f"the classes have another order: {now}, not {before}"
+        return f"the classes are others: {', '.join(words)}"
+    for split, size in ours["sizes"].items():
+        if theirs["sizes"].get(split) != size:
+            return f"{split} has {size} pictures, not {theirs['sizes'].get(split)}"
+    if theirs.get(_FINGERPRINT, ours[_FINGERPRINT]) != ours[_FINGERPRINT]:
+        return "the pictures are as many, but others"
+    return None
 
 
 def _encoded(source: Source, image: tf.Tensor) -> bytes:

@@ -1,4 +1,4 @@
-"""Stopping on demand: SIGTERM and SIGINT let a step end, then a checkpoint is made."""
+"""Stopping on demand: a signal lets a step end, then a checkpoint is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from types import FrameType
 
 # sysexits.h: EX_TEMPFAIL, "try again": a run that was stopped can be taken up again.
 STOPPED = 75
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# SIGHUP is what a terminal that is closed sends; Windows has none.
+_SIGNALS = tuple(
+    signal.Signals[name]
+    for name in ("SIGTERM", "SIGINT", "SIGHUP")
+    if name in signal.Signals.__members__
+)
 
 
 class Stopped(Exception):
@@ -34,14 +39,17 @@ class StopRequests:
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Within it, the first SIGTERM or SIGINT is noted; a second SIGINT interrupts.
+        """Within it, the first signal is noted; a SIGINT after that interrupts.
 
-        Only Python's main thread can take signals: in another one nothing is noted.
+        One that whoever started the process has it ignore stays ignored, as SIGHUP
+        under `nohup`. Only Python's main thread can take signals: in another one
+        nothing is noted.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {each: signal.signal(each, self._note) for each in _SIGNALS}
+        taken = [each for each in _SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+        before = {each: signal.signal(each, self._note) for each in taken}
         try:
             yield
         finally:

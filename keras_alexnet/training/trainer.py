@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from keras_alexnet.data import open_source
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.export import export_saved_model
 from keras_alexnet.models import AlexNet
+from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.training import cluster
 from keras_alexnet.training.checkpoints import Checkpoints
+from keras_alexnet.training.cluster_environment import find_workers
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.description import layer_table, opening, sizes
 from keras_alexnet.training.devices import open_strategy
@@ -32,7 +35,7 @@ from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.starting import checksum, start_from
 from keras_alexnet.training.tower_devices import open_towers
-from keras_alexnet.weights.runs import parse
+from keras_alexnet.weights import runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +44,20 @@ class Result:
 
     Args:
         values: What `result.json` holds.
-        fresh: False if the run had been finished before and nothing was done.
+        fresh: False if the run had been finished before.
+        exported: Whether a run that had been finished was exported now.
     """
 
     values: dict[str, Any]
     fresh: bool
+    exported: bool = False
 
 
 class Trainer:
     """Trains an AlexNet as a configuration says.
 
     Run again with the same configuration, it goes on from the newest checkpoint; a
-    finished run is left as it is.
+    finished run is left as it is, but for an export that it has not written yet.
 
     Args:
         config: The settings.
@@ -74,6 +79,7 @@ class Trainer:
         self.run.check(config)
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
+            check_plain("export_dir", config.export_dir)
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._strategy: tf.distribute.Strategy | None = None
 
@@ -86,11 +92,11 @@ class Trainer:
         Raises:
             ValueError: If the data cannot be had, a picture cannot be decoded, the
                 loss is not finite, or a checkpoint cannot be written.
-            Stopped: On SIGTERM and SIGINT, once the state is saved.
+            Stopped: On SIGTERM, SIGINT and SIGHUP, once the state is saved.
         """
         finished = self.run.result
         if finished is not None:
-            return Result(finished, fresh=False)
+            return self._finished(finished)
         try:
             return self._fit(time.monotonic())
         except tf.errors.OpError as error:
@@ -98,6 +104,17 @@ class Trainer:
             if lost is None:
                 raise
             raise lost from error
+
+    def _finished(self, values: dict[str, Any]) -> Result:
+        """A run that had been finished, with an export if one is asked for anew."""
+        wanted, workers = self.config.export_dir, find_workers()
+        chief = workers is None or workers.own == 0
+        if wanted is None or not chief or _lies_in(values.get("export"), wanted):
+            return Result(values, fresh=False)
+        with self.run.locked():
+            values = {**values, "export": str(self._export(wanted))}
+            self.run.finish(values)
+        return Result(values, fresh=False, exported=True)
 
     def _fit(self, began: float) -> Result:
         self._prepare()
@@ -143,6 +160,7 @@ class Trainer:
             "the fingerprint of the data",
             lambda: int(source.fingerprint()[:15], 16),
         )
+        self.run.check_data(source)
         classes, statistics = source.class_names, source.statistics
         self._learner = Learner(config, len(classes), statistics, self._strategy)
         self._loop = Loop(config, source, self._learner, self._strategy)
@@ -157,7 +175,7 @@ class Trainer:
             config.strategy,
             config.devices,
             config.batch_size,
-            told=parse(config.as_flags()),
+            told=runs.parse(config.as_flags()),
         )
 
     def _train(self) -> int:
@@ -220,15 +238,18 @@ class Trainer:
 
     def _export(self, path: str) -> Path:
         # A model of its own, from the checkpoint: plain variables on one device.
-        model = AlexNet(
-            self.config.variant,
-            weights=self.run.path,
-            input_shape=self._learner.model.input_shape[1:],
-            classes=len(self._source.class_names),
-        )
+        run = self.run.path
+        model = AlexNet(self.config.variant, weights=run)
         return export_saved_model(
             model,
             path,
-            class_names=self._source.class_names,
-            preprocessing=self._learner.preprocessing,
+            class_names=runs.class_names(run),
+            preprocessing=runs.preprocessing(run),
         )
+
+
+def _lies_in(export: str | None, directory: str) -> bool:
+    """Whether there is an export, a version of this directory."""
+    if export is None or not os.path.isdir(export):
+        return False
+    return os.path.dirname(os.path.abspath(export)) == os.path.abspath(directory)

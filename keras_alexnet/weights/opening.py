@@ -128,7 +128,7 @@ def _run(run: Path, checkpoint: str, origin: str) -> Weights:
         origin,
         lambda record: runs.read_weights(checkpoint),
         variants=(settings["variant"],),
-        classes=runs.classes(checkpoint),
+        classes=runs.classes(checkpoint, run),
         input_shape=(side, side, 3),
         checked=False,  # a run may have been stopped early, and its owner knows
     )

@@ -1,23 +1,22 @@
-"""Where a training run keeps its checkpoints, and how their weights are read."""
+"""What a training run has written down, and how its weights are read."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
-from keras_alexnet import architectures
+from keras_alexnet import architectures, files
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.weights.checkpoint_files import (
+    CheckpointReader,
+    written_checkpoints,
+)
 from keras_alexnet.weights.names import Named
 
 CHECKPOINTS = "checkpoints"
-# What TensorFlow raises over a checkpoint whose files are damaged.
-UNREADABLE = (tf.errors.OpError, IndexError, RuntimeError, ValueError)
+DATA = "data.json"
+_SETTINGS = "config.flags"
 _MODEL = "model/"
 _AVERAGE = "average/"
 _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -25,7 +24,7 @@ _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 def is_run(path: Path) -> bool:
     """Whether `path` is the directory of a training run."""
-    return (path / "config.flags").is_file()
+    return (path / _SETTINGS).is_file()
 
 
 def run_of(path: Path) -> Path | None:
@@ -38,15 +37,46 @@ def run_of(path: Path) -> Path | None:
 
 
 def settings(run: Path) -> dict[str, str]:
-    """The settings that a run wrote down, as text by their names."""
-    return parse((run / "config.flags").read_text(encoding="utf-8"))
+    """The settings that a run wrote down, as text by their names.
+
+    Raises:
+        ValueError: If they are not as a run writes them.
+    """
+    path = run / _SETTINGS
+    found = parse(files.read_text(path))
+    if not found.get("variant") or not found.get("image_size", "").isdecimal():
+        raise ValueError(
+            "the settings of a run must be as train wrote them; restore the file. "
+            f"Received: {str(path)!r}, without a variant or an image_size"
+        )
+    return found
+
+
+def data(run: Path) -> dict[str, Any]:
+    """What a run wrote down of its data: classes, sizes, mean colour.
+
+    Raises:
+        ValueError: If it is not as a run writes it.
+    """
+    found = files.read_json(run / DATA, class_names=list, sizes=dict, statistics=dict)
+    mean = found["statistics"].get("mean")
+    if not isinstance(mean, list) or len(mean) != 3:
+        raise ValueError(
+            "data.json of a run must be as train wrote it; restore the file. "
+            f"Received: {str(run / DATA)!r}, with the mean colour {mean!r}"
+        )
+    return found
+
+
+def class_names(run: Path) -> tuple[str, ...]:
+    """Names of the classes that a run tells apart."""
+    return tuple(data(run)["class_names"])
 
 
 def preprocessing(run: Path) -> Preprocessing:
     """What a run's pictures went through: the variant's, with their own mean."""
-    data = json.loads((run / "data.json").read_text(encoding="utf-8"))
     own = architectures.get(settings(run)["variant"]).preprocessing
-    return dataclasses.replace(own, mean=data["statistics"]["mean"])
+    return dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
 
 
 def parse(flags: str) -> dict[str, str]:
@@ -60,54 +90,58 @@ def newest_checkpoint(run: Path) -> str:
 
     Raises:
         ValueError: If the run has none yet.
+        OSError: If the directory of the checkpoints cannot be listed.
     """
-    newest = tf.train.latest_checkpoint(str(run / CHECKPOINTS))
-    if newest is None:
+    written = written_checkpoints(run / CHECKPOINTS)
+    if not written:
         raise ValueError(
             "the run must have written a checkpoint; train it first. "
             f"Received: {str(run)!r}, which has none"
         )
-    return newest
-
-
-@contextlib.contextmanager
-def readable(checkpoint: str) -> Iterator[None]:
-    """Turns what TensorFlow raises over a damaged checkpoint into one clear line."""
-    try:
-        yield
-    except (*UNREADABLE, AssertionError) as error:
-        raise ValueError(
-            "the checkpoint must be whole and of this network; the same command of "
-            "train falls back to the one before where a file is damaged. "
-            f"Received: {checkpoint!r} ({' '.join(str(error).split())[:200]})"
-        ) from error
+    return str(written[-1])
 
 
 def read_weights(checkpoint: str) -> Named:
     """Reads the model's weights of a checkpoint, by layer and name.
 
     Where the run kept averages of them, these: they are what it evaluated.
+
+    Raises:
+        ValueError: If it cannot be read, or is not what was written.
     """
-    with readable(checkpoint):
-        reader = tf.train.load_checkpoint(checkpoint)
-        weights = _group(reader, _MODEL)
-        for layer, averages in _group(reader, _AVERAGE).items():
-            weights[layer].update(averages)
+    reader = CheckpointReader(Path(checkpoint))
+    weights = _group(reader, _MODEL)
+    for layer, averages in _group(reader, _AVERAGE).items():
+        weights[layer].update(averages)
     return weights
 
 
-def _group(reader: Any, prefix: str) -> Named:
+def _group(reader: CheckpointReader, prefix: str) -> Named:
     """The values whose keys begin with `prefix`, by layer and name."""
     values: Named = {}
-    for key in reader.get_variable_to_shape_map():
+    for key in reader.shapes:
         if key.startswith(prefix) and key.endswith(_ENDING):
             layer, name = key[len(prefix) : -len(_ENDING)].split("/")
-            values.setdefault(layer, {})[name] = reader.get_tensor(key)
+            values.setdefault(layer, {})[name] = reader.read(key)
     return values
 
 
-def classes(checkpoint: str) -> int:
-    """Number of classes that the model of a checkpoint tells apart."""
-    with readable(checkpoint):
-        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
-    return shapes[f"{_MODEL}fc8/bias{_ENDING}"][0]
+def classes(checkpoint: str, run: Path) -> int:
+    """Number of classes that the model of a checkpoint tells apart.
+
+    Args:
+        checkpoint: Its path.
+        run: Whose it is.
+
+    Raises:
+        ValueError: If the run names more classes, or fewer.
+    """
+    shapes = CheckpointReader(Path(checkpoint)).shapes
+    count = shapes[f"{_MODEL}fc8/bias{_ENDING}"][0]
+    if (run / DATA).is_file() and len(class_names(run)) != count:
+        raise ValueError(
+            f"data.json of a run must name each of the network's {count} classes; "
+            "restore the file, or train again into another --model_dir. Received: "
+            f"{str(run / DATA)!r} with {len(class_names(run))} names"
+        )
+    return count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from preparation_sets import (
 )
 
 import keras_alexnet
+from keras_alexnet.data import open_source
 from keras_alexnet.data.preparation import Settings, prepare
 
 
@@ -105,7 +107,7 @@ def test_it_may_end_before_and_after_each_file_appears(
             with pytest.raises(KeyboardInterrupt):
                 prepare(source, str(out), SETTINGS)
         if not renamed:  # What a process leaves that cannot even clear up.
-            (out / f".{last}.a1b2c3d4").write_bytes(b"begun")
+            (out / f".keras_alexnet.{last}.a1b2c3d4").write_bytes(b"begun")
     assert prepare(source, str(out), SETTINGS)[1] is not renamed
     prepare(source, str(tmp_path / "whole"), SETTINGS)
     assert contents(out) == contents(tmp_path / "whole")
@@ -132,6 +134,44 @@ def test_finished_it_says_so_and_touches_nothing(
     again, fresh = prepare(folder(pictures), str(out), SETTINGS)
     assert (again, fresh) == (first, False)
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("change", ["size", "time"])
+def test_a_picture_that_was_replaced_under_its_name_is_seen(
+    copy: Path, tmp_path: Path, finished: bool, change: str
+) -> None:
+    out, picture = tmp_path / "out", copy / "train" / "0_red" / "000.jpg"
+    if finished:
+        prepare(folder(copy), str(out), SETTINGS)
+    else:
+        interrupt(copy, out, 20)
+    before = contents(out)
+    if change == "size":
+        stat = picture.stat()
+        picture.write_bytes(picture.read_bytes() + b"more")
+        os.utime(picture, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    else:
+        os.utime(picture, ns=(0, 0))
+    with pytest.raises(ValueError, match="had other sizes or times") as caught:
+        prepare(folder(copy), str(out), SETTINGS)
+    assert str(out) in str(caught.value)
+    assert contents(out) == before
+
+
+def test_records_of_an_older_version_are_taken_as_they_are(
+    copy: Path, tmp_path: Path
+) -> None:
+    """They did not keep sizes and times."""
+    out = tmp_path / "out"
+    prepare(folder(copy), str(out), SETTINGS)
+    path = out / "dataset.json"
+    content = json.loads(path.read_text())
+    del content["file_stamp"]
+    path.write_text(json.dumps(content))
+    (copy / "train" / "0_red" / "000.jpg").touch()
+    assert not prepare(folder(copy), str(out), SETTINGS)[1]
+    assert open_source(f"records:{out}").sizes == {"train": 24, "validation": 9}
 
 
 @pytest.mark.parametrize("finished", [True, False])

@@ -17,7 +17,7 @@ from keras_alexnet.layers import (
     GroupedConv2D,
     LocalResponseNormalization,
 )
-from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.weights.runs import class_names
 
 
 @pytest.mark.compat
@@ -41,7 +41,7 @@ def test_exports_hold_stock_ops_that_run_anywhere(
 
 
 def test_a_run_is_exported_with_its_own_classes_and_mean(run: Path) -> None:
-    path, directory = run / "servable" / "1", RunDirectory(str(run))
+    path, known = run / "servable" / "1", class_names(run)
     signatures = tf.saved_model.load(str(path)).signatures
     image = tf.io.read_file(str(run / "example.jpg"))
     answer = signatures["serving_default"](image_bytes=image[None])
@@ -50,7 +50,7 @@ def test_a_run_is_exported_with_its_own_classes_and_mean(run: Path) -> None:
     expected = model(keras_alexnet.preprocess_input(view[None])).numpy()[0]
     order = np.argsort(-expected)
     names = [name.decode() for name in answer["classes"].numpy()[0]]
-    assert names == [directory.class_names()[i] for i in order]
+    assert names == [known[i] for i in order]
     np.testing.assert_allclose(answer["scores"][0], expected[order], atol=1e-6)
 
 

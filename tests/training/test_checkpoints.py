@@ -79,8 +79,12 @@ def test_a_damaged_one_is_told_and_the_one_before_is_used(
     assert (kept.checkpoints.restore(), float(kept.value[0])) == (6, 6.0)
     if (kind, damage) != ("index", "gone"):  # Without its index it never was.
         assert len(kept.said) == 1
-        assert "step-9 is damaged" in kept.said[0]
+        assert "step-9 is damaged and was set aside" in kept.said[0]
         assert "goes on from step-6" in kept.said[0]
+        aside = run / "checkpoints" / f"damaged-{path.name}"
+        assert aside.exists() is (damage != "gone")
+        if damage != "gone":  # Nothing is thrown away that a person may repair.
+            assert aside.read_bytes() == (content[:-40] if damage == "cut" else content)
     assert tf.train.latest_checkpoint(str(run / "checkpoints")).endswith("step-6")
     kept.save(9)
     assert Kept(run).checkpoints.restore() == 9
@@ -97,8 +101,80 @@ def test_no_flipped_bit_goes_unseen(run: Path) -> None:
         reader_sees = Kept(run)
         kept_files = {p: p.read_bytes() for p in (run / "checkpoints").iterdir()}
         assert reader_sees.checkpoints.restore() == 6, place
+        for each in set((run / "checkpoints").iterdir()) - set(kept_files):
+            each.unlink()
         for each, old in kept_files.items():
             each.write_bytes(old)
+
+
+def test_two_damaged_ones_of_a_step_are_both_set_aside(run: Path) -> None:
+    for content in (b"first", b"second"):
+        file(run, 9, "data").write_bytes(content)
+        kept = Kept(run)
+        assert kept.checkpoints.restore() == 6
+        kept.save(9)
+        kept.save(6)  # so that there is an older one again
+    aside = sorted((run / "checkpoints").glob("damaged-*.data-*"))
+    assert [path.read_bytes() for path in aside] == [b"second", b"first"]
+
+
+# Reads as another user, who is refused; the superuser reads everything.
+UNREADABLE = """
+import os, pathlib, sys
+import tensorflow as tf
+from keras_alexnet.training.checkpoints import Checkpoints
+value = tf.Variable(tf.zeros([64]))
+checkpoints = Checkpoints(
+    pathlib.Path(sys.argv[1]), {"model": {"conv1": {"kernel": value}}}, print)
+if os.geteuid() == 0:
+    os.seteuid(65534)
+try:
+    checkpoints.restore()
+except (ValueError, OSError) as error:
+    print(error)
+"""
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("what", ["index", "data", "directory"])
+def test_what_cannot_be_read_is_left_where_it_is(
+    python, run: Path, tmp_path: Path, what: str
+) -> None:
+    directory = run / "checkpoints"
+    for path in (tmp_path, *tmp_path.parents[:3]):  # pytest's own are for one user
+        path.chmod(path.stat().st_mode | 0o755)
+    directory.chmod(0o777)
+    before = {path: path.read_bytes() for path in directory.iterdir()}
+    locked = directory if what == "directory" else file(run, 9, what)
+    locked.chmod(0)
+    (line,) = python(UNREADABLE, str(run)).splitlines()
+    locked.chmod(0o777)
+    assert "Permission denied" in line
+    assert {path: path.read_bytes() for path in directory.iterdir()} == before
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("name", ["k[a]", "k\\x", "k*", "a b"])
+def test_a_run_of_any_name_is_restored(tmp_path: Path, name: str) -> None:
+    for step in (3, 6):
+        Kept(tmp_path / name).save(step)
+    kept = Kept(tmp_path / name)
+    assert (kept.checkpoints.restore(), float(kept.value[0])) == (6, 6.0)
+    assert kept.said == []
+
+
+def test_a_good_one_stays_when_it_cannot_be_written_again(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: tf.train.Checkpoint, path: str) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    kept = Kept(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "write", full)
+        with pytest.raises(ValueError, match="step-9 stays good"):
+            kept.save(9)
+    assert Kept(run).checkpoints.restore() == 9
 
 
 def test_the_only_one_must_be_whole(run: Path) -> None:

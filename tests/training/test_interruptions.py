@@ -18,6 +18,7 @@ from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.learner import Knobs, Learner
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.stopping import STOPPED, Stopped, StopRequests
+from keras_alexnet.weights.runs import newest_checkpoint
 
 
 def signalled(
@@ -83,6 +84,29 @@ def test_the_command_ends_with_a_code_of_its_own(
     assert line == (
         "train: stopped by SIGTERM after step 2; the same command goes on from there"
     )
+
+
+def test_a_closed_terminal_ends_a_run_with_its_state_saved(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signalled(Loop, "_step", 3, signal.SIGHUP, monkeypatch)
+    config = dataclasses.replace(config, checkpoint_steps=100)
+    with pytest.raises(Stopped, match="stopped by SIGHUP after step 3"):
+        Trainer(config, quiet()).fit()
+    assert newest_checkpoint(Path(config.model_dir)).endswith("step-3")
+
+
+def test_a_signal_that_is_to_be_ignored_stays_so(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under nohup a closed terminal ends nothing."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        signalled(Loop, "_step", 3, signal.SIGHUP, monkeypatch)
+        assert Trainer(config, quiet()).fit().values["steps"] == 6
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_interrupt_is_one() -> None:

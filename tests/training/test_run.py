@@ -129,10 +129,13 @@ def test_a_setting_younger_than_the_run_had_its_default(
 def test_a_run_that_died_as_it_began_is_taken_up(config: TrainingConfig) -> None:
     run = Path(config.model_dir)
     run.mkdir()
-    (run / ".metrics.csv.abcd1234").write_text("half a li")
+    (run / ".keras_alexnet.metrics.csv.abcd1234").write_text("half a li")
     (run / "example.jpg").write_bytes(b"half a picture")
+    mine = (".env.template", ".notes.markdown")
+    for name in mine:
+        (run / name).write_text("mine")
     assert Trainer(config, quiet()).fit().fresh
-    assert [path.name for path in run.glob(".*")] == [".lock"]
+    assert {path.name for path in run.glob(".*")} == {".lock", *mine}
 
 
 @pytest.mark.parametrize("name", ["model_dir", "export_dir"])

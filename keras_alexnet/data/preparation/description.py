@@ -37,6 +37,7 @@ class Description:
         skipped: How many pictures could not be read.
         statistics: Fields of `ColourComponents`.
         prepared_with: Versions of what decoded and encoded the pictures.
+        file_stamp: `Source.file_stamp` of the data.
     """
 
     data: str
@@ -47,6 +48,7 @@ class Description:
     skipped: int
     statistics: dict[str, Any]
     prepared_with: dict[str, str]
+    file_stamp: str | None = None
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -21,6 +21,8 @@ from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
 from keras_alexnet.data.preparation.plan import Shard
 from keras_alexnet.data.preparation.reports import Report, merge_sums
 
+_FILE_STAMP = "file_stamp"
+
 
 class PreparationDirectory:
     """A directory of prepared records, finished or begun.
@@ -31,10 +33,14 @@ class PreparationDirectory:
     Args:
         path: The directory; it need not exist.
         identity: What the preparation depends on: its settings, and which data.
+        file_stamp: What tells of pictures that were replaced, if something does.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, identity: dict[str, Any], file_stamp: str | None = None
+    ) -> None:
         self.path = path
+        self.file_stamp = file_stamp
         self._identity = identity
         self._unfinished = path / UNFINISHED
         self._settings_path = self._unfinished / "settings.json"
@@ -48,7 +54,7 @@ class PreparationDirectory:
         if not (self.path / FILE_NAME).is_file():
             return None
         description = Description.read(self.path)
-        self._check_same(description.identity)
+        self._check_same(description.identity, description.file_stamp)
         description.check_shards(self.path)
         self._remove_leftovers()
         return description
@@ -79,13 +85,14 @@ class PreparationDirectory:
             lock.release()
 
     def _claim(self) -> None:
-        for begun in self.path.glob(".*.????????"):
-            begun.unlink()
+        files.remove_leftovers(self.path)
+        files.remove_leftovers(self._unfinished)
         if self._settings_path.is_file():
-            text = self._settings_path.read_text(encoding="utf-8")
-            self._check_same(json.loads(text))
+            begun = files.read_json(self._settings_path)
+            self._check_same(begun, begun.get(_FILE_STAMP))
             return
-        files.write_text(self._settings_path, json.dumps(self._identity, indent=1))
+        begun = {**self._identity, _FILE_STAMP: self.file_stamp}
+        files.write_text(self._settings_path, json.dumps(begun, indent=1))
 
     def _check_free(self) -> None:
         there = self.path.iterdir() if self.path.exists() else ()
@@ -95,7 +102,7 @@ class PreparationDirectory:
                 f"Received: out={str(self.path)!r}, which holds something else"
             )
 
-    def _check_same(self, theirs: dict[str, Any]) -> None:
+    def _check_same(self, theirs: dict[str, Any], file_stamp: str | None) -> None:
         for name, ours in self._identity.items():
             if theirs.get(name) != ours:
                 raise ValueError(
@@ -104,6 +111,13 @@ class PreparationDirectory:
                     f"out={str(self.path)!r}, whose {name} is {theirs.get(name)}, "
                     f"not {ours}"
                 )
+        # Earlier versions did not keep it.
+        if file_stamp not in (None, self.file_stamp):
+            raise ValueError(
+                "out must hold a preparation of the pictures as they are; give another "
+                f"directory to prepare them anew. Received: out={str(self.path)!r}, "
+                "begun when files of these names had other sizes or times"
+            )
 
     def report(self, shard: Shard) -> Report | None:
         """The report on a shard, or None if it is still to be written."""

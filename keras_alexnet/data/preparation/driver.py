@@ -42,7 +42,8 @@ def prepare(
         What `out` holds, and whether something was done for it now.
 
     Raises:
-        ValueError: If `out` is something else's, or too much is unreadable.
+        ValueError: If `out` is something else's, files of the pictures have changed
+            since it was begun, or too much is unreadable.
         ChildProcessError: If a worker ended.
 
     Example:
@@ -57,7 +58,8 @@ def prepare(
         )
     settings = settings or Settings()
     identity = {**settings.as_dict(), "data_fingerprint": source.fingerprint()}
-    directory = PreparationDirectory(Path(files.expanded(out)), identity)
+    where = Path(files.expanded(out))
+    directory = PreparationDirectory(where, identity, source.file_stamp())
     done = directory.finished()
     if done is not None:
         return done, False

@@ -63,6 +63,7 @@ def finish(
         skipped=sum(len(report.skipped) for report in reports.values()),
         statistics=dataclasses.asdict(components),
         prepared_with=_versions(),
+        file_stamp=directory.file_stamp,
     )
     directory.finish(description)
     return description

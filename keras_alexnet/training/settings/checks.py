@@ -38,14 +38,26 @@ class Settings:
                 object.__setattr__(self, field.name, files.expanded(given))
 
     def check(self) -> None:
-        """Raises ValueError for a setting that cannot be written down or chosen."""
+        """Raises ValueError for text that is not one of its choices, or not a line."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            given, choices = getattr(self, field.name), field.metadata["choices"]
+            choices, chosen = field.metadata["choices"], getattr(self, field.name)
             if choices is not None:
-                self.require(field.name, given in choices, f"one of {choices}")
-            if isinstance(given, str):  # config.flags has a line for each
-                one_line = given.splitlines() in ([], [given])
-                self.require(field.name, one_line, "on one line")
+                self.require(field.name, chosen in choices, f"one of {choices}")
+            if isinstance(chosen, str):
+                self._check_text(field.name, chosen)
+
+    def _check_text(self, name: str, value: str) -> None:
+        """Refuses what a line of a flagfile cannot hold, or TensorFlow cannot name."""
+        try:
+            value.encode()
+            whole = value.splitlines() in ([], [value]) and value == value.strip()
+        except UnicodeEncodeError:  # bytes of a file name that are not UTF-8
+            whole = False
+        if not whole:
+            raise ValueError(
+                f"{name} must be one line of UTF-8, without spaces around it. "
+                f"Received: {name}={value!r}"
+            )
 
     def require(self, name: str, holds: bool, expected: str) -> None:
         """Raises ValueError, with the setting and its value, unless `holds`."""
