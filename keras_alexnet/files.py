@@ -127,6 +127,21 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def check_text(name: str, path: str | os.PathLike) -> None:
+    """Raises ValueError for bytes that are no UTF-8: most libraries cannot take them.
+
+    Args:
+        name: What the person calls the path, for the message.
+        path: The path.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} must be a path in UTF-8. Received: {name}={os.fspath(path)!r}"
+        ) from error
+
+
 def check_directory(name: str, path: Path) -> None:
     """Raises ValueError if `path` is no directory and cannot become one.
 

@@ -218,5 +218,7 @@ def open_source(
 
         data_dir = data_dir and files.expanded(data_dir)
         manual_dir = manual_dir and files.expanded(manual_dir)
+        files.check_text("data_dir", data_dir or "")
+        files.check_text("manual_dir", manual_dir or "")
         return TfdsSource(spec, data_dir, manual_dir, split, training)
     raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")
