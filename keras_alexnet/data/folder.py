@@ -88,6 +88,15 @@ class FolderSource(Source):
     def _contents(self) -> list[str]:
         return [self._name(path) for paths, _ in self._files.values() for path in paths]
 
+    def missing(self) -> str | None:
+        for paths, _ in self._files.values():
+            for path in map(str, paths):
+                try:
+                    open(path, "rb").close()
+                except OSError as error:
+                    return f"{path!r} ({error.strerror})"
+        return None
+
     def file_stamp(self) -> str:
         digest = hashlib.sha256()
         for paths, _ in self._files.values():
@@ -134,7 +143,8 @@ def _text(name: str) -> str:
 
 def _validation_folder(root: Path, split: str | None) -> Path:
     tried = validation_names(split, _VALIDATION_FOLDERS)
-    if split is not None and (Path(split).name != split or split.startswith(".")):
+    plain = split is None or (split and Path(split).name == split)
+    if not plain or tried[0].startswith("."):
         raise ValueError(
             "split must be the name of a folder beside train/, as test is. "
             f"Received: split={split!r}"

@@ -85,6 +85,13 @@ class Source(abc.ABC):
         """
         return None
 
+    def missing(self) -> str | None:
+        """The first picture whose file cannot be opened, and why.
+
+        None where all can, or pictures have no files of their own.
+        """
+        return None
+
     def fingerprint(self) -> str:
         """A hash of which data these are: classes, numbers, and names if told.
 

@@ -10,7 +10,6 @@ from keras_alexnet.data.sources import Source
 from keras_alexnet.data.views import Views
 from keras_alexnet.reasons import reason
 
-_ANY_LENGTH = 10_000  # characters
 # What another worker's end raises, and no picture.
 _OF_OTHERS = (
     tf.errors.UnavailableError,
@@ -43,9 +42,7 @@ def first_unreadable(
             except tf.errors.OpError as error:
                 return f"{os.fsdecode(example['name'].numpy())!r} ({reason(error)})"
     except tf.errors.OpError as error:
-        # What reads files says "path; why".
-        path, _, why = reason(error, _ANY_LENGTH).rpartition("; ")
-        return f"{path!r} ({why})" if path else why
+        return (source and source.missing()) or reason(error)
     return None
 
 
