@@ -131,7 +131,7 @@ def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opene
     )
     opened = Opened(
         model,
-        _names(model, names),
+        _names(model, names, options),
         names is not None,
         architectures.get(variant).preprocessing,
     )
@@ -146,7 +146,9 @@ def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opene
     )
 
 
-def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]:
+def _names(
+    model: keras.Model, names: tuple[str, ...] | None, options: ModelOptions
+) -> tuple[str, ...]:
     """The names given, if they are as many as the classes, or what can be said."""
     _, classes = classifier_sizes(model)
     if names is None:
@@ -155,8 +157,8 @@ def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]
         return imagenet if known else tuple(f"class {i}" for i in range(classes))
     if len(names) != classes:
         raise ValueError(
-            f"there must be a class name for each of the model's {classes} outputs. "
-            f"Received: {len(names)} names"
+            f"--class_names must hold a line for each of the model's {classes} "
+            f"outputs. Received: {options.class_names!r} with {len(names)} lines"
         )
     return names
 
@@ -175,7 +177,7 @@ def _open_keras(
         )
     variant = options.variant or (like or ("paper",))[0]
     colours = architectures.get(variant).preprocessing
-    return Opened(model, _names(model, names), names is not None, colours)
+    return Opened(model, _names(model, names, options), names is not None, colours)
 
 
 def _open_run(run: Path, path: Path, options: ModelOptions) -> Opened:

@@ -49,7 +49,7 @@ def _tell(console: Console, config: Config, values: dict) -> None:
         f"checkpoints  {run}/checkpoints\n"
         f"TensorBoard  tensorboard --logdir={run}/events"
     )
-    if values["export"] is not None:
+    if values.get("export") is not None:
         console.print(f"SavedModel   {values['export']}")
     data = [f"--data={config.data}"]
     if config.data_dir is not None:
