@@ -4,7 +4,14 @@ from keras_alexnet._backend import require_tensorflow
 
 require_tensorflow()
 
-from keras_alexnet import architectures, layers, ops, weights  # noqa: E402
+# optimizers too: what Keras saves of ours loads after this import alone.
+from keras_alexnet import (  # noqa: E402
+    architectures,
+    layers,
+    ops,
+    optimizers,
+    weights,
+)
 from keras_alexnet._version import __version__  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
@@ -29,6 +36,7 @@ __all__ = [
     "features",
     "layers",
     "ops",
+    "optimizers",
     "preprocess_input",
     "reset_classifier",
     "weights",

@@ -145,5 +145,7 @@ def last(x: Any, classes: int, activation: Any, starts: Initialization) -> Any:
     x = keras.layers.Dense(classes, name="fc8", **starts.of("fc8"))(x)
     if activation is None:
         return x
-    # In float32 whatever the policy: a softmax over 1000 classes needs the digits.
+    # Not fc8's own activation, as Keras Applications have it: `fc8` gives the logits
+    # whatever the head is, under the one name by which files and runs know it. And in
+    # float32 whatever the policy: a softmax over 1000 classes needs the digits.
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(x)

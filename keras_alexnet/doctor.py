@@ -1,7 +1,8 @@
-"""`python -m keras_alexnet.doctor`: what is loaded, what is not, and what to do."""
+"""`keras-alexnet doctor`: what is loaded, what is not, and what to do."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from keras_alexnet._version import __version__
 from keras_alexnet.ops import convolution, kernels, native
 
 Line = tuple[str, str]
+_LEGACY = "TF_USE_LEGACY_KERAS"
 
 
 def report() -> list[Line]:
@@ -28,7 +30,13 @@ def report() -> list[Line]:
     >>> dict(report())["TensorFlow"] == tf.__version__
     True
     """
-    return [*_versions(), *_library(), *_choice(), *_convolution()]
+    return [
+        *_versions(),
+        *_legacy_keras(),
+        *_library(),
+        *_choice(),
+        *_convolution(),
+    ]
 
 
 def _versions() -> Iterator[Line]:
@@ -37,6 +45,24 @@ def _versions() -> Iterator[Line]:
     yield "TensorFlow", tf.__version__
     yield "Keras", f"{keras.__version__}, backend {keras.backend.backend()}"
     yield "devices", ", ".join(d.name for d in tf.config.list_physical_devices())
+
+
+def _legacy_keras() -> Iterator[Line]:
+    """The setting that gives TensorFlow another Keras than `import keras`."""
+    setting = os.environ.get(_LEGACY)
+    if setting is None:
+        return
+    if setting not in ("1", "true", "True"):  # all that TensorFlow's __init__.py takes
+        yield _LEGACY, f"{setting}: without effect"
+        return
+    there = importlib.util.find_spec("tf_keras") is not None
+    found = "the package tf_keras" if there else "tf_keras, which is not installed"
+    yield _LEGACY, f"{setting}: tf.keras is {found}; keras_alexnet is of keras"
+    yield (
+        "",
+        f"unset {_LEGACY}, or take layers, losses and optimizers from `import keras` "
+        "and none from tf.keras: the two do not mix in one model",
+    )
 
 
 def _library() -> Iterator[Line]:

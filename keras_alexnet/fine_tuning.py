@@ -8,7 +8,7 @@ import keras
 
 from keras_alexnet import blocks, initializations
 from keras_alexnet.layers import CrossConnection
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import whole_number
 
 
 def features(model: keras.Model, layer: str = "fc7") -> keras.Model:
@@ -97,10 +97,7 @@ def reset_classifier(
     >>> reset_classifier(model, 10).output_shape
     (None, 10)
     """
-    if not is_whole(classes):
-        raise ValueError(
-            f"classes must be a whole number, at least 1. Received: classes={classes!r}"
-        )
+    classes = whole_number("classes", classes)
     if "fc8" not in [each.name for each in model.layers]:
         raise ValueError(
             "the model must have a layer 'fc8'; build it with include_top=True. "

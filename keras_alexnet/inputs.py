@@ -12,6 +12,7 @@ from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records, runs
+from keras_alexnet.whole_numbers import entries, is_whole
 
 
 def preprocess_input(
@@ -33,8 +34,9 @@ def preprocess_input(
         float32 of the shape of `x`: an array for an array, a tensor for a tensor.
 
     Raises:
-        ValueError: If there is no such variant or name, the two contradict each
-            other, or `x` has not three channels.
+        ValueError: If there is no such variant or name, `weights` do not say what
+            their pictures go through, the two contradict each other, or `x` has not
+            three channels.
 
     Example:
 
@@ -57,12 +59,30 @@ def preprocess_input(
 
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
-    published = weights in records.names()
-    run = None if published else runs.run_of(Path(files.expanded(weights)))
+    a_path = isinstance(weights, (str, os.PathLike)) and weights not in records.names()
+    run = runs.run_of(Path(files.expanded(weights))) if a_path else None
     if run is not None:
         return runs.settings(run)["variant"], runs.preprocessing(run)
+    if weights not in records.names():
+        raise ValueError(_without_colours(weights))
     record = records.get(str(weights))
     return record.variant, record.preprocessing
+
+
+def _without_colours(weights: Any) -> str:
+    """What to say of weights that do not tell what their pictures went through."""
+    found = "which is not there"
+    if not isinstance(weights, (str, os.PathLike)):
+        found = f"a {type(weights).__name__}"
+    elif Path(weights).expanduser().exists():
+        kind = "folder" if Path(weights).expanduser().is_dir() else "file"
+        found = f"a {kind} that does not say it"
+    return (
+        f"weights must be one of {records.names()}, or a training run or one of its "
+        "checkpoints, which say what their pictures go through; for others give the "
+        f"variant, preprocess_input(x, variant=…). Received: weights={weights!r}, "
+        f"{found}"
+    )
 
 
 def classifier_sizes(model: keras.Model) -> tuple[int, int]:
@@ -72,14 +92,15 @@ def classifier_sizes(model: keras.Model) -> tuple[int, int]:
         ValueError: If the model is not one input of known, equal sides, three channels
             and one output `[batch, classes]`.
     """
-    shapes = model.input_shape, model.output_shape
+    # A Sequential that has seen no picture yet has none of the two.
+    shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
     taken, given = (tuple(s) if isinstance(s, (list, tuple)) else (s,) for s in shapes)
     square = len(taken) == 4 and taken[1] is not None and taken[1] == taken[2]
     if not square or taken[3] != 3 or len(given) != 2 or not isinstance(given[1], int):
         raise ValueError(
             "the model must take square pictures [batch, side, side, 3] of known side "
             "and give [batch, classes]. Received: a model from "
-            f"{model.input_shape} to {model.output_shape}"
+            f"{shapes[0]} to {shapes[1]}"
         )
     return taken[1], given[1]
 
@@ -100,21 +121,24 @@ def input_layer(
             f"image_data_format={keras.backend.image_data_format()!r}"
         )
     if tensor is not None:
-        _check_shape(record, tuple(tensor.shape)[1:], include_top)
+        _checked_shape(record, tuple(tensor.shape)[1:], include_top)
         return tensor
     if shape is None:
         side = record.input_size if include_top else None
         shape = (side, side, 3)
-    _check_shape(record, shape, include_top)
+    shape = _checked_shape(record, shape, include_top)
     return keras.layers.Input(shape, name="images")
 
 
-def _check_shape(record: Architecture, shape: Any, include_top: bool) -> None:
-    known = isinstance(shape, (tuple, list)) and len(shape) == 3
-    if not known or shape[-1] is None or shape[-1] < 1:
+def _checked_shape(
+    record: Architecture, given: Any, include_top: bool
+) -> tuple[int | None, ...]:
+    shape = entries(given) or ()
+    wholes = all(side is None or is_whole(side) for side in shape)
+    if len(shape) != 3 or not wholes or shape[-1] is None:
         raise ValueError(
             "input_shape must be (height, width, channels). "
-            f"Received: input_shape={shape!r}"
+            f"Received: input_shape={given!r}"
         )
     if include_top and None in shape:
         raise ValueError(
@@ -127,3 +151,4 @@ def _check_shape(record: Architecture, shape: Any, include_top: bool) -> None:
             f"input_shape must be at least {smallest}x{smallest} for "
             f"variant={record.name!r}. Received: input_shape={shape}"
         )
+    return shape

@@ -18,7 +18,7 @@ from keras_alexnet.two_towers.conversion import convert_towers
 from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.formats.keras_files import body
 from keras_alexnet.weights.loading import load_weights
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import whole_number
 
 
 def AlexNet(
@@ -196,12 +196,13 @@ def build(
     """
     starts = initializations.get(initialization, record.initialization)
     check_kernels(kernels)
-    _check_head(include_top, pooling, classes)
+    _check_pooling(pooling)
     x = inputs = input_layer(record, input_shape, input_tensor, include_top)
     for index, convolution in enumerate(record.convolutions, start=1):
         x = blocks.convolution(x, index, convolution, starts)
         x = blocks.stages(x, index, convolution, record.towers, kernels)
     if include_top:
+        classes = whole_number("classes", classes)
         x = blocks.classifier(x, record, classes, classifier_activation, starts)
     elif pooling is not None:
         x = _POOLINGS[pooling](name=f"{pooling}_pool")(x)
@@ -218,12 +219,8 @@ _POOLINGS = {
 }
 
 
-def _check_head(include_top: bool, pooling: str | None, classes: int) -> None:
+def _check_pooling(pooling: str | None) -> None:
     if pooling not in (None, *_POOLINGS):
         raise ValueError(
             f"pooling must be None, 'avg' or 'max'. Received: pooling={pooling!r}"
-        )
-    if include_top and not is_whole(classes):
-        raise ValueError(
-            f"classes must be a whole number, at least 1. Received: classes={classes!r}"
         )

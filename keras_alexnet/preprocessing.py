@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_alexnet.whole_numbers import entries, number
 
 CHANNEL_ORDERS = ("RGB", "BGR")
 
@@ -49,12 +52,7 @@ class Preprocessing:
                 f"Received: channel_order={self.channel_order!r}"
             )
         for name in ("mean", "scale"):
-            values = tuple(float(value) for value in getattr(self, name))
-            if len(values) != 3 or not np.isfinite(values).all():
-                raise ValueError(
-                    f"{name} must be three finite numbers. Received: {name}={values}"
-                )
-            object.__setattr__(self, name, values)
+            object.__setattr__(self, name, _three(name, getattr(self, name)))
         if 0.0 in self.scale:
             raise ValueError(f"scale must not be 0. Received: scale={self.scale}")
 
@@ -77,6 +75,15 @@ class Preprocessing:
             )
         x = (x - np.float32(self.mean)) / np.float32(self.scale)
         return flip(x) if self.channel_order == "BGR" else x
+
+
+def _three(name: str, given: Any) -> tuple[float, ...]:
+    """One number for each colour."""
+    with contextlib.suppress(ValueError):
+        values = tuple(number(name, each) for each in entries(given) or ())
+        if len(values) == 3:
+            return values
+    raise ValueError(f"{name} must be three finite numbers. Received: {name}={given!r}")
 
 
 def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

@@ -1,13 +1,152 @@
-"""What counts as a whole number where a count is asked for."""
+"""What counts as a number, a pair or a shape, and how it becomes Python's own.
+
+NumPy's and TensorFlow's numbers are taken wherever a number is asked for. Keras keeps
+what it is given, refuses some kinds of them and cannot save others, so each is turned
+into an `int` or a `float` here, where it comes in.
+"""
 
 from __future__ import annotations
 
-from numbers import Integral
+import math
+import operator
+from collections.abc import Mapping, Set
 from typing import Any
+
+_NO_NUMBER = ("bool", "str", "bytes")  # and "string", "str32", "bytes8"
+_NO_SEQUENCE = (str, bytes, Mapping, Set)
+# What the many kinds of numbers and tensors raise that are not of the kind asked for.
+_UNFIT = (TypeError, ValueError, AttributeError, NotImplementedError, OverflowError)
+
+
+def as_whole(value: Any) -> int | None:
+    """A whole number of any kind as an `int`; None for anything else.
+
+    Whole is what Python itself counts by: an `int`, NumPy's, an array or a tensor
+    without axes that holds one. A boolean is none, nor is 5.0.
+
+    Example:
+
+    >>> as_whole(np.int64(5)), as_whole(tf.constant(5)), as_whole(5.0), as_whole(True)
+    (5, 5, None, None)
+    """
+    if _kind(value).startswith("bool"):  # NumPy 1's booleans count as 0 and 1
+        return None
+    try:
+        return operator.index(value)
+    except _UNFIT:
+        return None
 
 
 def is_whole(value: Any) -> bool:
     """Whether `value` is a whole number above 0 of any kind; a boolean is none."""
-    return (
-        isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
+    number = as_whole(value)
+    return number is not None and number > 0
+
+
+def whole_number(
+    name: str, value: Any, least: int = 1, most: int | None = None, said: str = ""
+) -> int:
+    """`value` as an `int`.
+
+    Args:
+        name: What the person calls it, for the message.
+        value: What the person gave.
+        least: The smallest that it may be.
+        most: The largest; `None` for no end.
+        said: What it must be, where there is more to say than that.
+
+    Raises:
+        ValueError: If it is no whole number within these.
+    """
+    number = as_whole(value)
+    if number is not None and least <= number and (most is None or number <= most):
+        return number
+    bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+    raise ValueError(
+        f"{name} must be {said or f'a whole number, {bounds}'}. "
+        f"Received: {name}={value!r}"
     )
+
+
+def number(
+    name: str, value: Any, least: float = -math.inf, below: float = math.inf
+) -> float:
+    """`value`, a finite number of any kind, as a `float`; a boolean is none.
+
+    Raises:
+        ValueError: If it is none, is below `least`, or is not below `below`.
+
+    Example:
+
+    >>> number("alpha", np.float32(0.5))
+    0.5
+    """
+    found = _as_float(value)
+    if found is not None and math.isfinite(found) and least <= found < below:
+        return found
+    bounds = f", {least:g} or more" if least > -math.inf else ""
+    bounds += f" and below {below:g}" if below < math.inf else ""
+    raise ValueError(
+        f"{name} must be a finite number{bounds}. Received: {name}={value!r}"
+    )
+
+
+def _as_float(value: Any) -> float | None:
+    # A text would be read as a number, an array of one as its entry.
+    if _kind(value).startswith(_NO_NUMBER) or getattr(value, "shape", ()) != ():
+        return None
+    try:
+        return float(value)
+    except _UNFIT:
+        return None
+
+
+def _kind(value: Any) -> str:
+    """Name of a value's type, or of that of an array's or a tensor's entries."""
+    return getattr(getattr(value, "dtype", None), "name", type(value).__name__)
+
+
+def entries(value: Any) -> tuple[Any, ...] | None:
+    """The entries of a tuple, a list, a `tf.TensorShape` or an array; else None.
+
+    Whole numbers among them become `int`; everything else is left as it is.
+
+    Example:
+
+    >>> entries(tf.TensorShape([None, 64])), entries(np.array([3, 2])), entries("64")
+    ((None, 64), (3, 2), None)
+    """
+    if isinstance(value, _NO_SEQUENCE):
+        return None
+    try:
+        found = tuple(value)
+    except _UNFIT:
+        return None
+    wholes = map(as_whole, found)
+    return tuple(x if n is None else n for x, n in zip(found, wholes, strict=True))
+
+
+def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
+    """One whole number for both axes, or two, as two of `int`.
+
+    Raises:
+        ValueError: If it is neither, or one is below `least`.
+
+    Example:
+
+    >>> pair("pool_size", 3), pair("pool_size", [3, np.int32(2)])
+    ((3, 3), (3, 2))
+    """
+    single = as_whole(value)
+    found = entries(value) if single is None else (single, single)
+    if found is None or len(found) != 2 or not all(_at_least(least, x) for x in found):
+        bound = "above 0" if least == 1 else f"of at least {least}"
+        raise ValueError(
+            f"{name} must be a whole number {bound}, or two. Received: {name}={value!r}"
+        )
+    return found
+
+
+def _at_least(least: int, value: Any) -> bool:
+    whole = as_whole(value)
+    return whole is not None and whole >= least

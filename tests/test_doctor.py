@@ -28,6 +28,52 @@ def test_it_tells_what_to_do_without_the_library(
     assert "composite" in texts
 
 
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("1", "1: tf.keras is "),
+        ("True", "True: tf.keras is "),
+        ("0", "0: without effect"),
+        (None, None),
+    ],
+)
+def test_it_tells_of_the_other_keras(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, told: str | None
+) -> None:
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("TF_USE_LEGACY_KERAS", setting)
+    found = dict(doctor.report()).get("TF_USE_LEGACY_KERAS")
+    assert (found is None) == (told is None)
+    assert told is None or found.startswith(told)
+    advice = [t for _, t in doctor.report() if "unset TF_USE_LEGACY_KERAS" in t]
+    assert bool(advice) == (setting in ("1", "True"))
+
+
+@pytest.mark.compat
+def test_what_tensorflow_takes_for_the_other_keras(python) -> None:
+    # By TensorFlow itself: what it takes `tf.keras` to be with each setting.
+    code = (
+        "import tensorflow as tf\n"
+        "try: print(tf.keras.layers.Dense.__module__)\n"
+        "except ImportError: print('tf_keras')"  # where it is not installed
+    )
+    for setting, legacy in (("1", True), ("True", True), ("0", False), ("yes", False)):
+        lines = python(code, TF_USE_LEGACY_KERAS=setting).split("\n")
+        assert lines[0].startswith("tf_keras") == legacy
+
+
+@pytest.mark.compat
+def test_the_command_is_the_module(capsys: pytest.CaptureFixture) -> None:
+    from keras_alexnet import commands
+
+    with pytest.raises(SystemExit) as caught:
+        commands.main(["keras-alexnet", "doctor"])
+    assert caught.value.code == 0
+    assert f"TensorFlow               {tf.__version__}" in capsys.readouterr().out
+
+
 def test_it_tells_of_a_setting_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_ALEXNET_KERNELS", "fast")
     texts = [text for _, text in doctor.report()]

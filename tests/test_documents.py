@@ -16,10 +16,13 @@ import pytest
 import tensorflow as tf
 
 import keras_alexnet
+from keras_alexnet.models import build
+from keras_alexnet.optimizers import PaperSGD
 from keras_alexnet.training import TrainingConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING = (ROOT / "docs" / "training.md").read_text()
+FINE_TUNING = (ROOT / "docs" / "fine-tuning.md").read_text()
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(keras_alexnet.__path__, "keras_alexnet.")
@@ -103,3 +106,65 @@ def test_the_page_on_training_does_without_the_trainer(
     photos: Path, python: Callable[..., str]
 ) -> None:
     python("\n".join([BEFORE, *small_examples()[1:], AFTER]))
+
+
+def fine_tuning_examples(weights: object, classes: int) -> list[str]:
+    code = FINE_TUNING
+    for theirs, ours in {
+        '"bvlc_alexnet", 10': f"{str(weights)!r}, {classes}",
+        "=64": "=6",
+        "epochs=20": "epochs=2",
+        "epochs=5": "epochs=1",
+    }.items():
+        assert theirs in code
+        code = code.replace(theirs, ours)
+    return re.findall(r"```python\n(.*?)```", code, re.DOTALL)
+
+
+@pytest.mark.compat
+# Keras says of its own default that a data set does not heed it.
+@pytest.mark.filterwarnings("ignore:.*shuffle=True:UserWarning")
+def test_the_page_on_fine_tuning_tunes(
+    photos: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    page: dict = {}
+    for block in fine_tuning_examples(run, 3):
+        exec(block, page)
+    assert page["head"].output_shape == (None, 3)
+    assert page["model"].history.history["accuracy"][0] >= 0
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("variant", keras_alexnet.architectures.names())
+def test_what_the_page_freezes_stands_still(variant: str) -> None:
+    record = dataclasses.replace(keras_alexnet.architectures.get(variant), dense=(4, 4))
+    model = build(record, input_shape=(67, 67, 3), classes=3)
+    exec(fine_tuning_examples("any", 3)[-1], {"model": model})
+    model.compile(PaperSGD(0.01), "sparse_categorical_crossentropy")
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    x = np.random.default_rng(0).normal(0, 60, (6, 67, 67, 3)).astype("float32")
+    model.fit(x, np.arange(6) % 3, epochs=1, verbose=0)
+    moved = {
+        layer.name
+        for layer in model.layers
+        for old, new in zip(before[layer.name], layer.get_weights(), strict=True)
+        if not np.array_equal(old, new)
+    }
+    assert not moved & {"conv1", "bn1", "conv2", "bn2"}
+    assert {"conv3", "fc8"} <= moved
+
+
+@pytest.mark.compat
+def test_what_the_page_says_of_the_last_layers() -> None:
+    model = keras_alexnet.AlexNet(input_shape=(67, 67, 3), classes=3)
+    assert [layer.name for layer in model.layers[-2:]] == ["fc8", "probabilities"]
+    x = np.random.default_rng(0).normal(0, 60, (2, 67, 67, 3)).astype("float32")
+    logits = keras_alexnet.features(model, "fc8")(x)
+    np.testing.assert_allclose(tf.nn.softmax(logits), model(x), rtol=1e-5)
+    values = keras_alexnet.features(model, "fc7")(x)
+    layer = model.get_layer("fc8")
+    expected = np.asarray(values) @ np.asarray(layer.kernel) + np.asarray(layer.bias)
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
+    labels = keras_alexnet.reset_classifier(model, 4, "sigmoid")
+    assert labels.layers[-1].activation is keras.activations.sigmoid

@@ -86,7 +86,7 @@ def test_symbols_without_three_channels_are_refused() -> None:
     ("arguments", "message"),
     [
         (("GBR",), "Received: channel_order='GBR'"),
-        (("RGB", (1, 2)), r"mean=\(1.0, 2.0\)"),
+        (("RGB", (1, 2)), r"mean=\(1, 2\)"),
         (("RGB", MEAN, (1, np.nan, 1)), "scale must be three finite"),
         (("RGB", MEAN, (1, 0, 1)), "scale must not be 0"),
     ],

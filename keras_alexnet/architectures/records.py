@@ -6,6 +6,14 @@ import dataclasses
 
 from keras_alexnet.ops import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.whole_numbers import entries, is_whole, number, pair, whole_number
+
+
+def _turn_whole(record: object, *names: str) -> None:
+    """Makes fields of a frozen record `int`s, at least 1."""
+    for name in names:
+        value = whole_number(name, getattr(record, name))
+        object.__setattr__(record, name, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +33,10 @@ class BatchNorm:
     momentum: float = 0.9
     epsilon: float = 1e-5
 
+    def __post_init__(self) -> None:
+        for name in ("momentum", "epsilon"):
+            object.__setattr__(self, name, number(name, getattr(self, name), 0))
+
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
@@ -32,6 +44,9 @@ class Pool:
 
     size: int = 3
     strides: int = 2
+
+    def __post_init__(self) -> None:
+        _turn_whole(self, "size", "strides")
 
     def output_size(self, size: int) -> int:
         """Side of the pooled map of a map of side `size`; 0 where none fits."""
@@ -61,6 +76,10 @@ class Convolution:
     padding: tuple[int, int] = (0, 0)
     groups: int = 1
     stages: tuple[Stage, ...] = (ReLU(),)
+
+    def __post_init__(self) -> None:
+        _turn_whole(self, "filters", "kernel_size", "strides", "groups")
+        object.__setattr__(self, "padding", pair("padding", self.padding, least=0))
 
     def output_size(self, size: int) -> int:
         """Side of the map that leaves here for a map of side `size`."""
@@ -106,6 +125,19 @@ class Architecture:
     sources: dict[str, str] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        _turn_whole(self, "towers", "input_size")
+        if self.averaged_size is not None:
+            _turn_whole(self, "averaged_size")
+        dense = entries(self.dense)
+        if dense is None or not all(map(is_whole, dense)):
+            raise ValueError(
+                "dense must be the units of each layer, whole numbers above 0. "
+                f"Received: dense={self.dense!r}"
+            )
+        object.__setattr__(self, "dense", dense)
+        object.__setattr__(self, "dropout", number("dropout", self.dropout, 0, below=1))
 
     def final_map_size(self, size: int) -> int:
         """Side of the last map for a picture of side `size`; 0 if it vanishes."""

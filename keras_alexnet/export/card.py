@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet._version import __version__
+from keras_alexnet.export.heads import DISTRIBUTION
 from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import reason
@@ -28,12 +29,15 @@ class Card:
         classes: How many the network tells apart.
         top_k: How many an answer names.
         precision: What the kernels are stored in.
+        scores: What the scores are, as `heads.scores_of` says; exports from before
+            there was a choice are distributions.
     """
 
     recipe: Recipe
     classes: int
     top_k: int
     precision: str
+    scores: str = DISTRIBUTION
 
     def write(self, export: Path) -> None:
         """Writes it into an export."""
@@ -61,6 +65,7 @@ class Card:
             return cls(
                 Recipe(**recipe),
                 *(values[k] for k in ("classes", "top_k", "precision")),
+                scores=values.get("scores", DISTRIBUTION),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(

@@ -16,6 +16,7 @@ from keras_alexnet import files
 from keras_alexnet.export import warmup
 from keras_alexnet.export.card import Card
 from keras_alexnet.export.graphs import check_graph, read_graph
+from keras_alexnet.export.heads import INDEPENDENT
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.tensorflow_paths import for_tensorflow
 
@@ -69,6 +70,8 @@ class Report:
             f"kernels in {self.card.precision}",
             "a bad picture fails alone",
         ]
+        if self.card.scores == INDEPENDENT:
+            found.insert(3, "scores of each class by itself, which add up to no 1")
         found.append(f"{self.warmup or 'no'} warm-up requests run")
         if self.difference is not None:
             found.append(f"within {self.difference:.1g} of the model")

@@ -11,8 +11,10 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet import files
+from keras_alexnet.export.heads import scores_of
+from keras_alexnet.export.precision import is_quantised
 from keras_alexnet.export.recipe import Recipe
-from keras_alexnet.export.writing import check_names, check_probabilities
+from keras_alexnet.export.writing import check_names
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.two_towers import as_packed
@@ -37,7 +39,8 @@ def export_tflite(
     own libraries do. It gives `probabilities`, float32 `[1, classes]`.
 
     Args:
-        model: Gives probabilities `[batch, classes]` for prepared pictures.
+        model: Gives probabilities `[batch, classes]` for prepared pictures, of a
+            softmax or a sigmoid, as for `export_saved_model`.
         path: The file, as `alexnet.tflite`; the names go to `alexnet.txt`, one a line.
         class_names: Name of each class, in the order of the model's outputs.
         preprocessing: What the model's pictures go through, as for
@@ -72,7 +75,13 @@ def export_tflite(
             f"precision of a TFLite file must be one of {PRECISIONS}. "
             f"Received: precision={precision!r}"
         )
-    check_probabilities(model)
+    if is_quantised(model):
+        raise ValueError(
+            "a TFLite file must be made of a model as it was before model.quantize(…), "
+            "whose layers TFLite has no ops for; precision='int8' quantises it for "
+            f"TFLite. Received: the model {model.name!r}, which Keras has quantised"
+        )
+    scores_of(model)  # or a ValueError that says what they are
     files.check_directory("the TFLite file's directory", path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.remove_leftovers(path.parent)

@@ -37,7 +37,8 @@ class Weights(tf.Module):
         precision: One of `PRECISIONS`; `"float32"` leaves all as it is.
 
     Raises:
-        ValueError: If there is no such precision, or a weight is beyond its range.
+        ValueError: If there is no such precision, Keras has quantised the model
+            already, or a weight is beyond its range.
     """
 
     def __init__(self, model: keras.Model, precision: str) -> None:
@@ -45,6 +46,12 @@ class Weights(tf.Module):
         if precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be one of {PRECISIONS}. "
+                f"Received: precision={precision!r}"
+            )
+        if precision != "float32" and is_quantised(model):
+            raise ValueError(
+                "precision must be 'float32' for a model that Keras has quantised, "
+                "whose kernels are in fewer bits already. "
                 f"Received: precision={precision!r}"
             )
         kernels = [] if precision == "float32" else list(_kernels(model))
@@ -114,6 +121,11 @@ def _kernels(model: keras.Model) -> Iterator[_Kernel]:
         for attribute, value in vars(layer).items():
             if id(value) in own and len(value.shape) >= 2:
                 yield _Kernel(layer, attribute, value)
+
+
+def is_quantised(model: keras.Model) -> bool:
+    """Whether Keras' `model.quantize` has changed a layer (Keras 3 has it)."""
+    return any(getattr(each, "quantization_mode", None) for each in _layers(model))
 
 
 def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

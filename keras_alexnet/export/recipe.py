@@ -11,6 +11,7 @@ from keras_alexnet.data.views import TEN, Views, bordered_size, ten_views
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records
 from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.whole_numbers import as_whole
 
 VIEWS = (1, TEN)
 
@@ -42,10 +43,12 @@ class Recipe:
     views: int = 1
 
     def __post_init__(self) -> None:
-        if self.views not in VIEWS:
+        views = as_whole(self.views)
+        if views not in VIEWS:
             raise ValueError(
                 f"views must be one of {VIEWS}. Received: views={self.views!r}"
             )
+        object.__setattr__(self, "views", views)
 
     @classmethod
     def of(

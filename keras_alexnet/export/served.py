@@ -99,7 +99,7 @@ class Served(tf.Module):
         return given
 
     def _probabilities(self, parts: tf.Tensor) -> tf.Tensor:
-        """The mean of the softmax over the views, float32 `[batch, classes]`."""
+        """The mean of the scores over the views, float32 `[batch, classes]`."""
         with self.weights.widened():
             scores = self._classify(self._recipe.cut(_at_least_one(parts)))
         scores = tf.cast(scores, tf.float32)

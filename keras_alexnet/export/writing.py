@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.export import warmup as warming
 from keras_alexnet.export.card import Card
+from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.export.served import Served
 from keras_alexnet.inputs import classifier_sizes
@@ -20,6 +20,7 @@ from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.records import WeightSet
+from keras_alexnet.whole_numbers import as_whole, whole_number
 
 
 def export_saved_model(
@@ -55,7 +56,9 @@ def export_saved_model(
     ReLU; a model without `fc6` and `fc7` has no such signature.
 
     Args:
-        model: Gives probabilities `[batch, classes]` for prepared pictures.
+        model: Gives probabilities `[batch, classes]` for prepared pictures: those of
+            a softmax, or of a sigmoid, each class by itself, where several labels may
+            hold for a picture. The card and `check_saved_model` say which.
         path: The servable's directory.
         class_names: Name of each class, in the order of the model's outputs.
         preprocessing: What the model's pictures go through: the name of a variant
@@ -95,10 +98,8 @@ def export_saved_model(
     side, classes = classifier_sizes(model)
     recipe = Recipe.of(preprocessing, side, views)
     check_names(class_names, classes)
-    if top_k < 1:
-        raise ValueError(f"top_k must be at least 1. Received: top_k={top_k}")
-    check_probabilities(model)
-    card = Card(recipe, classes, min(top_k, classes), precision)
+    top_k = whole_number("top_k", top_k)
+    card = Card(recipe, classes, min(top_k, classes), precision, scores_of(model))
     served = Served(model, recipe, class_names, card.top_k, precision)
     target = _version_directory(Path(files.expanded(path)), version)
     if target.parent.is_dir():
@@ -129,28 +130,15 @@ def check_names(class_names: Sequence[str], classes: int) -> None:
         )
 
 
-def check_probabilities(model: keras.Model) -> None:
-    """Raises ValueError if the model's scores do not add up to 1."""
-    side, _ = classifier_sizes(model)
-    scores = np.asarray(model(np.zeros([1, side, side, 3], np.float32)), np.float64)
-    if (scores < 0).any() or abs(scores.sum() - 1) > 0.02:  # bfloat16 has 8 bits
-        raise ValueError(
-            "the model must give probabilities: build it with "
-            "classifier_activation='softmax'. Received: a model whose scores for a "
-            f"picture add up to {scores.sum():.3g}"
-        )
-
-
 def _version_directory(path: Path, version: int | None) -> Path:
     files.check_directory("export_dir", path)
     check_plain("export_dir", path)
     there = path.iterdir() if path.is_dir() else ()
     taken = [int(each.name) for each in there if each.name.isdecimal()]
-    if version is None:
-        version = max(taken, default=0) + 1
-    if version in taken or version < 0:
+    number = max(taken, default=0) + 1 if version is None else as_whole(version)
+    if number is None or number in taken or number < 0:
         raise ValueError(
-            f"version must be a new number, 0 or more. Received: version={version}, "
+            f"version must be a new number, 0 or more. Received: version={version!r}, "
             f"and {str(path)!r} holds {sorted(taken)}"
         )
-    return path / str(version)
+    return path / str(number)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_alexnet.whole_numbers import whole_number
+
 _PER_ROW = 16
 _BORDER = 1
 
@@ -24,7 +26,8 @@ def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
         uint8 `[rows, columns, 3]`, kernels apart by lines of black.
 
     Raises:
-        ValueError: If the kernels do not read three channels.
+        ValueError: If the kernels do not read three channels, or `scale` is no whole
+            number above 0.
 
     Example:
 
@@ -40,6 +43,7 @@ def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
             "kernels must be [height, width, 3, count]. "
             f"Received: shape={kernels.shape}"
         )
+    scale = whole_number("scale", scale)
     low, high = kernels.min(), kernels.max()
     shown = np.uint8(255 * (kernels - low) / max(high - low, 1e-12))
     height, width, _, count = shown.shape

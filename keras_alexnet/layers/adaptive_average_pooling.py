@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import whole_number
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -51,12 +51,7 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
     def __init__(self, output_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not is_whole(output_size):
-            raise ValueError(
-                "output_size must be a whole number above 0. "
-                f"Received: output_size={output_size!r}"
-            )
-        self.output_size = output_size
+        self.output_size = whole_number("output_size", output_size)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows, columns = (

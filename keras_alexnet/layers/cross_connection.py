@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_alexnet.ops import LRN, cross_connect
 from keras_alexnet.ops.kernels import check_kernels
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import entries, whole_number
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -66,10 +66,8 @@ class CrossConnection(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if towers is not None and not is_whole(towers):
-            raise ValueError(
-                f"towers must be a whole number, at least 1. Received: towers={towers}"
-            )
+        if towers is not None:
+            towers = whole_number("towers", towers)
         self._seam = Seam.of(
             activation, activation_first, norm, pool_size, pool_strides
         )
@@ -98,9 +96,8 @@ class CrossConnection(keras.layers.Layer):
         )
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        several = isinstance(input_shape, list) and not isinstance(
-            input_shape[0], (int, type(None))
-        )
+        first = (entries(input_shape) or (None,))[0]
+        several = not isinstance(first, (int, type(None)))
         shapes = input_shape if several else [input_shape]
         maps = [tf.TensorSpec(tuple(shape), tf.float32) for shape in shapes]
         sizes = tower_sizes(maps, None if several else self.towers)

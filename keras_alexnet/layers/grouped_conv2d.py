@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.ops.convolution import grouped_conv2d
+from keras_alexnet.whole_numbers import pair, whole_number
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -40,8 +41,8 @@ class GroupedConv2D(keras.layers.Conv2D):
         The activations, in the layer's compute type.
 
     Raises:
-        ValueError: If `groups` does not divide the filters or the channels, or
-            `data_format` is `"channels_first"`.
+        ValueError: If a number is out of range, `groups` does not divide the filters
+            or the channels, or `data_format` is `"channels_first"`.
 
     Example:
 
@@ -58,7 +59,15 @@ class GroupedConv2D(keras.layers.Conv2D):
     def __init__(
         self, filters: int, kernel_size: Any, groups: int = 1, **kwargs: Any
     ) -> None:
-        super().__init__(filters, kernel_size, groups=groups, **kwargs)
+        for name in ("strides", "dilation_rate"):
+            if name in kwargs:
+                kwargs[name] = pair(name, kwargs[name])
+        super().__init__(
+            whole_number("filters", filters),
+            pair("kernel_size", kernel_size),
+            groups=whole_number("groups", groups),
+            **kwargs,
+        )
         if self.data_format != "channels_last":
             raise ValueError(
                 "GroupedConv2D supports data_format='channels_last' only. "

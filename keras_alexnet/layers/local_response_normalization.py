@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_alexnet.ops import LRN, local_response_normalization
 from keras_alexnet.ops.kernels import check_kernels
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import whole_number
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -74,11 +74,7 @@ class LocalResponseNormalization(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.lrn = LRN(size, k, alpha, beta, alpha_mode)
-        if not is_whole(towers):
-            raise ValueError(
-                f"towers must be a whole number, at least 1. Received: towers={towers}"
-            )
-        self.towers = towers
+        self.towers = whole_number("towers", towers)
         self.kernels = check_kernels(kernels)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

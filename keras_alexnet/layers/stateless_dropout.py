@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from keras_alexnet.whole_numbers import as_whole, entries, number
+
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
 _AT_ONCE = 4  # numbers that one count of Philox gives
 
@@ -112,6 +114,9 @@ class StatelessDropout(keras.layers.Dropout):
     Returns:
         The values in training, else the input.
 
+    Raises:
+        ValueError: If `rate` or `share` is out of range.
+
     Example:
 
     >>> StatelessDropout(0.5)(tf.ones([1, 3]), training=False).numpy()
@@ -126,8 +131,8 @@ class StatelessDropout(keras.layers.Dropout):
     def __init__(
         self, rate: float, *, share: tuple[int, int] | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(rate, **kwargs)
-        self.share = None if share is None else tuple(share)
+        super().__init__(number("rate", rate, 0, below=1), **kwargs)
+        self.share = None if share is None else _checked_share(share)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         place = _current.place
@@ -142,3 +147,14 @@ class StatelessDropout(keras.layers.Dropout):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "share": self.share}
+
+
+def _checked_share(share: Any) -> tuple[int, int]:
+    found = entries(share) or ()
+    wholes = [each for each in map(as_whole, found) if each is not None]
+    if len(found) != 2 or len(wholes) != 2 or not 0 <= wholes[0] < wholes[1]:
+        raise ValueError(
+            "share must be (i, n), whole numbers with 0 <= i < n. "
+            f"Received: share={share!r}"
+        )
+    return wholes[0], wholes[1]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_alexnet.ops.exports import being_saved, refuse_export
+from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]
 
@@ -43,8 +44,8 @@ def grouped_conv2d(
         `[batch, new height, new width, filters]`, of the type of `x`.
 
     Raises:
-        ValueError: If `groups` does not divide the channels or the filters, or
-            the kernel does not fit them.
+        ValueError: If a number is out of range, `groups` does not divide the channels
+            or the filters, or the kernel does not fit them.
 
     Example:
 
@@ -52,9 +53,12 @@ def grouped_conv2d(
     >>> tuple(y.shape)
     (1, 2, 2, 8)
     """
-    _check_groups(x, kernel, groups)
+    groups = _checked_groups(x, kernel, groups)
     convolve = functools.partial(
-        tf.nn.conv2d, strides=strides, padding=padding, dilations=dilations
+        tf.nn.conv2d,
+        strides=pair("strides", strides),
+        padding=padding,
+        dilations=pair("dilations", dilations),
     )
     if groups == 1:
         return convolve(x, kernel)
@@ -66,14 +70,16 @@ def grouped_conv2d(
     return tf.concat([convolve(maps, share) for maps, share in pairs], axis=-1)
 
 
-def _check_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> None:
+def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
     channels, depth, filters = x.shape[-1], kernel.shape[-2], kernel.shape[-1]
-    if groups < 1 or filters % groups or depth * groups != channels:
+    count = as_whole(groups) or 0
+    if count < 1 or filters % count or depth * count != channels:
         raise ValueError(
             "groups must divide the filters, and channels must be groups times "
-            f"the kernel's depth. Received: groups={groups}, channels={channels}, "
+            f"the kernel's depth. Received: groups={groups!r}, channels={channels}, "
             f"kernel shape={tuple(kernel.shape)}"
         )
+    return count
 
 
 @functools.cache

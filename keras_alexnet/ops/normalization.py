@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import number, whole_number
 
 ALPHA_MODES = ("sum", "mean")
 
@@ -48,15 +48,9 @@ class LRN:
     alpha_mode: str = "sum"
 
     def __post_init__(self) -> None:
-        if not is_whole(self.size):
-            raise ValueError(
-                f"size must be a whole number above 0. Received: size={self.size}"
-            )
+        object.__setattr__(self, "size", whole_number("size", self.size))
         for name in ("k", "alpha", "beta"):
-            if not np.isfinite(getattr(self, name)):
-                raise ValueError(
-                    f"{name} must be finite. Received: {name}={getattr(self, name)}"
-                )
+            object.__setattr__(self, name, number(name, getattr(self, name)))
         if self.alpha_mode not in ALPHA_MODES:
             raise ValueError(
                 f"alpha_mode must be one of {ALPHA_MODES}. "

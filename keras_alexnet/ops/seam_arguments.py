@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.ops.normalization import LRN
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]
 Pair = tuple[int, int]
@@ -49,10 +49,10 @@ class Seam:
                 "pool_strides needs a pool_size. Received: pool_size=None, "
                 f"pool_strides={pool_strides!r}"
             )
-        size = None if pool_size is None else _pair("pool_size", pool_size)
+        size = None if pool_size is None else pair("pool_size", pool_size)
         strides = size
         if pool_strides is not None:
-            strides = _pair("pool_strides", pool_strides)
+            strides = pair("pool_strides", pool_strides)
         return cls(activation == "relu", bool(activation_first), norm, size, strides)
 
     def output_shape(
@@ -129,19 +129,10 @@ def tower_sizes(maps: Sequence[tf.Tensor], towers: int | None) -> tuple[int, ...
     channels = [x.shape[-1] for x in maps]
     if len(maps) > 1:
         return tuple(channels)
-    count = 1 if towers is None else towers
-    if not is_whole(count) or channels[0] % count:
+    count = 1 if towers is None else as_whole(towers)
+    if count is None or count < 1 or channels[0] % count:
         raise ValueError(
             "towers must be above 0 and divide the number of channels. "
-            f"Received: towers={towers}, channels={channels[0]}"
+            f"Received: towers={towers!r}, channels={channels[0]}"
         )
     return (channels[0] // count,) * count
-
-
-def _pair(name: str, value: IntOrPair) -> Pair:
-    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(map(is_whole, pair)):
-        raise ValueError(
-            f"{name} must be a whole number above 0, or two. Received: {name}={value!r}"
-        )
-    return int(pair[0]), int(pair[1])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import is_whole, number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +40,11 @@ class WithinChannelLRN:
     def __post_init__(self) -> None:
         if not is_whole(self.size) or self.size % 2 == 0:
             raise ValueError(
-                f"size must be an odd whole number. Received: size={self.size}"
+                f"size must be an odd whole number. Received: size={self.size!r}"
             )
+        object.__setattr__(self, "size", int(self.size))
         for name in ("k", "alpha", "beta"):
-            if not np.isfinite(getattr(self, name)):
-                raise ValueError(
-                    f"{name} must be finite. Received: {name}={getattr(self, name)}"
-                )
+            object.__setattr__(self, name, number(name, getattr(self, name)))
 
     @property
     def scale(self) -> float:

@@ -41,14 +41,13 @@ class StopRequests:
     def noted(self) -> Iterator[None]:
         """Within it, the first signal is noted; a SIGINT after that interrupts.
 
-        One that whoever started the process has it ignore stays ignored, as SIGHUP
-        under `nohup`. Only Python's main thread can take signals: in another one
-        nothing is noted.
+        A SIGHUP that is ignored, as under `nohup`, stays ignored. Only Python's main
+        thread can take signals: in another one nothing is noted.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        taken = [each for each in _SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+        taken = [each for each in _SIGNALS if not _to_ignore(each)]
         before = {each: signal.signal(each, self._note) for each in taken}
         try:
             yield
@@ -65,3 +64,13 @@ class StopRequests:
         if self.name is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.name = signal.Signals(number).name
+
+
+def _to_ignore(number: signal.Signals) -> bool:
+    """Whether whoever started this process wants it to outlive its terminal.
+
+    SIGINT is ignored in every background job of a shell's script, for another reason:
+    that the terminal's Ctrl-C is not for it. Sent by number, it is.
+    """
+    ignored = signal.getsignal(number) == signal.SIG_IGN
+    return number.name == "SIGHUP" and ignored

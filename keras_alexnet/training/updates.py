@@ -78,8 +78,8 @@ class UpdateRule(abc.ABC):
 class PaperUpdate(UpdateRule):
     """`v ← m · v − λ · ε · w − ε · g`, `w ← w + v` (paper, section 5).
 
-    λ is the decay and ε the rate. `keras_alexnet.training.PaperSGD` is the same rule
-    as an optimizer of Keras.
+    λ is the decay and ε the rate. `keras_alexnet.optimizers.PaperSGD` is the same
+    rule as an optimizer of Keras.
     """
 
     slot_names = ("velocity",)

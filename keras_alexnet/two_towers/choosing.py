@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.two_towers.placement import check_devices
+from keras_alexnet.whole_numbers import as_whole
 
 _COUNTS = (2, 4)  # GPUs that the released source ran one network on
 
@@ -38,16 +39,17 @@ def with_towers(record: Architecture, towers: int | None) -> Architecture:
     """
     if towers is None:
         return record
-    if isinstance(towers, bool) or towers not in _COUNTS:
+    count = as_whole(towers)
+    if count not in _COUNTS:
         raise ValueError(
             f"towers must be one of {_COUNTS}, or None. Received: towers={towers!r}"
         )
-    _check_towers(record, f"towers={towers}")
+    _check_towers(record, f"towers={count}")
     convolutions = (
-        dataclasses.replace(each, groups=towers if each.groups > 1 else 1)
+        dataclasses.replace(each, groups=count if each.groups > 1 else 1)
         for each in record.convolutions
     )
-    return dataclasses.replace(record, towers=towers, convolutions=tuple(convolutions))
+    return dataclasses.replace(record, towers=count, convolutions=tuple(convolutions))
 
 
 def check_placing(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_alexnet.weights import records
-from keras_alexnet.whole_numbers import is_whole
+from keras_alexnet.whole_numbers import whole_number
 
 _FILE = "imagenet_classes.txt"
 
@@ -63,7 +63,13 @@ def class_names(weights: str) -> tuple[str, ...]:
     >>> class_names("imagenet")[207]
     'golden_retriever'
     """
-    records.get(weights)  # every weight set so far has ImageNet's classes
+    if weights not in records.names():
+        raise ValueError(
+            f"weights must be one of {records.names()}, whose classes are known; the "
+            "names of other networks' classes are yours to give, as their outputs' "
+            f"order. Received: weights={weights!r}"
+        )
+    # Every weight set so far has ImageNet's classes.
     return tuple(each.name for each in imagenet_classes())
 
 
@@ -97,10 +103,7 @@ def decode_predictions(
     """
     names = class_names(weights)
     scores = _scores(preds, len(names))
-    if not is_whole(top) or top > len(names):
-        raise ValueError(
-            f"top must be a whole number from 1 to {len(names)}. Received: top={top!r}"
-        )
+    top = whole_number("top", top, most=len(names))
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [
         [_named(index, row[index]) for index in indices]

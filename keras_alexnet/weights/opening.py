@@ -37,6 +37,7 @@ class Weights:
         input_shape: Shape of the pictures, where it is known.
         checked: Whether values that look like no training are worth a warning.
         body: What `keras_files.body` gives of a model that was saved whole.
+        foreign: What the weights are of, where that is no variant.
     """
 
     origin: str
@@ -46,6 +47,7 @@ class Weights:
     input_shape: tuple[int | None, ...] | None = None
     checked: bool = True
     body: tuple[tuple[str, str], ...] | None = None
+    foreign: str | None = None
 
     def variant(self, given: str | None) -> str | None:
         """The variant of the model: what was given, if the weights can be of it.
@@ -53,6 +55,11 @@ class Weights:
         Raises:
             ValueError: If they cannot, or it must be given and was not.
         """
+        if self.foreign is not None:
+            raise ValueError(
+                "weights must be of an AlexNet, of one of the variants "
+                f"{architectures.names()}. Received: {self.origin!r}, {self.foreign}"
+            )
         if not self.variants or given in self.variants:
             return given
         if given is None and len(self.variants) == 1:
@@ -146,7 +153,14 @@ def _h5(path: Path, origin: str) -> Weights:
         functools.partial(keras_files.read_h5, path, origin),
         tuple(fitting),
         classes=keras_files.classes(shapes),
+        foreign=None if fitting else f"a file of other layers: {_listed(shapes)}",
     )
+
+
+def _listed(shapes: keras_files.Shapes) -> str:
+    """The first few of a file's layers, each with the shape of its kernel."""
+    listed = [f"{group} {shape}" for group, shape in sorted(shapes.items())[:4]]
+    return ", ".join(listed + ["…"] * (len(shapes) > len(listed))) or "none"
 
 
 def _keras(path: Path, origin: str) -> Weights:

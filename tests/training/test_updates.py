@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_alexnet.optimizers import PaperSGD
 from keras_alexnet.training.addons import AddonsUpdate
 from keras_alexnet.training.loss_scale import LossScale
-from keras_alexnet.training.update_rules import PaperSGD
 from keras_alexnet.training.updates import RULES, MovingAverage
 
 STEPS, RATES = 8, (0.1, 0.1, 0.05, 0.05, 0.05, 0.01, 0.01, 0.01)

@@ -182,7 +182,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"variant": "owt"}, r"'paper' or 'original'.*variant='owt', weights='.*h5'"),
         ({"input_shape": (131, 131, 3)}, "fc6/kernel.*`input_shape`"),
-        ({"input_shape": (67, 67, 1)}, "conv1/kernel"),
+        ({"input_shape": (67, 67, 1)}, "must have 3 channels.*Received: 1 channels"),
     ],
 )
 def test_what_does_not_fit_is_named(saved: Path, arguments: dict, message: str) -> None:

@@ -9,6 +9,7 @@ and `preprocess_input` of its variant gives that.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from keras_alexnet.weights.names import Named
 
+_log = logging.getLogger("keras_alexnet")
 _CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5", "conv6")
 _DENSE = ("fc6", "fc7", "fc8")
 # The sixth convolution is in one variant alone; a classifier for other classes often
@@ -40,7 +42,7 @@ def from_caffe(blobs: Mapping[str, Sequence[np.ndarray]], origin: str) -> Named:
 
     Args:
         blobs: `{layer: [kernel, bias]}` of `caffe.read_caffemodel`. Layers that are
-            not of an AlexNet are left out.
+            not of an AlexNet are left out, and a line of the log names them.
         origin: The file, for messages.
 
     Returns:
@@ -148,6 +150,13 @@ class _Layers:
 
     def named(self, out_axis: int) -> Named:
         named: Named = {}
+        left = [each for each in self._found if each not in (*_CONVOLUTIONS, *_DENSE)]
+        if left:
+            _log.warning(
+                "%s: not read, since an AlexNet has none: %s",
+                self._origin,
+                ", ".join(map(str, left)),
+            )
         for layer in (*_CONVOLUTIONS, *_DENSE):
             if layer in self._found:
                 kernel, bias = self._pair(layer)

@@ -10,8 +10,10 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture, BatchNorm
+from keras_alexnet.weights.formats import hdf5_files
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.names import Named, named_weights
 
@@ -21,10 +23,20 @@ _VARIABLES = {
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance")
 }
 _PLAIN = ("kernel", "bias")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_OF_TRAINING = ("optimizer", "metrics")  # groups that are no weights of the network
+_QUANTISED = (
+    "as of a model that Keras has quantised; save it before model.quantize(…), and "
+    "quantise what was loaded"
+)
+_PLACE = re.compile(r"layers/[^/]+/vars/\d+")
+_INNER = re.compile(r"layers/([^/]+)/layers/")  # a model that is a layer
 Shapes = dict[str, tuple[int, ...]]
 _BODY = ("conv", "seam", "norm", "cnorm", "pool", "bn", "relu")
 _WHOLE_H5 = "a whole .weights.h5 file, saved from an AlexNet of the same variant"
 _WHOLE_KERAS = f"a whole .keras file, of this Keras, {keras.__version__}"
+_ALEXNET_KERAS = "a .keras file of an AlexNet, as it was built"
+_WEIGHTS = "model.weights.h5"  # where a .keras file has them
 
 
 def read_h5(path: Path, origin: str, record: Architecture) -> Named:
@@ -35,11 +47,11 @@ def read_h5(path: Path, origin: str, record: Architecture) -> Named:
     """
     groups = _groups(record)
     named: Named = {}
-    with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
-        for group, values in _held(file).items():
+    with one_line(_WHOLE_H5, origin), hdf5_files.opened(path) as found:
+        for group, values in _held(found).items():
             if group not in groups:
                 raise ValueError(f"{record.name!r} has no such layer: {group!r}")
-            names = _VARIABLES.get(_class(group), _PLAIN)
+            names = _names(group, len(values))
             pairs = zip(names, map(_numeric, values), strict=False)
             named[groups[group]] = dict(pairs)
     return named
@@ -62,8 +74,8 @@ def h5_shapes(path: Path, origin: str) -> Shapes:
     Raises:
         ValueError: If it is no such file, or is damaged.
     """
-    with one_line(_WHOLE_H5, origin), h5py.File(path) as file:
-        shapes = {group: values[0].shape for group, values in _held(file).items()}
+    with one_line(_WHOLE_H5, origin), hdf5_files.opened(path) as found:
+        shapes = {group: values[0].shape for group, values in _held(found).items()}
         if not all(shapes.values()):
             raise ValueError("it holds a single number in place of weights")
         return shapes
@@ -86,22 +98,59 @@ def fits(shapes: Shapes, record: Architecture) -> bool:
     )
 
 
-def _held(file: h5py.File) -> dict[str, list[h5py.Dataset]]:
-    """The variables of each group that has any."""
-    held = {}
-    for group, content in file["layers"].items():
-        variables = content.get("vars", {})
-        if len(variables):
-            held[group] = [variables[str(i)] for i in range(len(variables))]
+def _held(found: hdf5_files.Datasets) -> dict[str, list[h5py.Dataset]]:
+    """The variables of each layer that has any, by the names of their groups."""
+    held: dict[str, list[h5py.Dataset]] = {}
+    weights = {p: d for p, d in found.items() if p.split("/")[0] not in _OF_TRAINING}
+    stray = [path for path in weights if not _PLACE.fullmatch(path)]
+    if stray:
+        raise ValueError(_of_another_model(stray))
+    for path in sorted(weights, key=lambda path: int(path.rpartition("/")[2])):
+        _check_floats(path, _type(weights[path]))
+        held.setdefault(path.split("/")[1], []).append(weights[path])
+    for group, variables in held.items():
+        if variables[-1].name != f"/layers/{group}/vars/{len(variables) - 1}":
+            raise ValueError(f"layers/{group} lacks some of its arrays")
     return held
+
+
+def _of_another_model(stray: list[str]) -> str:
+    """What to say of datasets that are where no weight of ours is."""
+    inner = [found[1] for found in map(_INNER.match, stray) if found]
+    if inner:
+        return (
+            f"its model holds another, {inner[0]!r}; if that is the AlexNet, save its "
+            "weights alone, model.get_layer(…).save_weights(…)"
+        )
+    return f"{stray[0]} is not where Keras has the weights, layers/NAME/vars/NUMBER"
+
+
+def _names(group: str, count: int) -> tuple[str, ...]:
+    """The names of a layer's variables, in the order of their making."""
+    names = _VARIABLES.get(_class(group), _PLAIN)
+    if count > len(names):
+        raise ValueError(
+            f"layers/{group} holds {count} arrays, not {' and '.join(names)} alone, "
+            f"{_QUANTISED}"
+        )
+    return names
+
+
+def _type(dataset: h5py.Dataset) -> str:
+    # bfloat16, which HDF5 lacks, is written as two bytes of no type.
+    return "bfloat16" if dataset.dtype == np.dtype("V2") else dataset.dtype.name
+
+
+def _check_floats(name: str, kind: str) -> None:
+    if kind not in _FLOATS:
+        codes = f", {_QUANTISED}" if "int" in kind else ""
+        raise ValueError(f"{name} holds values of type {kind}{codes}")
 
 
 def _numeric(dataset: h5py.Dataset) -> np.ndarray:
     values = dataset[()]
-    if values.dtype == np.dtype("V2"):  # how bfloat16, which HDF5 lacks, is written
+    if _type(dataset) == "bfloat16":
         values = (values.view("u2").astype("u4") << 16).view("f4")
-    if values.dtype.kind != "f":
-        raise ValueError(f"{dataset.name} holds values of type {values.dtype}")
     return values
 
 
@@ -114,12 +163,43 @@ def read_keras(
         ValueError: If it is damaged, or the other generation's.
     """
     model = load_keras(path, origin)
-    named = {
-        layer: {name: np.asarray(variable) for name, variable in variables.items()}
-        for layer, variables in named_weights(model).items()
-    }
-    with one_line(_WHOLE_KERAS, origin):
-        return named, tuple(model.input_shape)[1:], body(model)
+    with one_line(_ALEXNET_KERAS, origin):
+        _check_layers(model)
+        return _values(model), tuple(model.input_shape)[1:], body(model)
+
+
+def _values(model: keras.Model) -> Named:
+    named: Named = {}
+    for layer, variables in named_weights(model).items():
+        if getattr(model.get_layer(layer), "lora_enabled", False):
+            # Keras saves a kernel with its LoRA added, and these as they began.
+            variables = {n: v for n, v in variables.items() if "lora" not in n}
+        for name, variable in variables.items():
+            _check_floats(f"{layer}/{name}", tf.as_dtype(variable.dtype).name)
+        if getattr(model.get_layer(layer), "quantization_mode", None):
+            raise ValueError(f"{layer} holds {', '.join(variables)}, {_QUANTISED}")
+        named[layer] = {name: np.asarray(each) for name, each in variables.items()}
+    return named
+
+
+def _check_layers(model: keras.Model) -> None:
+    """Raises ValueError for the model of something else, which says what it is."""
+    names = [each.name for each in model.layers]
+    if "conv1" in names:
+        return
+    what = f"{model.name!r}, a model of {len(names)} layers: {', '.join(names[:6])}, …"
+    if "conv1a" in names:
+        raise ValueError(
+            f"{what} with each tower on a device; save keras_alexnet.convert_towers"
+            "(model), which packs them"
+        )
+    inner = [each.name for each in model.layers if hasattr(each, "layers")]
+    if inner:
+        raise ValueError(
+            f"{what} with the model {inner[0]!r} in it; if that is the AlexNet, save "
+            f"it alone, model.get_layer({inner[0]!r}).save(…)"
+        )
+    raise ValueError(f"{what} without conv1")
 
 
 def body(model: keras.Model) -> tuple[tuple[str, str], ...]:
@@ -140,6 +220,8 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     """
     _check_generation(path, origin)
     with one_line(_WHOLE_KERAS, origin):
+        # Keras 2 follows what leads out of the file, and unpickles an .npz.
+        hdf5_files.check_entries(path, _WEIGHTS)
         return keras.saving.load_model(path, compile=False)
 
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from keras_alexnet.weights.formats import pickles
+from keras_alexnet.weights.formats.archives import check_stored
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.formats.torch_tensors import TORCH, ByteOrder, Storages
 
@@ -67,7 +68,7 @@ def _read_zip(file: BinaryIO) -> Any:
     """The form since PyTorch 1.6: ROOT/data.pkl, and each storage in ROOT/data/KEY."""
     storages = Storages()
     with zipfile.ZipFile(file) as archive:
-        _check_stored(archive, file.seek(0, os.SEEK_END))
+        check_stored(archive, file.seek(0, os.SEEK_END), "PyTorch")
         roots = [
             name[: -len("data.pkl")]
             for name in archive.namelist()
@@ -81,18 +82,6 @@ def _read_zip(file: BinaryIO) -> Any:
         for key, storage in storages.items():
             storage.fill(archive.read(f"{roots[0]}data/{key}"), order)
     return built
-
-
-def _check_stored(archive: zipfile.ZipFile, size: int) -> None:
-    """Raises ValueError if the entries are more than the file, as a bomb's would be."""
-    entries = archive.infolist()
-    stored = all(
-        entry.compress_type == zipfile.ZIP_STORED
-        and entry.file_size == entry.compress_size
-        for entry in entries
-    )
-    if not stored or sum(entry.file_size for entry in entries) > size:
-        raise ValueError("its entries are compressed or overlap; PyTorch's do not")
 
 
 def _byte_order(archive: zipfile.ZipFile, root: str) -> ByteOrder:

@@ -1,13 +1,21 @@
-"""The update rule of 2012 (paper, section 5)."""
+"""The update rule of 2012 (paper, section 5) as an optimizer of Keras.
+
+It stands outside the trainer, so that `import keras_alexnet` alone makes it known to
+Keras and loads a model that was saved with it.
+"""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_alexnet.whole_numbers import number
+
 _WITHOUT_DECAY = ("bias", "gamma", "beta")
+_WRITTEN_BY_KERAS_2 = "is_legacy_optimizer"  # in its configurations, False
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -24,11 +32,19 @@ class PaperSGD(keras.optimizers.SGD):
 
     Args:
         learning_rate: ε, a number or a Keras schedule.
-        momentum: Share of the last step that a step keeps.
+        momentum: Share of the last step that a step keeps, from 0 to 1; 0 keeps no v.
         decay: Weight decay, the paper's 0.0005.
         bias_rate: Rate of biases over that of weights; the released source starts
             with 2 (`layer-params-145.cfg`).
-        **kwargs: Other arguments of `keras.optimizers.SGD`.
+        **kwargs: Other arguments of `keras.optimizers.SGD`, which do here what they
+            do there: `clipnorm`, `use_ema` and so on; with `nesterov`, w takes
+            `momentum · v − decay · ε · w − ε · g` in place of v. Not
+            `weight_decay`, since there is `decay`. `exclude_from_weight_decay`
+            leaves weights out of `decay`.
+
+    Raises:
+        ValueError: If an argument is out of range, is `weight_decay`, or is none of
+            this Keras' `SGD`.
 
     Example:
 
@@ -48,9 +64,15 @@ class PaperSGD(keras.optimizers.SGD):
         name: str = "paper_sgd",
         **kwargs: Any,
     ) -> None:
+        _check_options(kwargs)
+        momentum = number("momentum", momentum, 0)
+        if momentum > 1:
+            raise ValueError(
+                f"momentum must be from 0 to 1. Received: momentum={momentum}"
+            )
         super().__init__(learning_rate, momentum=momentum, name=name, **kwargs)
-        self.decay = decay
-        self.bias_rate = bias_rate
+        self.decay = number("decay", decay, 0)
+        self.bias_rate = number("bias_rate", bias_rate, 0)
 
     def update_step(
         self, gradient: Any, variable: Any, learning_rate: Any = None
@@ -58,11 +80,15 @@ class PaperSGD(keras.optimizers.SGD):
         # Keras 3 passes the rate, Keras 2 does not.
         rate = self.learning_rate if learning_rate is None else learning_rate
         rate = tf.cast(rate, variable.dtype)
+        gradient = tf.convert_to_tensor(gradient)  # an embedding's are slices
         name = _name(variable)
         if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
-        if name not in _WITHOUT_DECAY:
+        if name not in _WITHOUT_DECAY and self._use_weight_decay(variable):
             gradient = gradient + tf.cast(self.decay, variable.dtype) * variable
+        if self.momentum == 0:  # for which Keras 3 keeps no velocity
+            variable.assign_sub(rate * gradient)
+            return
         # One pass over the weights where Keras' own ops take five:
         # v <- momentum v - rate g, w <- w + v.
         tf.raw_ops.ResourceApplyKerasMomentum(
@@ -72,6 +98,7 @@ class PaperSGD(keras.optimizers.SGD):
             grad=gradient,
             momentum=tf.cast(self.momentum, variable.dtype),
             use_locking=True,
+            use_nesterov=bool(self.nesterov),
         )
 
     def _velocity(self, variable: Any) -> tf.Variable:
@@ -82,6 +109,24 @@ class PaperSGD(keras.optimizers.SGD):
     def get_config(self) -> dict[str, Any]:
         own = {"decay": self.decay, "bias_rate": self.bias_rate}
         return {**super().get_config(), **own}
+
+
+def _check_options(given: dict[str, Any]) -> None:
+    """Raises ValueError for what the rule could not honour."""
+    if given.get("weight_decay"):
+        raise ValueError(
+            "weight_decay must be left out: the rule has decay, which goes through the "
+            "momentum; take keras.optimizers.SGD for Keras' decoupled one. "
+            f"Received: weight_decay={given['weight_decay']!r}"
+        )
+    known = {*inspect.signature(keras.optimizers.SGD).parameters, _WRITTEN_BY_KERAS_2}
+    foreign = {name: value for name, value in given.items() if name not in known}
+    if foreign:
+        raise ValueError(
+            "the arguments of PaperSGD must be its own or those of "
+            f"keras.optimizers.SGD in this Keras, {keras.__version__}. Received: "
+            + ", ".join(f"{name}={value!r}" for name, value in foreign.items())
+        )
 
 
 def _name(variable: Any) -> str:

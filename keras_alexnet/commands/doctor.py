@@ -1,0 +1,21 @@
+"""`doctor`: what this installation has, what it lacks, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from keras_alexnet import doctor
+from keras_alexnet.commands.running import no_arguments
+
+WRITES = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The flags of `doctor`: none."""
+
+
+def main(config: Config, rest: list[str]) -> None:
+    """Prints the report."""
+    no_arguments(rest)
+    doctor.main()

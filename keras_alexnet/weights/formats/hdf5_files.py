@@ -1,0 +1,109 @@
+"""HDF5 files, looked through before a value is read: all must be in the file itself.
+
+HDF5 can point elsewhere in four ways: a link to another file, a dataset whose values
+are in another file, one put together of other files' datasets, and a link by a path.
+A file of weights that somebody hands over would so read other files of the machine.
+Nor may it say that it holds more than it does: a header of a few bytes can claim any
+shape, and a compressed block can become any size. Keras writes none of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+from keras_alexnet.weights.formats.archives import StoredEntry, check_stored
+
+Datasets = dict[str, h5py.Dataset]
+_MOST_OBJECTS = 20_000  # an AlexNet with its optimizer has some 150
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Datasets]:
+    """The datasets of a file by their paths, as `layers/dense/vars/0`.
+
+    Raises:
+        ValueError: If one of them is not plainly inside the file.
+    """
+    with h5py.File(path, "r") as file:
+        yield _datasets(file, os.path.getsize(path))
+
+
+def check_entries(path: Path, name: str) -> None:
+    """Looks through the HDF5 files within a zip archive, such as a `.keras` file.
+
+    Args:
+        path: The archive.
+        name: One that must be there.
+
+    Raises:
+        ValueError: If it is not there, a dataset is not plainly inside its file, or
+            an entry is compressed or overlaps another.
+    """
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as whole:
+        check_stored(archive, os.path.getsize(path), "Keras")
+        if name not in archive.namelist():
+            raise ValueError(f"it holds no {name}")
+        for entry in archive.infolist():
+            if entry.filename.endswith((".h5", ".hdf5")):
+                with h5py.File(StoredEntry(whole, entry), "r") as file:
+                    _datasets(file, entry.file_size)
+
+
+def _datasets(file: h5py.File, size: int) -> Datasets:
+    """All datasets; nothing but headers is read."""
+    found: Datasets = {}
+    groups: list[tuple[str, h5py.Group]] = [("", file)]
+    count = total = 0
+    while groups:
+        prefix, group = groups.pop()
+        for name in group:
+            count += 1
+            if count > _MOST_OBJECTS:  # or a group that holds itself
+                raise ValueError(f"it holds more than {_MOST_OBJECTS} objects")
+            path = f"{prefix}{name}"
+            _check_link(path, group.get(name, getlink=True))
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                groups.append((f"{path}/", item))
+            elif isinstance(item, h5py.Dataset):
+                total += _checked_size(path, item)
+                found[path] = item
+    if total > size:
+        raise ValueError(
+            f"its header speaks of {total:,} bytes of values, the file has {size:,}"
+        )
+    return found
+
+
+def _check_link(path: str, link: object) -> None:
+    if isinstance(link, h5py.ExternalLink):
+        raise ValueError(
+            f"{path} is a link to another file, {link.filename!r}: nothing outside "
+            "the file is read"
+        )
+    if not isinstance(link, h5py.HardLink):
+        raise ValueError(f"{path} is a link to another place, not an object itself")
+
+
+def _checked_size(path: str, dataset: h5py.Dataset) -> int:
+    """Bytes of a dataset's values, all of them in the file."""
+    # First, since the shape of a virtual one can be its sources' to say.
+    form = dataset.id.get_create_plist()
+    if form.get_layout() == h5py.h5d.VIRTUAL or form.get_external_count():
+        raise ValueError(
+            f"{path} has its values in other files: nothing outside the file is read"
+        )
+    size = math.prod(dataset.shape or (0,)) * dataset.id.get_type().get_size()
+    if size > dataset.id.get_storage_size():
+        raise ValueError(
+            f"{path} of shape {dataset.shape} is compressed or not all there; Keras "
+            "writes whole, plain arrays"
+        )
+    return size
