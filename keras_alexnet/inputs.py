@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_alexnet import architectures
+from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records, runs
@@ -60,7 +60,7 @@ def preprocess_input(
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
     a_path = isinstance(weights, (str, os.PathLike)) and weights not in records.names()
-    run = runs.run_of(Path(weights).expanduser()) if a_path else None
+    run = runs.run_of(Path(files.expanded(weights))) if a_path else None
     if run is not None:
         return runs.settings(run)["variant"], runs.preprocessing(run)
     if weights not in records.names():

@@ -14,6 +14,7 @@ from keras_alexnet.data import Source, open_source
 from keras_alexnet.data.sources import GRAMMAR
 from keras_alexnet.evaluation import Judged, Member, judge
 
+WRITES = False
 _FIELDS = ModelOptions.__dataclass_fields__
 
 
@@ -26,16 +27,22 @@ class Config:
     """The flags of `evaluate`."""
 
     model: tuple[str, ...] = option(
-        (), f"{_help('model')} Several are judged together, too."
+        (), f"{_help('model')} Several are judged together, too.", path=True
     )
-    model_dir: str | None = option(None, _help("model_dir"))
+    model_dir: str | None = option(None, _help("model_dir"), path=True)
     variant: str | None = option(None, _help("variant"))
     image_size: int | None = option(None, _help("image_size"))
-    class_names: str | None = option(None, _help("class_names"))
+    class_names: str | None = option(None, _help("class_names"), path=True)
     data: str = option("shapes", f"{GRAMMAR}.")
-    data_dir: str | None = option(None, "Where tensorflow-datasets keeps its data.")
+    data_dir: str | None = option(
+        None, "Where tensorflow-datasets keeps its data.", path=True
+    )
     manual_dir: str | None = option(
-        None, "Where tensorflow-datasets finds what was downloaded by hand."
+        None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
+    )
+    split: str | None = option(
+        None,
+        "Which of the data's pictures, as in test; by default those for validation.",
     )
     batch_size: int = option(64, "Pictures at a time.")
     views: int = option(1, "1, the centre, or 10: corners, centre and their mirrors.")
@@ -62,7 +69,13 @@ def main(config: Config, rest: list[str]) -> None:
     """Prints the scores."""
     no_arguments(rest)
     exports = [newest_version(each.path()) for each in config.options()]
-    source = open_source(config.data, config.data_dir, config.manual_dir)
+    source = open_source(
+        config.data,
+        config.data_dir,
+        config.manual_dir,
+        split=config.split,
+        training=False,
+    )
     if exports[0] is not None and len(exports) == 1:
         _check_views(exports[0], config)
         print(judge_export(exports[0], source, config.batch_size))
@@ -94,7 +107,7 @@ def _check_alone(exports: list[Path | None]) -> None:
 
 def _notes(members: list[Member], source: Source) -> list[str]:
     known, outputs = len(source.class_names), len(members[0].outputs)
-    if known == outputs:
+    if known >= outputs:
         return []
     return [
         f"the data have {known} of the model's {outputs} classes; the other "

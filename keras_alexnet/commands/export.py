@@ -13,12 +13,16 @@ from keras_alexnet.export.precision import PRECISIONS
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import records
 
+WRITES = True
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(ModelOptions):
     """The flags of `export`."""
 
-    export_dir: str = option("exports/alexnet", "Where the versions are written.")
+    export_dir: str = option(
+        "exports/alexnet", "Where the versions are written.", path=True
+    )
     version: int | None = option(None, "The version; the next free one if not given.")
     top_k: int = option(5, "How many classes an answer names.")
     views: int = option(1, "1, the centre, or 10, the mean over the ten views.")
@@ -32,7 +36,7 @@ class Config(ModelOptions):
         "what the model was opened with by default.",
     )
     warmup: bool = option(True, "Write requests for a server's warm-up.")
-    tflite: str | None = option(None, "A TFLite file to write as well.")
+    tflite: str | None = option(None, "A TFLite file to write as well.", path=True)
 
     def __post_init__(self) -> None:
         if not self.export_dir:

@@ -45,7 +45,7 @@ def judge_export(export: Path, source: Source, batch_size: int) -> str:
 def _hits(classify: Classify, source: Source, batch_size: int) -> Iterator[tf.Tensor]:
     """Which of each picture's answers is the right class: bool [batch, k]."""
     names = tf.constant(source.class_names)
-    for batch in source.ordered(VALIDATION).batch(batch_size):
+    for batch in _batches(source, batch_size):
         tried = tf.data.Dataset.from_tensor_slices(batch)
         try:
             answer = classify(batch["image"])
@@ -56,6 +56,14 @@ def _hits(classify: Classify, source: Source, batch_size: int) -> Iterator[tf.Te
         answers = answer["classes"]
         _check_names({name.decode() for name in answers.numpy().ravel()}, source)
         yield answers == tf.gather(names, batch["label"])[:, None]
+
+
+def _batches(source: Source, size: int) -> Iterator[dict[str, tf.Tensor]]:
+    examples = source.ordered(VALIDATION)
+    try:
+        yield from examples.batch(size)
+    except tf.errors.OpError as error:
+        raise explained(error, examples, source) from error
 
 
 def _check_names(names: Iterable[str], source: Source) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_alexnet import architectures
+from keras_alexnet import architectures, files
 from keras_alexnet.commands.flags import option
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.models import AlexNet, variants_like
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import reason
 from keras_alexnet.tensorflow_paths import for_tensorflow
 from keras_alexnet.weights import open_weights, records, runs
 from keras_alexnet.weights.classes import class_names
@@ -34,8 +35,9 @@ class ModelOptions:
         None,
         "A run, an export, a .keras file, a weights file (.weights.h5, .caffemodel, "
         f".npy, .pth) or published weights by name ({', '.join(records.names())}).",
+        path=True,
     )
-    model_dir: str | None = option(None, "A run: the same as --model=RUN.")
+    model_dir: str | None = option(None, "A run: the same as --model=RUN.", path=True)
     variant: str | None = option(
         None, "Variant of a .keras or a weights file that leaves it open."
     )
@@ -43,12 +45,14 @@ class ModelOptions:
         None, "Side of the input, for a weights file; the variant's own by default."
     )
     class_names: str | None = option(
-        None, "File with a class name a line; ImageNet's for 1000 classes by default."
+        None,
+        "File with a class name a line; ImageNet's for 1000 classes by default.",
+        path=True,
     )
 
     def path(self) -> Path:
         """What was named, as a path; ValueError if there is nothing of the kind."""
-        path = Path(self.named()).expanduser()
+        path = Path(self.named())
         known = run_of(path) is not None or self.named() in records.names()
         if not path.exists() and not known:
             raise ValueError(
@@ -127,7 +131,7 @@ def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opene
     )
     opened = Opened(
         model,
-        _names(model, names),
+        _names(model, names, options),
         names is not None,
         architectures.get(variant).preprocessing,
     )
@@ -142,7 +146,9 @@ def _open_weights(names: tuple[str, ...] | None, options: ModelOptions) -> Opene
     )
 
 
-def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]:
+def _names(
+    model: keras.Model, names: tuple[str, ...] | None, options: ModelOptions
+) -> tuple[str, ...]:
     """The names given, if they are as many as the classes, or what can be said."""
     _, classes = classifier_sizes(model)
     if names is None:
@@ -151,8 +157,8 @@ def _names(model: keras.Model, names: tuple[str, ...] | None) -> tuple[str, ...]
         return imagenet if known else tuple(f"class {i}" for i in range(classes))
     if len(names) != classes:
         raise ValueError(
-            f"there must be a class name for each of the model's {classes} outputs. "
-            f"Received: {len(names)} names"
+            f"--class_names must hold a line for each of the model's {classes} "
+            f"outputs. Received: {options.class_names!r} with {len(names)} lines"
         )
     return names
 
@@ -171,7 +177,7 @@ def _open_keras(
         )
     variant = options.variant or (like or ("paper",))[0]
     colours = architectures.get(variant).preprocessing
-    return Opened(model, _names(model, names), names is not None, colours)
+    return Opened(model, _names(model, names, options), names is not None, colours)
 
 
 def _open_run(run: Path, path: Path, options: ModelOptions) -> Opened:
@@ -190,12 +196,18 @@ def _open_run(run: Path, path: Path, options: ModelOptions) -> Opened:
 def _read_names(path: str | None) -> tuple[str, ...] | None:
     if path is None:
         return None
-    return tuple(Path(path).read_text(encoding="utf-8").splitlines())
+    return tuple(files.read_text(Path(path)).splitlines())
 
 
 def open_export(path: Path) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """The `classify_bytes` of a SavedModel; ValueError if it has none."""
-    signatures = tf.saved_model.load(for_tensorflow(path)).signatures
+    try:
+        signatures = tf.saved_model.load(for_tensorflow(path)).signatures
+    except (OSError, tf.errors.OpError, ValueError, KeyError) as error:
+        raise ValueError(
+            "an export must be whole; export the model again. "
+            f"Received: {str(path)!r} ({reason(error)})"
+        ) from error
     if "classify_bytes" not in signatures:
         raise ValueError(
             "an export must have the signature classify_bytes, as keras_alexnet's "

@@ -9,10 +9,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.export.heads import DISTRIBUTION
 from keras_alexnet.export.recipe import Recipe
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import reason
 
 EXTRA = "assets.extra"  # TensorFlow Serving leaves what is in it alone
 _NAME = "keras_alexnet.json"
@@ -57,7 +59,7 @@ class Card:
         """
         path = export / EXTRA / _NAME
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = files.read_json(path, recipe=dict)
             recipe = values["recipe"]
             recipe["preprocessing"] = Preprocessing(**recipe["preprocessing"])
             return cls(
@@ -70,5 +72,6 @@ class Card:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 "an export must be what export_saved_model wrote. "
-                f"Received: {str(export)!r}, without a readable {EXTRA}/{_NAME}"
+                f"Received: {str(export)!r}, without a readable {EXTRA}/{_NAME} "
+                f"({reason(error)})"
             ) from error

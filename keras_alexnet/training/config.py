@@ -30,6 +30,7 @@ class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSe
     """
 
     def __post_init__(self) -> None:
+        self.expand()
         self.check()
         smallest = architectures.get(self.variant).smallest_input
         self.require(
