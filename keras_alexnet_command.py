@@ -8,20 +8,66 @@ before the import. Whoever sets `TF_CPP_MIN_LOG_LEVEL` sees the lines.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
+import signal
 import sys
+from types import FrameType
+
+_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
 def main(name: str | None = None) -> None:
     """Runs the command `name`, or the one that the first argument names."""
+    # An import that is interrupted ends in whatever its C code makes of that.
+    default = signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    if default:  # else it is ignored, as in the background
+        signal.signal(signal.SIGINT, _end)
+    _open_closed_streams()
+    if os.path.expanduser("~") == "~":
+        # As Docker has it for a user without a name: else Keras and
+        # tensorflow-datasets make a directory that is called "~".
+        os.environ["HOME"] = "/"
     _silence_native_logs()
     try:
         from keras_alexnet import commands
+        from keras_alexnet.commands import output
     except ImportError as error:
         print(f"keras-alexnet: {error}", file=sys.stderr)
         sys.exit(2)
-    commands.main(sys.argv if name is None else [sys.argv[0], name, *sys.argv[1:]])
+    output.install()
+    run = commands.chosen(
+        sys.argv if name is None else [sys.argv[0], name, *sys.argv[1:]]
+    )
+    if default:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.exit(run())
+    finally:
+        output.flush()
+        if default:  # what is left is to end
+            signal.signal(signal.SIGINT, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), b"keras-alexnet: interrupted\n")
+    os._exit(_INTERRUPTED)
+
+
+def _open_closed_streams() -> None:
+    """Else the first file that is opened is taken for what was closed.
+
+    Standard output is opened for reading: who needs it still hears that it is closed.
+    """
+    for descriptor, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def _silence_native_logs() -> None:
@@ -32,8 +78,6 @@ def _silence_native_logs() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    if sys.stderr is None:  # closed by who started us
-        return
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)

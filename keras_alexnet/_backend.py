@@ -29,10 +29,20 @@ def _loaded_backend() -> str | None:
     return keras.backend.backend() if keras is not None else None
 
 
+def _keras_home() -> Path:
+    """Where Keras looks for its settings."""
+    named = os.environ.get("KERAS_HOME")
+    if named:
+        return Path(os.path.expanduser(named))
+    # Not Path.home(), which fails for a user whom the system has no name of. Keras
+    # goes to /tmp there, as it does where the home directory is not writable.
+    home = os.path.expanduser("~")
+    return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
+
+
 def _saved_backend() -> str:
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     try:
-        text = (Path(home) / "keras.json").read_text(encoding="utf-8")
+        text = (_keras_home() / "keras.json").read_text(encoding="utf-8-sig")
         return json.loads(text).get("backend", "tensorflow")
     except (OSError, ValueError, AttributeError):
         return "tensorflow"

@@ -36,6 +36,11 @@ class Prediction(NamedTuple):
         name: Name of the class.
         score: What the network gives it, a probability where its last layer is a
             softmax.
+
+    Example:
+
+    >>> Prediction("n02123159", "tiger_cat", 0.5).name
+    'tiger_cat'
     """
 
     id: str
@@ -75,7 +80,8 @@ class Classifier:
         origin: What was named.
         model: The `keras.Model`, from prepared pictures to scores; of an export, the
             loaded SavedModel.
-        recipe: From pictures to what the model reads.
+        recipe: From pictures to what the model reads; None for an export that does
+            not say it.
         class_names: Name of each output; empty for an export, whose answers name them.
         named: Whether somebody gave these names; else they are what could be said.
 
@@ -107,6 +113,7 @@ class Classifier:
         if opened.signatures is not None:
             self._network: _Export | _Model = _Export(opened.signatures, self.origin)
         else:
+            assert self.recipe is not None
             self._network = _Model(opened.model, self.recipe, opened.class_names)
 
     @property
@@ -139,7 +146,7 @@ class Classifier:
         ...     print(row[0].name)
         """
         top = whole_number("top", top)
-        rows = []
+        rows: list[list[Prediction]] = []
         for batch in _batches(pictures, batch_size):
             answers = self.answers(batch)
             _warn([(answer.picture, answer.fault) for answer in answers])
@@ -329,7 +336,7 @@ class _Export:
         return faults, {name: values[valid] for name, values in outputs.items()}
 
 
-def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe:
+def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe | None:
     if preprocessing is None:
         if opened.guessed is not None:
             _log.warning("%s", opened.guessed)
@@ -339,6 +346,7 @@ def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe:
             "preprocessing must be left out for an export, which prepares its pictures "
             f"itself. Received: preprocessing={preprocessing!r}"
         )
+    assert opened.recipe is not None
     return recipe_of(preprocessing, opened.recipe.image_size)
 
 
@@ -414,7 +422,7 @@ def _warn(faults: list[tuple[str, str]]) -> None:
 
 def _spread(values: np.ndarray, faults: list[str]) -> np.ndarray:
     """Rows for all pictures, NaN where there is a fault."""
-    rows = np.full([len(faults), *values.shape[1:]], np.nan, np.float32)
+    rows: np.ndarray = np.full([len(faults), *values.shape[1:]], np.nan, np.float32)
     rows[[not fault for fault in faults]] = values
     return rows
 

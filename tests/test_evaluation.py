@@ -12,6 +12,7 @@ import pytest
 from keras_alexnet.data import open_source
 from keras_alexnet.evaluation import Evaluator, Scores, totals
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 
 
 def test_totals_are_sums_over_the_weighted_pictures() -> None:
@@ -72,6 +73,9 @@ def test_a_row_that_is_not_finite_is_never_right(value: float, values: int) -> N
         assert (top1, top5, pictures) == (1, 1, 2)
 
 
+RECIPE = Recipe.of_colours(Preprocessing(), 64)
+
+
 def constant_model(activation: str | None) -> keras.Model:
     """Says for every picture that the second class is the likeliest."""
     inputs = keras.Input((64, 64, 3))
@@ -89,7 +93,7 @@ def test_a_constant_model_scores_what_it_must(
 ) -> None:
     source = open_source(f"folder:{pictures}")
     evaluator = Evaluator(
-        constant_model(activation), Preprocessing(), from_logits=activation is None
+        constant_model(activation), RECIPE, from_logits=activation is None
     )
     scores = evaluator.evaluate(source, batch_size=4)
     assert dataclasses.astuple(scores) == pytest.approx(
@@ -98,6 +102,6 @@ def test_a_constant_model_scores_what_it_must(
 
 
 def test_a_model_of_other_classes_is_refused(shapes_dir: str) -> None:
-    evaluator = Evaluator(constant_model("softmax"), Preprocessing())
+    evaluator = Evaluator(constant_model("softmax"), RECIPE)
     with pytest.raises(ValueError, match="of 3 classes and data='shapes' of 10"):
         evaluator.evaluate(open_source("shapes", shapes_dir))

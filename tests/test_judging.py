@@ -11,11 +11,16 @@ from squares import Squares
 
 from keras_alexnet.evaluation import CENTRE, TEN, Member, judge
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.recipe import Recipe
 
 NAMES = ("cat", "dog", "eel", "fox", "gnu", "hen", "ibis")
 SIZE = 73  # fits views of 64, with a border of 9
 FIVE = ((0, 0), (0, 9), (4, 4), (9, 0), (9, 9))
 OTHER = Preprocessing("BGR", mean=(100, 110, 120), scale=(2, 3, 4))
+
+
+def recipe(side: int, colours: Preprocessing = Preprocessing()) -> Recipe:  # noqa: B008
+    return Recipe.of_colours(colours, side)
 
 
 def kernel(seed: int, outputs: int) -> np.ndarray:
@@ -83,11 +88,11 @@ def test_two_models_on_ten_views(source: Squares, pictures: np.ndarray) -> None:
     one, other = kernel(1, 7), kernel(2, 7)
     order = [3, 1, 0, 2, 6, 5, 4]  # the other model's classes stand in another order
     members = [
-        Member("one", model(one, 64), Preprocessing(), NAMES),
+        Member("one", model(one, 64), recipe(64), NAMES),
         Member(
             "other",
             model(other, 66),
-            OTHER,
+            recipe(66, OTHER),
             tuple(NAMES[position] for position in order),
         ),
     ]
@@ -119,7 +124,7 @@ def test_the_centre_alone_is_the_third_of_ten(
     source: Squares, pictures: np.ndarray
 ) -> None:
     weights = kernel(3, 3)
-    member = Member("mine", model(weights, 64), Preprocessing(), NAMES[:3])
+    member = Member("mine", model(weights, 64), recipe(64), NAMES[:3])
     (judged,) = judge([member], source, batch_size=3)
     views = np.stack([ten(each)[2] for each in pictures])
     assert (judged.name, judged.views) == ("mine", CENTRE)
@@ -127,7 +132,7 @@ def test_the_centre_alone_is_the_third_of_ten(
 
 
 def test_a_model_without_a_class_of_the_data_is_refused(source: Squares) -> None:
-    member = Member("mine", model(kernel(3, 2), 64), Preprocessing(), NAMES[:2])
+    member = Member("mine", model(kernel(3, 2), 64), recipe(64), NAMES[:2])
     with pytest.raises(ValueError, match="'mine', which has no class 'eel'"):
         judge([member], source)
 
@@ -135,14 +140,13 @@ def test_a_model_without_a_class_of_the_data_is_refused(source: Squares) -> None
 def test_models_of_other_classes_are_not_averaged(source: Squares) -> None:
     sizes = (3, 4)
     members = [
-        Member(f"of {n}", model(kernel(n, n), 64), Preprocessing(), NAMES[:n])
-        for n in sizes
+        Member(f"of {n}", model(kernel(n, n), 64), recipe(64), NAMES[:n]) for n in sizes
     ]
     with pytest.raises(ValueError, match=r"same classes\. Received: 'of 4' and 'of 3'"):
         judge(members, source)
 
 
 def test_only_one_view_and_ten_are_there(source: Squares) -> None:
-    member = Member("mine", model(kernel(3, 3), 64), Preprocessing(), NAMES[:3])
+    member = Member("mine", model(kernel(3, 3), 64), recipe(64), NAMES[:3])
     with pytest.raises(ValueError, match=r"views must be 1 or 10\. Received: views=5"):
         judge([member], source, views=5)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
+from collections.abc import Callable
 
 COMMANDS = ("train", "evaluate", "export", "predict", "prepare", "doctor")
 
@@ -14,17 +16,31 @@ def main(arguments: list[str]) -> None:
     The code is 0 if all went well and 2, with one line on standard error, for
     whatever a person can mend.
     """
+    sys.exit(chosen(arguments)())
+
+
+def chosen(arguments: list[str]) -> Callable[[], int]:
+    """What runs the command that `arguments[1]` names, all imports made."""
     name = arguments[1] if len(arguments) > 1 else ""
     if name in ("--help", "-h", "help"):
-        print(f"usage: keras-alexnet {{{'|'.join(COMMANDS)}}} [--help] [flags]")
-        sys.exit(0)
+        return _usage
     if name not in COMMANDS:
-        print(
-            f"keras-alexnet: the first argument must be one of {', '.join(COMMANDS)}. "
-            f"Received: {name!r}",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+        return functools.partial(_refuse, name)
     from keras_alexnet.commands.running import run
 
-    sys.exit(run(importlib.import_module(f"keras_alexnet.commands.{name}"), arguments))
+    command = importlib.import_module(f"keras_alexnet.commands.{name}")
+    return functools.partial(run, command, arguments)
+
+
+def _usage() -> int:
+    print(f"usage: keras-alexnet {{{'|'.join(COMMANDS)}}} [--help] [flags]")
+    return 0
+
+
+def _refuse(name: str) -> int:
+    print(
+        f"keras-alexnet: the first argument must be one of {', '.join(COMMANDS)}. "
+        f"Received: {name!r}",
+        file=sys.stderr,
+    )
+    return 2

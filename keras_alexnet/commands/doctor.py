@@ -7,6 +7,8 @@ import dataclasses
 from keras_alexnet import doctor
 from keras_alexnet.commands.running import no_arguments
 
+WRITES = False
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 from keras_alexnet.commands.flags import option
-from keras_alexnet.commands.judging_exports import judge_export
-from keras_alexnet.commands.opening import ModelOptions, newest_version
-from keras_alexnet.commands.outputs import opened_member
+from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.data.sources import GRAMMAR
-from keras_alexnet.evaluation import Judged, Member, judge
+from keras_alexnet.evaluation import Member, judge, judge_export
 
+WRITES = False
 _FIELDS = ModelOptions.__dataclass_fields__
 
 
@@ -26,16 +24,23 @@ class Config:
     """The flags of `evaluate`."""
 
     model: tuple[str, ...] = option(
-        (), f"{_help('model')} Several are judged together, too."
+        (), f"{_help('model')} Several are judged together, too.", path=True
     )
-    model_dir: str | None = option(None, _help("model_dir"))
+    model_dir: str | None = option(None, _help("model_dir"), path=True)
     variant: str | None = option(None, _help("variant"))
     image_size: int | None = option(None, _help("image_size"))
-    class_names: str | None = option(None, _help("class_names"))
+    class_names: str | None = option(None, _help("class_names"), path=True)
+    preprocessing: str | None = option(None, _help("preprocessing"))
     data: str = option("shapes", f"{GRAMMAR}.")
-    data_dir: str | None = option(None, "Where tensorflow-datasets keeps its data.")
+    data_dir: str | None = option(
+        None, "Where tensorflow-datasets keeps its data.", path=True
+    )
     manual_dir: str | None = option(
-        None, "Where tensorflow-datasets finds what was downloaded by hand."
+        None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
+    )
+    split: str | None = option(
+        None,
+        "Which of the data's pictures, as in test; by default those for validation.",
     )
     batch_size: int = option(64, "Pictures at a time.")
     views: int = option(1, "1, the centre, or 10: corners, centre and their mirrors.")
@@ -50,63 +55,49 @@ class Config:
 
     def options(self) -> list[ModelOptions]:
         """The flags of each model; of none, those that say so."""
-        return [
-            ModelOptions(
-                each, self.model_dir, self.variant, self.image_size, self.class_names
-            )
-            for each in self.model or (None,)
-        ]
+        shared = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(ModelOptions)
+            if field.name != "model"
+        }
+        return [ModelOptions(model=each, **shared) for each in self.model or (None,)]
 
 
 def main(config: Config, rest: list[str]) -> None:
     """Prints the scores."""
     no_arguments(rest)
-    exports = [newest_version(each.path()) for each in config.options()]
-    source = open_source(config.data, config.data_dir, config.manual_dir)
-    if exports[0] is not None and len(exports) == 1:
-        _check_views(exports[0], config)
-        print(judge_export(exports[0], source, config.batch_size))
+    classifiers = [options.open() for options in config.options()]
+    source = open_source(
+        config.data,
+        config.data_dir,
+        config.manual_dir,
+        split=config.split,
+        training=False,
+    )
+    if len(classifiers) == 1 and classifiers[0].is_export:
+        _check_views(config)
+        print(judge_export(classifiers[0], source, config.batch_size).line())
         return
-    _check_alone(exports)
-    members = [opened_member(each, source) for each in config.options()]
+    members = [Member.of(each, source) for each in classifiers]
     for line in _notes(members, source):
         print(line)
     for judged in judge(members, source, config.batch_size, config.views):
-        print(_line(judged, len(members)))
+        print(judged.line(len(members)))
 
 
-def _check_views(export: Path, config: Config) -> None:
+def _check_views(config: Config) -> None:
     if config.views != 1:
         raise ValueError(
             "--views must be 1 for an export, which cuts its own views. "
-            f"Received: --views={config.views} with {str(export)!r}"
+            f"Received: --views={config.views} with {config.model or config.model_dir}"
         )
-
-
-def _check_alone(exports: list[Path | None]) -> None:
-    for export in exports:
-        if export is not None:
-            raise ValueError(
-                "an export must be judged alone, since it answers with five classes. "
-                f"Received: {str(export)!r} and {len(exports) - 1} more"
-            )
 
 
 def _notes(members: list[Member], source: Source) -> list[str]:
     known, outputs = len(source.class_names), len(members[0].outputs)
-    if known == outputs:
+    if known >= outputs:
         return []
     return [
         f"the data have {known} of the model's {outputs} classes; the other "
         f"{outputs - known} still compete"
     ]
-
-
-def _line(judged: Judged, members: int) -> str:
-    scores, name = judged.scores, judged.name
-    return (
-        f"top-1 {scores.top1:.4f}  top-5 {scores.top5:.4f}  "
-        f"top-1 error {scores.top1_error:.4f}  top-5 error {scores.top5_error:.4f}  "
-        f"loss {scores.loss:.4f}  ({scores.pictures} pictures, {judged.views}, "
-        f"{f'mean of {members} models' if name is None else name})"
-    )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 
+from keras_alexnet.classifier import Classifier
 from keras_alexnet.commands.flags import option
-from keras_alexnet.commands.opening import ModelOptions, Opened, open_model
+from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.export import check_saved_model, export_saved_model, export_tflite
 from keras_alexnet.export.lite import PRECISIONS as LITE_PRECISIONS
 from keras_alexnet.export.precision import PRECISIONS
-from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.weights import published
+
+WRITES = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(ModelOptions):
     """The flags of `export`."""
 
-    export_dir: str = option("exports/alexnet", "Where the versions are written.")
+    export_dir: str = option(
+        "exports/alexnet", "Where the versions are written.", path=True
+    )
     version: int | None = option(None, "The version; the next free one if not given.")
     top_k: int = option(5, "How many classes an answer names.")
     views: int = option(1, "1, the centre, or 10, the mean over the ten views.")
@@ -26,13 +29,8 @@ class Config(ModelOptions):
         default="float32",
         metadata={"help": "What kernels are stored in.", "choices": PRECISIONS},
     )
-    preprocessing: str | None = option(
-        None,
-        "Variant or published weights whose preprocessing the pictures go through; "
-        "what the model was opened with by default.",
-    )
     warmup: bool = option(True, "Write requests for a server's warm-up.")
-    tflite: str | None = option(None, "A TFLite file to write as well.")
+    tflite: str | None = option(None, "A TFLite file to write as well.", path=True)
 
     def __post_init__(self) -> None:
         if not self.export_dir:
@@ -49,12 +47,17 @@ class Config(ModelOptions):
 def main(config: Config, rest: list[str]) -> None:
     """Writes the export, checks it, and says where it is and what it is."""
     no_arguments(rest)
-    opened = open_model(config)
+    opened = config.open()
+    if opened.recipe is None or opened.is_export:
+        raise ValueError(
+            "the model must be one of Keras, to be exported. Received: "
+            f"{opened.origin!r}, an export"
+        )
     path = export_saved_model(
         opened.model,
         config.export_dir,
         class_names=opened.class_names,
-        preprocessing=_preprocessing(config, opened),
+        preprocessing=opened.recipe,
         top_k=config.top_k,
         version=config.version,
         warmup=config.warmup,
@@ -68,22 +71,14 @@ def main(config: Config, rest: list[str]) -> None:
     print(f"\nnext:\n  {sibling('predict')} --model={path} PICTURE")
 
 
-def _write_tflite(config: Config, opened: Opened) -> str:
+def _write_tflite(config: Config, opened: Classifier) -> str:
     assert config.tflite is not None
+    assert opened.recipe is not None
     path = export_tflite(
         opened.model,
         config.tflite,
         class_names=opened.class_names,
-        preprocessing=_preprocessing(config, opened),
+        preprocessing=opened.recipe,
         precision=config.precision,
     )
     return str(path)
-
-
-def _preprocessing(config: Config, opened: Opened) -> str | Preprocessing:
-    """Published weights by their name, which stands for the resize rule as well."""
-    if config.preprocessing is not None:
-        return config.preprocessing
-    return (
-        config.named() if config.named() in published.names() else opened.preprocessing
-    )

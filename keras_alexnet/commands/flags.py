@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+from keras_alexnet import files
+from keras_alexnet.commands.flagfiles import Flags
+
 Config = TypeVar("Config")
 
 _DEFINERS: dict[type, Callable[..., Any]] = {
@@ -19,9 +22,15 @@ _DEFINERS: dict[type, Callable[..., Any]] = {
 }
 
 
-def option(default: Any, help: str) -> Any:
-    """A dataclass field that is a flag: its default and its help."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def option(default: Any, help: str, path: bool = False) -> Any:
+    """A dataclass field that is a flag.
+
+    Args:
+        default: Its value if it is not given.
+        help: What it is.
+        path: Whether it names a file or a directory, where `~` is the home.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "path": path})
 
 
 def parse(
@@ -30,8 +39,9 @@ def parse(
     """Makes a `kind` from command-line arguments.
 
     Args:
-        kind: A dataclass whose fields have metadata `help`, and `choices` perhaps. A
-            field `tuple[str, ...]` is a flag that may be given several times.
+        kind: A dataclass whose fields have metadata `help`, and `choices` or `path`
+            perhaps. A field `tuple[str, ...]` is a flag that may be given several
+            times.
         arguments: The program's name, flags (`--flagfile` among them), the rest.
         usage: What the rest is, for the help.
 
@@ -40,10 +50,11 @@ def parse(
 
     Raises:
         absl.flags.Error: If a flag is unknown or its value not of its type.
-        ValueError: If the dataclass refuses a value.
+        ValueError: If the dataclass refuses a value, or a flagfile is none.
         SystemExit: With code 0 and the flags on standard output, for `--help`.
     """
-    values = flags.FlagValues()
+    values = Flags()
+    values.set_gnu_getopt()  # flags may stand behind the rest: a.jpg --top_k=1
     types = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         _define(values, field, types[field.name])
@@ -55,7 +66,17 @@ def parse(
     given = {name: values[name].value for name in types if name in values}
     several = {n for n, each in types.items() if typing.get_origin(each) is tuple}
     given |= {name: tuple(given[name] or ()) for name in several & given.keys()}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        value: Any = given[field.name]
+        if field.metadata.get("path") and value:
+            given[field.name] = _expanded(value)
     return kind(**given), rest
+
+
+def _expanded(given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if isinstance(given, tuple):
+        return tuple(map(files.expanded, given))
+    return files.expanded(given)
 
 
 def _define(values: flags.FlagValues, field: Any, annotation: Any) -> None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from keras_alexnet.commands.asking import classifier
+from keras_alexnet import files
 from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import ModelOptions
-from keras_alexnet.serving import Answer, Target
+from keras_alexnet.reasons import reason
+from keras_alexnet.serving import Answer, Target, connect
 from keras_alexnet.serving.answers import Classify
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message
 _NO_PICTURE = "no picture"
 USAGE = "PICTURE..."
-Row = tuple[str, Answer]  # the picture's path and what was answered
+WRITES = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,61 +83,136 @@ class Config(ModelOptions):
         )
 
 
+class Row(NamedTuple):
+    """What is known of a picture.
+
+    Args:
+        path: As it was given.
+        fault: Why it cannot be read; empty if it can.
+        classes: Name and score of the likeliest classes, best first.
+    """
+
+    path: str
+    fault: str
+    classes: Sequence[tuple[str, float]] = ()
+
+
 def main(config: Config, rest: list[str]) -> None:
-    """Prints the likeliest classes of each picture.
+    """Prints the likeliest classes of each picture, a batch at a time.
 
     What is no picture is shown as such, and the others all the same; at the end it is
     an error.
     """
     if not rest:
         raise ValueError("at least one picture's path must be given. Received: none")
-    pictures = [(path, Path(path).read_bytes()) for path in rest]
-    with classifier(config, config.target()) as classify:
-        rows = _answers(pictures, classify, config)
-        bad = _print_lines(rows) if config.json else _print_table(rows)
+    show = _print_line if config.json else _Table(rest).show
+    bad = []
+    with asked(config) as classify:
+        for start in range(0, len(rest), config.batch_size):
+            rows = _answered(rest[start : start + config.batch_size], classify)
+            show([_cut(row, config.top_k) for row in rows])
+            bad += [row for row in rows if row.fault]
     if bad:
         more = ", …" if len(bad) > _SHOWN else ""
         raise ValueError(
             "pictures must be readable as JPEG or PNG. Received: "
-            f"{len(bad)} of {len(rest)} that are not ({', '.join(bad[:_SHOWN])}{more})"
+            f"{len(bad)} of {len(rest)} that are not "
+            f"({', '.join(map(_named, bad[:_SHOWN]))}{more})"
         )
 
 
-def _answers(
-    pictures: list[tuple[str, bytes]], classify: Classify, config: Config
-) -> Iterator[Row]:
-    size = config.batch_size
-    for start in range(0, len(pictures), size):
-        paths, images = zip(*pictures[start : start + size], strict=True)
-        for path, answer in zip(paths, classify(images), strict=True):
-            shown = dataclasses.replace(answer, classes=answer.classes[: config.top_k])
-            yield path, shown
+@contextlib.contextmanager
+def asked(config: Config) -> Iterator[Classify]:
+    """Gives what classifies the bytes of some pictures: a server, or a model here."""
+    target = config.target()
+    if target is not None:
+        with connect(target) as classify:
+            yield classify
+        return
+    classifier = config.open()
+    yield lambda pictures: [
+        Answer(not fault, tuple((each.name, each.score) for each in classes))
+        for _, fault, classes in classifier.answers(pictures)
+    ]
 
 
-def _print_lines(rows: Iterable[Row]) -> list[str]:
-    """A JSON object for each picture, as soon as it is there; returns the bad ones."""
-    bad = []
-    for path, answer in rows:
-        classes = [{"name": name, "score": score} for name, score in answer.classes]
-        line = {"picture": path, "valid": answer.valid, "classes": classes}
-        print(json.dumps(line, ensure_ascii=False), flush=True)
-        if not answer.valid:
-            bad.append(path)
-    return bad
+def _answered(paths: list[str], classify: Classify) -> list[Row]:
+    read = [_read(path) for path in paths]
+    images = [each for each in read if isinstance(each, bytes)]
+    answers = iter(classify(images) if images else ())
+    return [
+        Row(path, each) if isinstance(each, str) else _row(path, next(answers))
+        for path, each in zip(paths, read, strict=True)
+    ]
 
 
-def _print_table(rows: Iterable[Row]) -> list[str]:
-    """A row for each picture and class; returns the pictures that are none."""
-    bad = []
-    names = (Column(head, overflow="fold") for head in ("picture", "class"))
-    table = Table(*names, "score", box=None, pad_edge=False)
-    for path, answer in rows:
-        for name, score in answer.classes:
-            table.add_row(Text(path), Text(name), f"{score:.4f}")
-        if not answer.valid:
-            table.add_row(Text(path), Text(f"({_NO_PICTURE})"), "")
-            bad.append(path)
-    # What goes to a file or a pipe is not cut to the width of a terminal.
-    width = None if sys.stdout.isatty() else _WIDE
-    Console(width=width, highlight=False, markup=False).print(table)
-    return bad
+def _read(path: str) -> bytes | str:
+    """A picture's bytes, or why there are none."""
+    try:
+        return Path(files.expanded(path)).read_bytes()
+    except (OSError, ValueError) as error:
+        return reason(error)
+
+
+def _row(path: str, answer: Answer) -> Row:
+    return Row(path, "" if answer.valid else _NO_PICTURE, answer.classes)
+
+
+def _cut(row: Row, top_k: int) -> Row:
+    return row._replace(classes=row.classes[:top_k])
+
+
+def _named(bad: Row) -> str:
+    return bad.path if bad.fault == _NO_PICTURE else f"{bad.path}: {bad.fault}"
+
+
+def _print_line(rows: list[Row]) -> None:
+    """A JSON object for each picture."""
+    for path, fault, found in rows:
+        classes = [{"name": name, "score": score} for name, score in found]
+        line = {"picture": path, "valid": not fault, "classes": classes}
+        if fault:
+            line["fault"] = fault
+        # What another encoding has no sign for is escaped as JSON has it.
+        utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+        print(json.dumps(line, ensure_ascii=not utf8), flush=True)
+
+
+class _Table:
+    """A row for each picture and class, in columns that stay as wide as they were.
+
+    Args:
+        paths: Of all pictures that will be shown.
+    """
+
+    def __init__(self, paths: list[str]) -> None:
+        # What goes to a file or a pipe is not cut to the width of a terminal.
+        width = None if sys.stdout is None or sys.stdout.isatty() else _WIDE
+        self._console = Console(width=width, highlight=False, markup=False)
+        widest = max(map(cell_len, ["picture", *paths]))
+        self._widths = [min(widest, self._console.width // 2), len("class")]
+        self._begun = False
+
+    def show(self, rows: list[Row]) -> None:
+        """Prints the rows, the first time with the names of the columns above."""
+        cells = [line for row in rows for line in _cells(row)]
+        self._widths[1] = max(
+            self._widths[1], *(cell_len(name) for _, name, _ in cells)
+        )
+        columns = [
+            Column(head, overflow="fold", min_width=min_width)
+            for head, min_width in zip(("picture", "class"), self._widths, strict=True)
+        ]
+        table = Table(
+            *columns, "score", box=None, pad_edge=False, show_header=not self._begun
+        )
+        for path, name, score in cells:
+            table.add_row(Text(path), Text(name), score)
+        self._console.print(table)
+        self._begun = True
+
+
+def _cells(row: Row) -> list[tuple[str, str, str]]:
+    if row.fault:
+        return [(row.path, f"({row.fault})", "")]
+    return [(row.path, name, f"{score:.4f}") for name, score in row.classes]

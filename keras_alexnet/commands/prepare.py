@@ -16,6 +16,7 @@ from keras_alexnet.data.preparation.description import Description
 from keras_alexnet.data.preparation.progress import Counting
 from keras_alexnet.data.sources import GRAMMAR, TRAIN, VALIDATION
 
+WRITES = True
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _CROP = 224 / 256
 
@@ -30,7 +31,12 @@ class Config:
     """The flags of `prepare`."""
 
     data: str = option("shapes", f"{GRAMMAR}.")
-    out: str | None = option(None, "The directory to write to.")
+    split: str | None = option(
+        None,
+        "Which pictures the validation records are made of, as in test; by default "
+        "those for validation.",
+    )
+    out: str | None = option(None, "The directory to write to.", path=True)
     size: int = option(256, "Side of the stored squares, in pixels.")
     quality: int = option(95, "Quality of the JPEGs, 1 to 100.")
     format: str = _format()
@@ -38,10 +44,13 @@ class Config:
     processes: int | None = option(
         None, "How many processes work; one for each core if not given."
     )
-    data_dir: str | None = option(None, "Where tensorflow-datasets keeps its data.")
+    data_dir: str | None = option(
+        None, "Where tensorflow-datasets keeps its data.", path=True
+    )
     manual_dir: str | None = option(
         None,
         "Where archives lie that tensorflow-datasets cannot fetch, as ImageNet's.",
+        path=True,
     )
 
     def __post_init__(self) -> None:
@@ -67,7 +76,11 @@ def main(config: Config, rest: list[str]) -> None:
     no_arguments(rest)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     source = open_source(
-        config.data, config.data_dir, config.manual_dir, check_pictures=False
+        config.data,
+        config.data_dir,
+        config.manual_dir,
+        check_pictures=False,
+        split=config.split,
     )
     out = str(config.out)
     with Counting(console) as counting:

@@ -10,9 +10,11 @@ from types import ModuleType
 import tensorflow as tf
 from absl import flags as absl_flags
 
-from keras_alexnet.commands import flags
+from keras_alexnet.commands import flags, output
+from keras_alexnet.reasons import reason
 
 USAGE_ERROR = 2
+_LONG = 1000  # characters of what TensorFlow says
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -20,7 +22,8 @@ def run(command: ModuleType, arguments: list[str]) -> int:
     """Runs `command.main(config, rest)` and returns the exit code.
 
     Args:
-        command: A module with a dataclass `Config` and a function `main`.
+        command: A module with a dataclass `Config`, a function `main`, and `WRITES`:
+            whether it leaves more than what it prints.
         arguments: The program, the name of the command, its flags and the rest.
     """
     tf.get_logger().setLevel("ERROR")
@@ -32,6 +35,8 @@ def run(command: ModuleType, arguments: list[str]) -> int:
             [_program(arguments[0], name), *arguments[2:]],
             getattr(command, "USAGE", ""),
         )
+        if command.WRITES:
+            output.go_on_without()
         command.main(config, rest)
     except (absl_flags.Error, ValueError, OSError, tf.errors.OpError) as error:
         print(f"{name}: {_one_line(error)}", file=sys.stderr)
@@ -48,6 +53,8 @@ def _one_line(error: Exception) -> str:
             f"the file must be there and allow it. Received: {error.filename!r} "
             f"({error.strerror})"
         )
+    if isinstance(error, tf.errors.OpError):
+        return reason(error, _LONG)
     return " ".join(str(error).split())
 
 

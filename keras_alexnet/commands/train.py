@@ -12,6 +12,8 @@ from keras_alexnet.training import Trainer
 from keras_alexnet.training import TrainingConfig as Config
 from keras_alexnet.training.stopping import STOPPED, Stopped
 
+WRITES = True
+
 
 def main(config: Config, rest: list[str]) -> None:
     """Trains as the flags say, or goes on, or says that there is nothing to do.
@@ -47,7 +49,7 @@ def _tell(console: Console, config: Config, values: dict) -> None:
         f"checkpoints  {run}/checkpoints\n"
         f"TensorBoard  tensorboard --logdir={run}/events"
     )
-    if values["export"] is not None:
+    if values.get("export") is not None:
         console.print(f"SavedModel   {values['export']}")
     data = [f"--data={config.data}"]
     if config.data_dir is not None:

@@ -11,22 +11,37 @@ from typing import ClassVar, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source, Stored
+from keras_alexnet.data.sources import (
+    TRAIN,
+    VALIDATION,
+    VALIDATION_NAMES,
+    Keep,
+    Source,
+    Stored,
+    validation_names,
+)
 
 # JPEG, PNG, GIF and BMP, told by the first bytes, since suffixes often lie: what
 # TensorFlow decodes in all versions that this package runs on. WebP is too new.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
-_VALIDATION_FOLDERS = ("val", "validation", "test")
+_VALIDATION_FOLDERS = (*VALIDATION_NAMES, "test")
 
 
 class FolderSource(Source):
     """Pictures whose class is the name of the folder that they lie in.
 
+    Folders in the folder of a class belong to it, links are followed, once to each
+    folder, and what is hidden (`.ipynb_checkpoints`, `.DS_Store`) is left out.
+
     Args:
-        directory: Holds `train/` and one of `val/`, `validation/` and `test/` (the
-            first of them that there is), each with one folder a class; the
-            classes of `train/` count, and each must have a picture there.
+        directory: Holds `train/` and one of `val/`, `valid/`, `validation/` and
+            `test/` (the first of them that there is), each with one folder a class;
+            the classes of `train/` count, and each must have a picture there.
         check_pictures: Whether to look at the beginning of every file.
+        split: The folder of the validation pictures, as in `"test"`.
+        training: Whether there must be training pictures. Without, nothing but the
+            names of the classes is looked at in `train/`; if it is missing, the
+            folders of the validation pictures are the classes.
 
     Raises:
         ValueError: If a folder is missing or empty, a class of the validation
@@ -36,19 +51,29 @@ class FolderSource(Source):
 
     random_access: ClassVar[bool] = True
 
-    def __init__(self, directory: str, check_pictures: bool = True) -> None:
+    def __init__(
+        self,
+        directory: str,
+        check_pictures: bool = True,
+        split: str | None = None,
+        training: bool = True,
+    ) -> None:
         root = Path(directory)
         self._prefix = len(str(root / TRAIN)) - len(TRAIN)
-        folders = {TRAIN: root / TRAIN, VALIDATION: _validation_folder(root)}
+        folders = {VALIDATION: _validation_folder(root, split)}
+        if training:
+            folders = {TRAIN: root / TRAIN, **folders}
         _check_exist(root, folders)
-        names = tuple(_subfolders(folders[TRAIN]))
+        train = root / TRAIN
+        classes = _subfolders(train if train.is_dir() else folders[VALIDATION])
         self._files = {
-            split: _labelled_files(folder, names, check_pictures)
+            split: _labelled_files(folder, classes, check_pictures)
             for split, folder in folders.items()
         }
         sizes = {split: len(labels) for split, (_, labels) in self._files.items()}
-        super().__init__(f"folder:{directory}", names, sizes)
-        _check_each_has_pictures(folders[TRAIN], names, self._files[TRAIN][1])
+        super().__init__(f"folder:{directory}", tuple(map(_text, classes)), sizes)
+        if training:
+            _check_each_has_pictures(train, classes, self._files[TRAIN][1])
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
         paths, labels = self._files[split]
@@ -58,10 +83,19 @@ class FolderSource(Source):
 
     def _name(self, path: str) -> str:
         """The path within the folder, which is the same wherever that is moved to."""
-        return os.fsencode(path[self._prefix :]).decode(errors="replace")
+        return _text(path[self._prefix :])
 
     def _contents(self) -> list[str]:
         return [self._name(path) for paths, _ in self._files.values() for path in paths]
+
+    def missing(self) -> str | None:
+        for paths, _ in self._files.values():
+            for path in map(str, paths):
+                try:
+                    open(path, "rb").close()
+                except OSError as error:
+                    return f"{path!r} ({error.strerror})"
+        return None
 
     def file_stamp(self) -> str:
         digest = hashlib.sha256()
@@ -72,12 +106,17 @@ class FolderSource(Source):
         return digest.hexdigest()
 
     def ordered(self, split: str) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(self._files[split]).map(_example)
+        return tf.data.Dataset.from_tensor_slices(self._tensors(split)).map(_example)
+
+    def _tensors(self, split: str) -> tuple[tf.Tensor, tf.Tensor]:
+        """Paths and labels; a path is bytes, which need not be UTF-8."""
+        paths, labels = self._files[split]
+        return tf.constant(list(map(os.fsencode, paths)), tf.string), labels
 
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
     ) -> tf.data.Dataset:
-        paths, labels = map(tf.constant, self._files[split])
+        paths, labels = map(tf.constant, self._tensors(split))
         count = self.sizes[split]
 
         def at(position: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -97,18 +136,31 @@ def _example(path: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"name": path, "label": label, "image": tf.io.read_file(path)}
 
 
-def _validation_folder(root: Path) -> Path:
-    present = [root / name for name in _VALIDATION_FOLDERS if (root / name).is_dir()]
-    return present[0] if present else root / _VALIDATION_FOLDERS[0]
+def _text(name: str) -> str:
+    """A name as text, its bytes that are no UTF-8 escaped."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _validation_folder(root: Path, split: str | None) -> Path:
+    tried = validation_names(split, _VALIDATION_FOLDERS)
+    plain = split is None or (split and Path(split).name == split)
+    if not plain or tried[0].startswith("."):
+        raise ValueError(
+            "split must be the name of a folder beside train/, as test is. "
+            f"Received: split={split!r}"
+        )
+    present = [root / name for name in tried if (root / name).is_dir()]
+    return present[0] if present else root / tried[0]
 
 
 def _check_exist(root: Path, folders: dict[str, Path]) -> None:
+    expected = " and ".join(f"DIR/{each.name}/CLASS/…" for each in folders.values())
     for folder in folders.values():
         if not folder.is_dir():
             raise ValueError(
-                "data=folder:DIR must hold DIR/train/CLASS/… and DIR/val/CLASS/… "
-                f"(or DIR/test/CLASS/…). Received: {str(root)!r}, where "
-                f"{str(folder)!r} does not exist"
+                f"data=folder:DIR must hold {expected} (in place of val: "
+                f"{', '.join(_VALIDATION_FOLDERS[1:])}). Received: {str(root)!r}, "
+                f"where {str(folder)!r} does not exist"
             )
 
 
@@ -121,7 +173,7 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _labelled_files(
-    folder: Path, names: tuple[str, ...], check_pictures: bool
+    folder: Path, names: list[str], check_pictures: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     unknown = sorted(set(_subfolders(folder)) - set(names))
     if unknown:
@@ -144,7 +196,7 @@ def _labelled_files(
 
 
 def _check_each_has_pictures(
-    folder: Path, names: tuple[str, ...], labels: np.ndarray
+    folder: Path, names: list[str], labels: np.ndarray
 ) -> None:
     counts = np.bincount(labels, minlength=len(names))
     empty = [name for name, count in zip(names, counts, strict=True) if not count]
@@ -158,13 +210,30 @@ def _check_each_has_pictures(
 def _pictures(folder: Path, check: bool) -> Iterator[str]:
     if not folder.is_dir():  # A class may be without validation pictures.
         return
-    for parent, _, files in os.walk(folder, onerror=_refuse):
-        for name in files:
-            if not name.startswith("."):
-                path = os.path.join(parent, name)
-                if check:
-                    _check_beginning(path)
-                yield path
+    for path in _walk(str(folder), set()):
+        if check:
+            _check_beginning(path)
+        yield path
+
+
+def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """The files in a folder and in those below it, each folder once: links may loop."""
+    try:
+        status = os.stat(folder)
+        with os.scandir(folder) as entries:
+            shown = [each for each in entries if not each.name.startswith(".")]
+        shown.sort(key=lambda each: each.name)
+        below = {each.path: each.is_dir() for each in shown}
+    except OSError as error:
+        _refuse(error)
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    for path, is_folder in below.items():
+        if is_folder:
+            yield from _walk(path, seen)
+        else:
+            yield path
 
 
 def _check_beginning(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,16 @@ from keras_alexnet.data.preparation.description import (
     MEAN_PICTURE,
     UNFINISHED,
     Description,
+    ShardEntry,
 )
-from keras_alexnet.data.sources import Keep, Source, endless
+from keras_alexnet.data.sources import (
+    TRAIN,
+    VALIDATION,
+    VALIDATION_NAMES,
+    Keep,
+    Source,
+    endless,
+)
 from keras_alexnet.reasons import reason
 
 # Records held back for shuffling: the files hold them in a random order already,
@@ -33,6 +42,7 @@ class RecordsSource(Source):
 
     Args:
         directory: As `prepare` left it.
+        split: `"train"`, to judge by the training pictures; else the validation ones.
 
     Attributes:
         size: Side of the pictures.
@@ -50,14 +60,16 @@ class RecordsSource(Source):
     (256, 256, 3)
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, split: str | None = None) -> None:
         self._root = Path(directory)
         self._description = description = _described(self._root)
         description.check_shards(self._root)
         self.size = description.identity["size"]
         self.encoding = description.identity["encoding"]
-        names = tuple(description.class_names)
-        super().__init__(f"records:{directory}", names, description.sizes)
+        names, sizes = tuple(description.class_names), description.sizes
+        self._splits = {TRAIN: TRAIN, VALIDATION: _validation_split(directory, split)}
+        sizes = {ours: sizes[its] for ours, its in self._splits.items()}
+        super().__init__(f"records:{directory}", names, sizes)
 
     @property
     def statistics(self) -> ColourStatistics:
@@ -113,17 +125,20 @@ class RecordsSource(Source):
                     for _ in tf.data.TFRecordDataset(path):
                         pass
                 except tf.errors.DataLossError as error:
-                    return f"{path!r} ({reason(error)})"
+                    return f"{os.fsdecode(path)!r} ({reason(error)})"
         return None
 
     def _contents(self) -> dict:
         return self._description.identity
 
-    def _paths(self, split: str) -> list[str]:
-        return [str(self._root / each.file) for each in self._description.shards[split]]
+    def _paths(self, split: str) -> list[bytes]:
+        return [os.fsencode(self._root / each.file) for each in self._shards(split)]
+
+    def _shards(self, split: str) -> list[ShardEntry]:
+        return self._description.shards[self._splits[split]]
 
     def _held_back(self, split: str) -> int:
-        total = sum(each.bytes for each in self._description.shards[split])
+        total = sum(each.bytes for each in self._shards(split))
         return min(self.sizes[split], _SHUFFLE_BYTES * self.sizes[split] // total + 1)
 
 
@@ -138,6 +153,18 @@ def _described(root: Path) -> Description:
     raise ValueError(
         "data=records:DIR must be a directory that scripts/prepare.py wrote. "
         f"Received: {str(root)!r}, which has no {FILE_NAME}"
+    )
+
+
+def _validation_split(directory: str, split: str | None) -> str:
+    if split is None or split in VALIDATION_NAMES:
+        return VALIDATION
+    if split == TRAIN:
+        return TRAIN
+    raise ValueError(
+        "split must be train or validation with records; prepare the others with "
+        f"--split={split} into another directory. Received: split={split!r}, "
+        f"data='records:{directory}'"
     )
 
 

@@ -11,9 +11,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet import files
 from keras_alexnet.data.colour import IMAGENET, ColourStatistics
 
 TRAIN, VALIDATION = "train", "validation"
+# What people call the validation pictures; each stands for all of them.
+VALIDATION_NAMES = ("val", "valid", "validation")
 GRAMMAR = "shapes, tfds:NAME[/CONFIG], folder:DIR or records:DIR"
 
 
@@ -44,7 +47,8 @@ class Source(abc.ABC):
     Args:
         spec: How a person named it.
         class_names: Name of each label.
-        sizes: Number of pictures in `"train"` and `"validation"`.
+        sizes: Number of pictures in `"train"` and `"validation"`; in the latter
+            alone, of data that are only to be judged by.
     """
 
     # Whether `examples_at` takes examples in any order. Those of a source that does
@@ -61,7 +65,7 @@ class Source(abc.ABC):
         self.spec = spec
         self.class_names = class_names
         self.sizes = sizes
-        if len(class_names) < 2:
+        if len(class_names) < 2 and TRAIN in sizes:
             raise ValueError(
                 "data must have at least two classes to tell apart. "
                 f"Received: {spec!r} with {list(class_names)}"
@@ -78,6 +82,13 @@ class Source(abc.ABC):
         Returns:
             The first one that is not what was written and what is wrong with it, or
             None; where there are no checksums, always None.
+        """
+        return None
+
+    def missing(self) -> str | None:
+        """The first picture whose file cannot be opened, and why.
+
+        None where all can, or pictures have no files of their own.
         """
         return None
 
@@ -151,12 +162,21 @@ def endless(
     return numbered.filter(lambda position, element: keep(position))
 
 
+def validation_names(split: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """What to try for the validation pictures, where somebody has said `split`."""
+    if split is None:
+        return default
+    return VALIDATION_NAMES if split in VALIDATION_NAMES else (split,)
+
+
 def open_source(
     spec: str,
     data_dir: str | None = None,
     manual_dir: str | None = None,
     *,
     check_pictures: bool = True,
+    split: str | None = None,
+    training: bool = True,
 ) -> Source:
     """Opens the data set that `spec` names, preparing it first where it must be.
 
@@ -164,14 +184,19 @@ def open_source(
         spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
             classification set of tensorflow-datasets), `folder:DIR`, with
             pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`, for the latter
-            of which `val/`, `validation/` and `test/` are tried in this order, or
-            `records:DIR`, which `scripts/prepare.py` wrote.
+            of which `val/`, `valid/`, `validation/` and `test/` are tried in this
+            order, or `records:DIR`, which `scripts/prepare.py` wrote. `~` is the home.
         data_dir: Where tensorflow-datasets keeps its data; its own default
             otherwise.
         manual_dir: Where the archives lie that tensorflow-datasets cannot fetch
             itself, as ImageNet's; its own default otherwise.
         check_pictures: Whether a file in a folder that cannot be a picture is an
             error.
+        split: Which pictures are the validation pictures: `"test"`, say, or another
+            folder of `DIR` or split of tensorflow-datasets; by default those above.
+        training: Whether there must be training pictures too. Without, they are not
+            looked at, and the classes are those of the validation pictures where
+            nothing else tells them.
 
     Returns:
         A `Source`.
@@ -189,14 +214,18 @@ def open_source(
     if kind == "folder" and rest:
         from keras_alexnet.data.folder import FolderSource
 
-        return FolderSource(rest, check_pictures)
+        return FolderSource(files.expanded(rest), check_pictures, split, training)
     if kind == "records" and rest:
         from keras_alexnet.data.records import RecordsSource
 
-        return RecordsSource(rest)
+        return RecordsSource(files.expanded(rest), split)
     if (kind == "tfds" and rest) or spec == "shapes":
         # Here, because importing tensorflow-datasets takes its time.
         from keras_alexnet.data.tfds import TfdsSource
 
-        return TfdsSource(spec, data_dir, manual_dir)
+        data_dir = data_dir and files.expanded(data_dir)
+        manual_dir = manual_dir and files.expanded(manual_dir)
+        files.check_text("data_dir", data_dir or "")
+        files.check_text("manual_dir", manual_dir or "")
+        return TfdsSource(spec, data_dir, manual_dir, split, training)
     raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")

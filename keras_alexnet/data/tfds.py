@@ -11,7 +11,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source, Stored, endless
+from keras_alexnet.data.sources import (
+    TRAIN,
+    VALIDATION,
+    Keep,
+    Source,
+    Stored,
+    endless,
+    validation_names,
+)
+from keras_alexnet.reasons import reason
 
 # Encoded pictures held back for shuffling: about 1 GB of ImageNet's. The files
 # themselves are shuffled when tensorflow-datasets writes them.
@@ -29,6 +38,8 @@ class TfdsSource(Source):
         spec: `shapes`, or `tfds:NAME[/CONFIG]`.
         data_dir: Where prepared sets lie; tensorflow-datasets' default otherwise.
         manual_dir: Where archives lie that it cannot fetch; its default otherwise.
+        split: Which split has the validation pictures.
+        training: Whether there must be a split `train`.
 
     Raises:
         ValueError: If there is no such set, it cannot be had, or it has no
@@ -36,12 +47,17 @@ class TfdsSource(Source):
     """
 
     def __init__(
-        self, spec: str, data_dir: str | None = None, manual_dir: str | None = None
+        self,
+        spec: str,
+        data_dir: str | None = None,
+        manual_dir: str | None = None,
+        split: str | None = None,
+        training: bool = True,
     ) -> None:
         self._builder = _prepared(spec, data_dir, manual_dir)
         info = self._builder.info
         self._image, self._label = _keys(spec, info)
-        self._splits = {TRAIN: TRAIN, VALIDATION: _validation_split(spec, info)}
+        self._splits = _splits(spec, list(info.splits), split, training)
         sizes = {
             ours: info.splits[its].num_examples for ours, its in self._splits.items()
         }
@@ -116,11 +132,10 @@ def _prepared(spec: str, data_dir: str | None, manual_dir: str | None) -> Any:
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             builder.download_and_prepare(download_config=config)
     except Exception as error:  # whatever the set's own code raises
-        reason = " ".join(str(error).split())
         raise ValueError(
             "data must be a set that tensorflow-datasets can prepare in data_dir="
             f"{data_dir or 'its default'}. Received: data={spec!r} "
-            f"({type(error).__name__}: {reason[:300]})"
+            f"({type(error).__name__}: {reason(error, 300)})"
         ) from error
     return builder
 
@@ -150,11 +165,15 @@ def _keys(spec: str, info: Any) -> tuple[str, str]:
     return keys[0], keys[1]
 
 
-def _validation_split(spec: str, info: Any) -> str:
-    for name in (VALIDATION, "test"):
-        if TRAIN in info.splits and name in info.splits:
-            return name
-    raise ValueError(
-        "data must have a split 'train', and 'validation' or 'test'. "
-        f"Received: data={spec!r} with {list(info.splits)}"
-    )
+def _splits(
+    spec: str, there: list[str], split: str | None, training: bool
+) -> dict[str, str]:
+    """The splits of a set that hold the training and the validation pictures."""
+    tried = validation_names(split, (VALIDATION, "test"))
+    present = [name for name in tried if name in there]
+    if not present or (training and TRAIN not in there):
+        raise ValueError(
+            f"data must have a split {'train, and ' if training else ''}"
+            f"{' or '.join(tried)}. Received: data={spec!r} with {there}"
+        )
+    return {name: name for name in (TRAIN,) if name in there} | {VALIDATION: present[0]}

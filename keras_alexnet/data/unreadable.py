@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import tensorflow as tf
 
 from keras_alexnet.data.sources import Source
@@ -20,7 +22,7 @@ _OF_OTHERS = (
 def first_unreadable(
     examples: tf.data.Dataset, source: Source | None = None
 ) -> str | None:
-    """Finds the first of these examples whose picture cannot be decoded.
+    """Finds the first of these examples whose picture cannot be read or decoded.
 
     An error out of a pipeline does not say which picture it was; the order of
     the examples is fixed, so looking again does.
@@ -30,15 +32,17 @@ def first_unreadable(
         source: That source; pictures of a common format are expected without it.
 
     Returns:
-        Its name and the decoder's words, or None if there is none.
+        Its name and what is wrong with it, or None if there is none.
     """
     decode = (Views(1) if source is None else Views.of(source, 1)).decode
-    for example in examples:
-        try:
-            decode(example["image"])
-        except tf.errors.OpError as error:
-            name = example["name"].numpy().decode(errors="replace")
-            return f"{name!r} ({reason(error)})"
+    try:
+        for example in examples:
+            try:
+                decode(example["image"])
+            except tf.errors.OpError as error:
+                return f"{os.fsdecode(example['name'].numpy())!r} ({reason(error)})"
+    except tf.errors.OpError as error:
+        return (source and source.missing()) or reason(error)
     return None
 
 

@@ -1,6 +1,7 @@
 """How good a model is on pictures that it has not been trained on."""
 
 from keras_alexnet.evaluation.evaluator import Evaluator
+from keras_alexnet.evaluation.exports import judge_export
 from keras_alexnet.evaluation.judging import CENTRE, TEN, Judged, Member, judge
 from keras_alexnet.evaluation.scores import Scores, totals
 
@@ -12,5 +13,6 @@ __all__ = [
     "Member",
     "Scores",
     "judge",
+    "judge_export",
     "totals",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
+from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.data.batches import validation_batches
 from keras_alexnet.data.sources import VALIDATION
@@ -16,6 +18,7 @@ from keras_alexnet.data.unreadable import explained
 from keras_alexnet.data.views import Views
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.weights.classes import class_names, imagenet_classes
 
 CENTRE, TEN = "centre", "ten views"
 _CENTRAL = 2  # its number among the ten
@@ -40,6 +43,46 @@ class Member:
     recipe: Recipe
     outputs: tuple[str, ...]
 
+    @classmethod
+    def of(cls, classifier: Classifier, source: Source) -> Member:
+        """A classifier to be judged on a data set.
+
+        Raises:
+            ValueError: If it is an export, whose scores cannot be averaged.
+        """
+        if classifier.is_export:
+            raise ValueError(
+                "an export must be judged alone and on its own views, since it answers "
+                f"with a few classes. Received: {classifier.origin!r} and more"
+            )
+        assert classifier.recipe is not None
+        outputs = output_names(classifier.class_names, classifier.named, source)
+        return cls(classifier.origin, classifier.model, classifier.recipe, outputs)
+
+
+def output_names(
+    names: tuple[str, ...], given: bool, source: Source
+) -> tuple[str, ...]:
+    """Names of the outputs of a model, as the data call the classes if they can.
+
+    ImageNet's classes have WordNet's ids in data sets, and words in Keras. Where nobody
+    named the classes and they are as many as the data's, they are taken to be the
+    data's, in their order.
+
+    Args:
+        names: Name of each output.
+        given: Whether somebody gave these names.
+        source: The data.
+    """
+    wanted = set(source.class_names)
+    if names == class_names("imagenet"):
+        wnids = tuple(each.wnid for each in imagenet_classes())
+        if wanted <= set(wnids):
+            return wnids
+    if wanted <= set(names) or given or len(names) != len(source.class_names):
+        return names
+    return source.class_names
+
 
 class Judged(NamedTuple):
     """How one model, or the mean of all, did on one kind of view.
@@ -53,6 +96,22 @@ class Judged(NamedTuple):
     name: str | None
     views: str
     scores: Scores
+
+    def line(self, members: int = 1) -> str:
+        """The scores on one line.
+
+        Args:
+            members: How many models were judged together.
+        """
+        scores, name = self.scores, self.name
+        loss = "" if math.isnan(scores.loss) else f"  loss {scores.loss:.4f}"
+        return (
+            f"top-1 {scores.top1:.4f}  top-5 {scores.top5:.4f}  "
+            f"top-1 error {scores.top1_error:.4f}  "
+            f"top-5 error {scores.top5_error:.4f}{loss}  "
+            f"({scores.pictures} pictures, {self.views}, "
+            f"{f'mean of {members} models' if name is None else name})"
+        )
 
 
 def judge(

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet import files
 from keras_alexnet.export import warmup
 from keras_alexnet.export.card import Card
 from keras_alexnet.export.graphs import check_graph, read_graph
@@ -102,7 +103,7 @@ def check_saved_model(
     >>> check_saved_model("servable/1", model).difference  # doctest: +SKIP
     2.98e-08
     """
-    path = Path(path)
+    path = Path(files.expanded(path))
     ops = check_graph(read_graph(path))
     card = Card.read(path)
     if model is not None:

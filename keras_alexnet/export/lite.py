@@ -66,7 +66,7 @@ def export_tflite(
     Reference:
         - https://ai.google.dev/edge/litert, post-training quantization.
     """
-    path = Path(path)
+    path = Path(files.expanded(path))
     model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
     recipe = recipe_of(preprocessing, side)

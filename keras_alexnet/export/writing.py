@@ -102,7 +102,7 @@ def export_saved_model(
     top_k = whole_number("top_k", top_k)
     card = Card(recipe, classes, min(top_k, classes), precision, scores_of(model))
     served = Served(model, recipe, class_names, card.top_k, precision)
-    target = _version_directory(Path(path), version)
+    target = _version_directory(Path(files.expanded(path)), version)
     if target.parent.is_dir():
         files.remove_leftovers(target.parent)
     with files.whole_directory(target) as begun:

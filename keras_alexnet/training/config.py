@@ -29,6 +29,7 @@ class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSe
     """
 
     def __post_init__(self) -> None:
+        self.expand()
         self.check()
         self._check_addons()
 

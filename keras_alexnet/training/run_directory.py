@@ -188,7 +188,8 @@ class RunDirectory:
         """What the run came to, or None as long as it is not finished."""
         if not self._result_path.is_file():
             return None
-        return files.read_json(self._result_path, val_top1=float, val_pictures=int)
+        shares = dict.fromkeys(("val_top1", "val_top5", "val_loss"), float)
+        return files.read_json(self._result_path, val_pictures=int, **shares)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Writes what the run came to: its last act."""

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from keras_alexnet import files
 from keras_alexnet.weights.download import fetch
 from keras_alexnet.weights.published import WeightSet
 
@@ -44,7 +45,14 @@ def cached(record: WeightSet, convert: Callable[[Path, Path], None]) -> Path:
 
 def location(record: WeightSet) -> Path:
     """Where `cached` keeps a weight set, whether it is there or not."""
-    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    try:
+        home = Path(files.expanded(os.environ.get("KERAS_HOME") or "~/.keras"))
+    except ValueError as error:
+        raise ValueError(
+            f"the cache of weights={record.name!r} must have a place; set KERAS_HOME "
+            f"to one. Received: KERAS_HOME={os.environ.get('KERAS_HOME')!r} and no "
+            f"home directory of user {os.getuid()}"
+        ) from error
     return home / "keras_alexnet" / f"{record.name}-{record.digest[:8]}.weights.h5"
 
 

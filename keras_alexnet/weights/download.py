@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from keras_alexnet import files
 from keras_alexnet.weights.published import WeightSet
 
 VARIABLE = "KERAS_ALEXNET_WEIGHTS"
@@ -46,7 +47,7 @@ def fetch(record: WeightSet, directory: Path) -> Path:
     """
     place = os.environ.get(VARIABLE, "")
     if place and "://" not in place:
-        return _from_folder(record, Path(place).expanduser())
+        return _from_folder(record, Path(files.expanded(place)))
     url = _in_mirror(record, place) if place else record.url
     path = directory / record.file_name
     try:

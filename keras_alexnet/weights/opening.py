@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_alexnet import architectures
+from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.cache import cached
@@ -92,7 +92,7 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     origin = os.fspath(weights)
     if origin in published.names():
         return _published(published.get(origin), origin)
-    path = Path(weights).expanduser()
+    path = Path(files.expanded(weights))
     run = runs.run_of(path)
     if run is not None:
         checkpoint = runs.newest_checkpoint(run) if run == path else str(path)

@@ -65,7 +65,7 @@ def _named(what: Any, image_size: int | None) -> Recipe:
             "preprocessing must be known: a recipe or a record of colours, the name of "
             f"a variant {architectures.names()} or of published weights "
             f"{published.names()}, a training run, one of its checkpoints, or an "
-            f"export. Received: {what!r}"
+            f"export. Received: preprocessing={what!r}"
         )
     return found
 

@@ -135,10 +135,13 @@ BAD = {
     "no model": (("evaluate",), "exactly one of --model and --model_dir"),
     "missing model": (("evaluate", "--model=none"), "Received: 'none'"),
     "no picture": (("predict", "--model=none"), "at least one picture"),
-    "missing picture": (("predict", "--model=none", "no.jpg"), "no.jpg"),
+    "missing names": (
+        ("predict", "--model=imagenet", "--class_names=none.txt", "no.jpg"),
+        "'none.txt' (No such file or directory)",
+    ),
     "names of nothing": (("export", "--model=x.weights.h5"), "x.weights.h5"),
     "empty name": (("train", "--model_dir="), "Received: model_dir="),
-    "empty model": (("predict", "--model=", "no.jpg"), "no.jpg"),
+    "empty model": (("predict", "--model=", "no.jpg"), "Received: --model=,"),
     "no batch": (("evaluate", "--batch_size=0"), "Received: batch_size=0"),
     "no answer": (("predict", "--top_k=0", "no.jpg"), "Received: top_k=0"),
 }

@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from keras_alexnet import commands
-from keras_alexnet.commands.opening import Opened
-from keras_alexnet.commands.outputs import output_names
-from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.evaluation.judging import output_names
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 
 WNIDS = tuple(each.wnid for each in imagenet_classes())
@@ -115,24 +113,61 @@ def test_outputs_of_imagenet_are_found_by_id_and_the_others_compete(
     assert float(LINE.fullmatch(lines[1])["top5"]) == 0
 
 
+def test_another_split_is_judged_without_training_pictures(
+    evaluate, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures / "val", tmp_path / "test")
+    (tmp_path / "test" / "0_red" / "000.jpg").unlink()
+    data = f"--data=folder:{tmp_path}"
+    for model, kind in ((run, LINE), (run / "servable", re.compile(r".*\((\d+) .*"))):
+        code, lines, _ = evaluate(f"--model={model}", data, "--split=test")
+        assert code == 0
+        found = kind.fullmatch(lines[-1])
+        assert found[found.re.groupindex.get("pictures", 1)] == "8"
+    # A class alone: the others are the model's.
+    shutil.rmtree(tmp_path / "test" / "0_red")
+    shutil.rmtree(tmp_path / "test" / "1_green")
+    code, lines, _ = evaluate(f"--model={run}", data)
+    assert (code, len(lines)) == (0, 2)
+    assert lines[0].startswith("the data have 1 of the model's 3 classes")
+    assert LINE.fullmatch(lines[1])["pictures"] == "3"
+
+
+def test_records_of_another_split(
+    evaluate, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "pictures"
+    shutil.copytree(pictures, root)
+    shutil.copytree(root / "val", root / "test")
+    (root / "test" / "0_red" / "000.jpg").unlink()
+    prepared = ["prepare", f"--data=folder:{root}", f"--out={tmp_path / 'out'}"]
+    with pytest.raises(SystemExit) as caught:
+        commands.main(["keras-alexnet", *prepared, "--split=test"])
+    assert caught.value.code == 0
+    data = f"--data=records:{tmp_path / 'out'}"
+    for split, count in ((), "8"), (("--split=train",), "24"):
+        code, lines, _ = evaluate(f"--model={run}", data, *split)
+        assert code == 0
+        assert LINE.fullmatch(lines[-1])["pictures"] == count
+    code, _, err = evaluate(f"--model={run}", data, "--split=test")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "prepare the others with --split=test" in err
+
+
 class Data:
     def __init__(self, *names: str) -> None:
         self.class_names = names
 
 
-def opened(*names: str, named: bool = False) -> Opened:
-    return Opened(None, names, named, Preprocessing())
-
-
 def test_outputs_are_called_as_the_data_call_them() -> None:
-    imagenet = opened(*class_names("imagenet"))
-    assert output_names(imagenet, Data(WNIDS[7], WNIDS[2])) == WNIDS
-    assert output_names(imagenet, Data("tench", "hen"))[0] == "tench"
-    mine = opened("class 0", "class 1")
-    assert output_names(mine, Data("cat", "dog")) == ("cat", "dog")
-    named = opened("dog", "cat", named=True)
-    assert output_names(named, Data("cat", "dog")) == ("dog", "cat")
-    assert output_names(named, Data("cat", "eel")) == ("dog", "cat")
+    imagenet = class_names("imagenet")
+    assert output_names(imagenet, False, Data(WNIDS[7], WNIDS[2])) == WNIDS
+    assert output_names(imagenet, False, Data("tench", "hen"))[0] == "tench"
+    mine = ("class 0", "class 1")
+    assert output_names(mine, False, Data("cat", "dog")) == ("cat", "dog")
+    named = ("dog", "cat")
+    assert output_names(named, True, Data("cat", "dog")) == ("dog", "cat")
+    assert output_names(named, True, Data("cat", "eel")) == ("dog", "cat")
 
 
 BAD = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ import tensorflow as tf
 from model_server import ModelServer
 
 import keras_alexnet
-from keras_alexnet.commands.opening import newest_version
-from keras_alexnet.serving.answers import from_outputs
+from keras_alexnet.commands import predict as predicting
+from keras_alexnet.opening import newest_version
+from keras_alexnet.serving.answers import Answer, from_outputs
 
 Command = Callable[..., tuple[int, str, str]]
 WAYS = ("run", "export", "grpc", "http")
@@ -70,6 +72,61 @@ def test_every_way_gives_the_same(
         assert names == list(expected["classes"].numpy()[0])
         scores = [each["score"] for each in answer["classes"]]
         np.testing.assert_allclose(scores, expected["scores"].numpy()[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_cannot_be_read_is_marked_and_the_others_are_answered(
+    predict: Command, ways: dict, files: list[str], tmp_path: Path, way: str
+) -> None:
+    gone, folder = str(tmp_path / "gone.jpg"), str(tmp_path)
+    given = [gone, files[0], folder, files[1], files[2]]
+    code, out, err = predict(ways[way], "--json", "--batch_size=1", *given)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"3 of 5 that are not ({gone}: No such file or directory, " in err
+    assert f"{folder}: Is a directory, {files[1]})" in err
+    answers = lines(out)
+    assert [answer["picture"] for answer in answers] == given
+    assert [answer["valid"] for answer in answers] == [False, True, False, False, True]
+    assert [answer.get("fault") for answer in answers] == [
+        "No such file or directory",
+        None,
+        "Is a directory",
+        "no picture",
+        None,
+    ]
+    _, alone, _ = predict(ways[way], "--json", "--batch_size=1", files[0], files[2])
+    assert lines(alone) == [answers[1], answers[4]]
+
+
+def test_pictures_are_read_a_batch_at_a_time(
+    files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """And each batch is answered before the next is read."""
+    seen: list[str | int] = []
+    read = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        seen.append(str(path))
+        return read(path)
+
+    @contextlib.contextmanager
+    def asked(*arguments: object) -> Iterator[Callable]:
+        def classify(pictures: list[bytes]) -> list[Answer]:
+            seen.append(len(pictures))
+            return [Answer(True, (("class", 0.5),)) for _ in pictures]
+
+        yield classify
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    monkeypatch.setattr(predicting, "asked", asked)
+    for json_lines in (False, True):
+        seen.clear()
+        config = predicting.Config(batch_size=2, json=json_lines)
+        predicting.main(config, files)
+        assert seen == [*files[:2], 2, *files[2:4], 2, files[4], 1]
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[:6]] == ["picture", *files]
+    assert len({row.rindex("0.5000") for row in rows[1:6]}) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -172,8 +172,8 @@ def spoiled(root: Path, how: str) -> None:
         ("no shard", "train-00001-of-.*which is missing"),
         ("cut shard", "train-00001-of-.* bytes instead of"),
         ("version", "must be of format version 1; .* of format version 2"),
-        ("cut description", "as prepare wrote it; .*dataset.json"),
-        ("another file", "as prepare wrote it; .*dataset.json"),
+        ("cut description", "as it was written; .*dataset.json"),
+        ("another file", "as it was written; .*dataset.json"),
     ],
 )
 def test_what_is_not_whole_is_one_line(
@@ -186,6 +186,34 @@ def test_what_is_not_whole_is_one_line(
         open_source(f"records:{root}")
     assert "\n" not in str(caught.value)
     assert str(root) in str(caught.value)
+
+
+MEMBERS = ("identity", "class_names", "class_counts", "shards", "statistics")
+
+
+@pytest.mark.parametrize("member", [*MEMBERS, "identity.size", "class_counts.train"])
+@pytest.mark.parametrize("value", [None, 3, "text", [], {}, [1], "nothing at all"])
+def test_a_description_of_other_kinds_is_named(
+    prepared: dict[str, Path], tmp_path: Path, member: str, value: object
+) -> None:
+    root = tmp_path / "copy"
+    root.mkdir()
+    for path in prepared["jpeg"].iterdir():
+        (root / path.name).symlink_to(path)
+    content = json.loads((root / "dataset.json").read_text())
+    *above, name = member.split(".")
+    holder = content[above[0]] if above else content
+    if value == "nothing at all":
+        del holder[name]
+    else:
+        holder[name] = value
+    if member == "identity.size" and value == 3:
+        holder[name] = "3"
+    (root / "dataset.json").unlink()
+    (root / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"Received: '.*dataset\.json'") as caught:
+        open_source(f"records:{root}")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.compat

@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import Source, evaluation_batches, open_source
+from keras_alexnet.data.unreadable import explained
 
 
 def names(source: Source, seed: int, start: int, count: int) -> list[bytes]:
@@ -182,13 +183,146 @@ def test_validation_pictures_may_lack_a_class(pictures: Path, tmp_path: Path) ->
 def test_validation_folders_are_tried_in_order(pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
-    for name, following in (("val", "validation"), ("validation", "test")):
+    for name, following in (
+        ("val", "valid"),
+        ("valid", "validation"),
+        ("validation", "test"),
+    ):
         shutil.copytree(root / name, root / following)
         source = open_source(f"folder:{root}")
         example = next(iter(source.ordered("validation")))
         assert f"/copy/{name}/" in example["name"].numpy().decode()
         shutil.rmtree(root / name)
     assert open_source(f"folder:{root}").sizes["validation"] == 9
+
+
+def test_what_is_hidden_is_left_out_and_links_are_followed(
+    pictures: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    red, green = root / "train" / "0_red", root / "train" / "1_green"
+    # A hidden folder of Jupyter's, with pictures and with none.
+    shutil.copytree(red, red / ".ipynb_checkpoints")
+    (red / ".ipynb_checkpoints" / "notes").write_text("no picture")
+    shutil.copytree(red, root / "train" / ".ipynb_checkpoints")
+    # Half of the green ones lie elsewhere; and there and back again.
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for number in range(4):
+        (green / f"00{number}.jpg").rename(elsewhere / f"{number}.jpg")
+    (green / "more").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(green)
+    (green / "here").symlink_to(green)
+    (red / "there").symlink_to(red / "again")
+    (red / "again").mkdir()
+    source = open_source(f"folder:{root}")
+    assert source.class_names == ("0_red", "1_green", "2_blue")
+    assert source.sizes == {"train": 24, "validation": 9}
+    labels = [int(example["label"]) for example in source.ordered("train")]
+    assert labels == 8 * [0] + 8 * [1] + 8 * [2]
+
+
+def test_a_class_may_be_a_link(pictures: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    (root / "train" / "2_blue").rename(tmp_path / "blue")
+    (root / "train" / "2_blue").symlink_to(tmp_path / "blue")
+    assert open_source(f"folder:{root}").sizes["train"] == 24
+
+
+@pytest.mark.compat
+def test_names_that_are_no_utf8_are_read(pictures: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    for split in ("train", "val"):
+        (root / split / "0_red").rename(root / split / "cl\udce9")
+    (root / "val" / "cl\udce9" / "000.jpg").rename(root / "val" / "cl\udce9" / "\udce9")
+    source = open_source(f"folder:{root}")
+    assert source.class_names == ("1_green", "2_blue", "cl\\xe9")
+    assert sum(1 for _ in evaluation_batches(source, 64, 1)) == 9
+    names = [each.name for each in source.examples_at("validation", range(9))]
+    assert "val/cl\\xe9/\\xe9" in names
+    assert len(source.fingerprint()) == 64
+
+
+def held_out(source: Source) -> set[str]:
+    """The folders that the validation pictures lie in."""
+    examples = source.ordered("validation").as_numpy_iterator()
+    return {Path(os.fsdecode(each["name"])).parent.parent.name for each in examples}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_another_split_is_reached_beside_val(
+    pictures: Path, tmp_path: Path, training: bool
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    shutil.copytree(root / "val", root / "test")
+    (root / "test" / "0_red" / "000.jpg").unlink()
+    for split, folder, size in (
+        (None, "val", 9),
+        ("validation", "val", 9),
+        ("test", "test", 8),
+        ("train", "train", 24),
+    ):
+        source = open_source(f"folder:{root}", split=split, training=training)
+        assert source.sizes["validation"] == size
+        assert ("train" in source.sizes) == training
+        assert held_out(source) == {folder}
+
+
+def test_data_to_judge_by_need_no_training_pictures(
+    pictures: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    (root / "train" / "0_red" / "notes").write_text("not looked at")
+    source = open_source(f"folder:{root}", training=False)
+    assert source.class_names == ("0_red", "1_green", "2_blue")
+    shutil.rmtree(root / "train")
+    shutil.rmtree(root / "val" / "1_green")
+    shutil.rmtree(root / "val" / "2_blue")
+    source = open_source(f"folder:{root}", training=False)
+    assert source.class_names == ("0_red",)
+    assert source.sizes == {"validation": 3}
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("test", r"must hold DIR/train/CLASS/… and DIR/test/.*test' does not exist"),
+        ("../val", r"beside train/.*Received: split='../val'"),
+        (".hidden", r"beside train/.*Received: split='.hidden'"),
+        ("", r"beside train/.*Received: split=''"),
+    ],
+)
+def test_a_split_that_is_none_is_named(
+    pictures: Path, split: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_source(f"folder:{pictures}", split=split)
+
+
+@pytest.mark.compat
+def test_splits_of_tensorflow_datasets(shapes_dir: str) -> None:
+    source = open_source("shapes", shapes_dir, split="train", training=False)
+    assert source.sizes["validation"] == 2000
+    assert open_source("shapes", shapes_dir, split="val").sizes["validation"] == 500
+    with pytest.raises(ValueError, match=r"train, and test.*'train', 'validation'"):
+        open_source("shapes", shapes_dir, split="test")
+
+
+def test_a_picture_that_went_away_is_named(pictures: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    source = open_source(f"folder:{root}")
+    gone = root / "val" / "1_green" / "001.jpg"
+    gone.unlink()
+    with pytest.raises(tf.errors.NotFoundError) as caught:
+        list(evaluation_batches(source, 64, 1))
+    told = str(explained(caught.value, source.ordered("validation"), source))
+    assert told.endswith(f"Received: {str(gone)!r} (No such file or directory)")
 
 
 @pytest.mark.compat

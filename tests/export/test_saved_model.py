@@ -211,7 +211,5 @@ def test_a_model_that_is_no_classifier_is_refused(
 def test_published_weights_bring_their_resize_rule(
     named: str, image_size: int, rule: str, size: int
 ) -> None:
-    from keras_alexnet.export.recipe import Recipe
-
-    recipe = Recipe.of(named, image_size)
+    recipe = keras_alexnet.weights.recipe_of(named, image_size)
     assert (recipe.resize, recipe.resize_size) == (rule, size)

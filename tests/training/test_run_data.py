@@ -15,6 +15,7 @@ import keras_alexnet
 from keras_alexnet.data import open_source
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights import recipe_of
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_what_a_run_that_never_began_wrote_binds_nobody(
     config: TrainingConfig, photos: Path
 ) -> None:
     trainer = Trainer(config, quiet())
-    trainer.run.claim(config, open_source(config.data))
+    trainer.run.claim(config, open_source(config.data), recipe_of("paper", 64))
     trainer.run.flags_path.unlink()  # killed before the last of the two
     rename_class(photos)
     other = dataclasses.replace(config, data=f"folder:{photos}")

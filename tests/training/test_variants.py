@@ -18,6 +18,7 @@ from keras_alexnet.data import open_source
 from keras_alexnet.training import PaperSGD, Trainer, TrainingConfig
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import TrainStep
+from keras_alexnet.weights import recipe_of
 from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
 
@@ -93,6 +94,6 @@ def test_the_example_of_a_run_on_bare_pixels_is_a_picture(
     settings = Settings(77, encoding="raw")
     prepare(open_source(config.data), prepared, settings, processes=1)
     run = RunDirectory(config.model_dir)
-    run.claim(config, open_source(f"records:{prepared}"))
+    run.claim(config, open_source(f"records:{prepared}"), recipe_of("paper", 67))
     with Image.open(run.example_path) as picture:
         assert picture.size == (77, 77)

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from keras_alexnet import files
+from keras_alexnet.data.sources import TRAIN, VALIDATION
 
 FILE_NAME = "dataset.json"
 MEAN_PICTURE = "mean_picture.npy"
 UNFINISHED = "unfinished"  # The folder that goes when all is there.
 FORMAT_VERSION = 1
+_COLOURS = ("mean", "stddevs", "vectors")
+_FIELDS = {
+    "identity": dict,
+    "class_names": list,
+    "class_counts": dict,
+    "shards": dict,
+    "statistics": dict,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,24 +78,45 @@ class Description:
             ValueError: If it is of another format version, or damaged.
         """
         path = directory / FILE_NAME
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            version = content.pop("format_version")
-            if version == FORMAT_VERSION:
-                shards = {
-                    split: [ShardEntry(**entry) for entry in entries]
-                    for split, entries in content.pop("shards").items()
-                }
-                return cls(shards=shards, **content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{FILE_NAME} must be as prepare wrote it; prepare the data again. "
-                f"Received: {str(path)!r} ({type(error).__name__}: {error})"
-            ) from error
+        content = files.read_json(path, format_version=int, **_FIELDS)
+        version = content.pop("format_version")
+        if version == FORMAT_VERSION:
+            return cls._of(content, path)
         raise ValueError(
             f"{FILE_NAME} must be of format version {FORMAT_VERSION}; prepare the data "
             f"again with this version of keras-alexnet. Received: {str(path)!r} of "
             f"format version {version}"
+        )
+
+    @classmethod
+    def _of(cls, content: dict[str, Any], path: Path) -> Description:
+        """From what the file says, whose members are of the right kinds."""
+        try:
+            shards = {
+                split: [ShardEntry(**entry) for entry in entries]
+                for split, entries in content.pop("shards").items()
+            }
+            found = cls(shards=shards, **content)
+            if not found._fits():
+                raise TypeError("its members do not fit together")
+            return found
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{FILE_NAME} must be as prepare wrote it; prepare the data again. "
+                f"Received: {str(path)!r} ({type(error).__name__}: {error})"
+            ) from error
+
+    def _fits(self) -> bool:
+        """Whether there are sizes, classes, files and colours of both splits."""
+        names, counts = self.class_names, self.class_counts
+        return (
+            isinstance(self.identity["size"], int)
+            and isinstance(self.identity["encoding"], str)
+            and all(isinstance(name, str) for name in names)
+            and {*counts} == {*self.shards} == {TRAIN, VALIDATION}
+            and all(len(each) == len(names) for each in counts.values())
+            and all(isinstance(n, int) for each in counts.values() for n in each)
+            and all(isinstance(self.statistics[name], list) for name in _COLOURS)
         )
 
     def check_shards(self, directory: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from keras_alexnet import files
 from keras_alexnet.data.preparation.description import Description
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.outcome import finish
@@ -57,7 +58,8 @@ def prepare(
         )
     settings = settings or Settings()
     identity = {**settings.as_dict(), "data_fingerprint": source.fingerprint()}
-    directory = PreparationDirectory(Path(out), identity, source.file_stamp())
+    where = Path(files.expanded(out))
+    directory = PreparationDirectory(where, identity, source.file_stamp())
     done = directory.finished()
     if done is not None:
         return done, False

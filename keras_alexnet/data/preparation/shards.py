@@ -35,7 +35,7 @@ def write(made: Iterable[Made], begun: Path, path: Path, report: Report) -> None
         path: Where it is then.
         report: Takes up counts, skipped pictures and the size of the file.
     """
-    with tf.io.TFRecordWriter(str(begun)) as file:
+    with tf.io.TFRecordWriter(os.fsencode(begun)) as file:
         for stored, image in made:
             if isinstance(image, str):
                 report.skipped.append((stored.name, image))

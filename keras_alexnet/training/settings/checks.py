@@ -6,15 +6,36 @@ import dataclasses
 import math
 from typing import Any
 
+from keras_alexnet import files
 
-def setting(default: Any, help: str, choices: tuple[str, ...] | None = None) -> Any:
-    """A dataclass field that is a flag: its default, help and allowed values."""
-    metadata = {"help": help, "choices": choices}
+
+def setting(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] | None = None,
+    path: bool = False,
+) -> Any:
+    """A dataclass field that is a flag.
+
+    Args:
+        default: Its value if it is not given.
+        help: What it is.
+        choices: The values that are allowed; any if None.
+        path: Whether it names a file or a directory, where `~` is the home.
+    """
+    metadata = {"help": help, "choices": choices, "path": path}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 class Settings:
     """What all groups of settings share: checks that name the setting."""
+
+    def expand(self) -> None:
+        """Puts home directories into the paths."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            given = getattr(self, field.name)
+            if field.metadata["path"] and given:
+                object.__setattr__(self, field.name, files.expanded(given))
 
     def check(self) -> None:
         """Raises ValueError for text that is not one of its choices, or not a line."""

@@ -16,10 +16,12 @@ class PictureSettings(Settings):
 
     data: str = setting("shapes", f"{GRAMMAR}.")
     data_dir: str | None = setting(
-        None, "Where tensorflow-datasets keeps its data; its own default if not given."
+        None,
+        "Where tensorflow-datasets keeps its data; its own default if not given.",
+        path=True,
     )
     manual_dir: str | None = setting(
-        None, "Where tensorflow-datasets finds what was downloaded by hand."
+        None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
     )
     image_size: int = setting(224, "Side of the crops that the network sees.")
     crop: str = setting(

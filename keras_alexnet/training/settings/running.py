@@ -30,9 +30,11 @@ class RunningSettings(Settings):
     deterministic: bool = setting(
         False, "Let TensorFlow use only ops that give the same bits every time."
     )
-    model_dir: str = setting("runs/alexnet", "Where the run keeps all that it writes.")
+    model_dir: str = setting(
+        "runs/alexnet", "Where the run keeps all that it writes.", path=True
+    )
     export_dir: str | None = setting(
-        None, "Where to export the trained model; not exported if not given."
+        None, "Where to export the trained model; not exported if not given.", path=True
     )
     checkpoint_steps: int = setting(
         1000, "Steps between checkpoints; each epoch ends with one besides."

@@ -1,0 +1,64 @@
+"""Flagfiles: settings that a person, an editor or a run has written, a flag a line."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+from absl import flags
+
+from keras_alexnet import files
+from keras_alexnet.reasons import reason
+
+_COMMENTS = ("#", "//")
+
+
+class Flags(flags.FlagValues):
+    """Flags as absl has them, whose flagfiles may begin with a BOM and are checked.
+
+    absl reads them in the encoding of the system, takes what is no flag for an
+    argument, and names a flag that is wrong, not the file.
+    """
+
+    def _get_flag_file_lines(
+        self, filename: str, parsed_file_stack: list[str] | None = None
+    ) -> list[str]:
+        above = parsed_file_stack or []
+        if filename in above:
+            raise ValueError(
+                f"a flagfile must not name itself. Received: {filename!r}, in "
+                f"{above[-1]!r}"
+            )
+        lines: list[str] = []
+        for line in _lines(filename):
+            if self._is_flag_file_directive(line):
+                nested = self._extract_filename(line)
+                lines += self._get_flag_file_lines(nested, [*above, filename])
+            else:
+                lines.append(line)
+        self._try(filename, lines)
+        return lines
+
+    def _try(self, filename: str, lines: list[str]) -> None:
+        try:
+            rest = copy.deepcopy(self)(["", *lines])[1:]
+        except flags.Error as error:
+            raise ValueError(
+                "a flagfile must hold flags of this command with their values. "
+                f"Received: {filename!r} ({reason(error)})"
+            ) from error
+        if rest:
+            raise ValueError(
+                "a flagfile must hold a flag a line: --name=value. "
+                f"Received: {filename!r} with {rest[0][:60]!r}"
+            )
+
+
+def _lines(filename: str) -> list[str]:
+    """What is neither empty nor a comment.
+
+    Bytes that are no UTF-8 are kept as Python keeps those of the command line.
+    """
+    lines = files.read_text(Path(filename), errors="surrogateescape").split("\n")
+    stripped = (line.strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith(_COMMENTS)]

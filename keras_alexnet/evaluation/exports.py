@@ -1,0 +1,84 @@
+"""Scores of an export, by what it answers: files in, names out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from keras_alexnet.classifier import Classifier
+from keras_alexnet.data import Source
+from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.data.unreadable import explained
+from keras_alexnet.evaluation.judging import CENTRE, Judged
+from keras_alexnet.evaluation.scores import Scores
+
+
+def judge_export(
+    classifier: Classifier, source: Source, batch_size: int = 64
+) -> Judged:
+    """Evaluates an export on the validation pictures.
+
+    Args:
+        classifier: Of an export.
+        source: The data, encoded pictures.
+        batch_size: Pictures at a time.
+
+    Returns:
+        The scores; their loss is NaN, since an export names a few classes only.
+
+    Raises:
+        ValueError: If it does not take the pictures, or its classes are others.
+
+    Example:
+
+    >>> judge_export(Classifier("servable/1"), source)  # doctest: +SKIP
+    """
+    if source.encoding == "raw":
+        raise ValueError(
+            "an export must be given encoded pictures; prepare them with "
+            f"--format=jpeg. Received: data={source.spec!r}, records of bare pixels"
+        )
+    hits = np.concatenate(list(_hits(classifier, source, batch_size)))
+    if hits.shape[1] < min(5, len(source.class_names)):
+        raise ValueError(
+            "an export must answer with five classes to be judged by them. "
+            f"Received: {classifier.origin!r}, which answers with {hits.shape[1]}"
+        )
+    top1, top5 = (float(hits[:, :k].any(axis=1).mean()) for k in (1, 5))
+    scores = Scores(math.nan, top1, top5, len(hits))
+    return Judged(classifier.origin, CENTRE, scores)
+
+
+def _hits(
+    classifier: Classifier, source: Source, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Which of each picture's answers is the right class: bool `[batch, k]`."""
+    for batch in _batches(source, batch_size):
+        answers = classifier.answers(batch["image"].numpy().tolist())
+        if any(answer.fault for answer in answers):
+            tried = tf.data.Dataset.from_tensor_slices(batch)
+            raise explained(ValueError("pictures must be readable"), tried, source)
+        names = np.array([[each.name for each in answer.classes] for answer in answers])
+        _check_names(names.ravel().tolist(), source)
+        right = [source.class_names[label] for label in batch["label"].numpy()]
+        yield names == np.array(right)[:, None]
+
+
+def _batches(source: Source, size: int) -> Iterator[dict[str, tf.Tensor]]:
+    examples = source.ordered(VALIDATION)
+    try:
+        yield from examples.batch(size)
+    except tf.errors.OpError as error:
+        raise explained(error, examples, source) from error
+
+
+def _check_names(names: Iterable[str], source: Source) -> None:
+    unknown = sorted(set(names) - set(source.class_names))
+    if unknown:
+        raise ValueError(
+            "the model must have the classes of the data. Received: "
+            f"data={source.spec!r}, which has no class {unknown[0]!r}"
+        )

@@ -1,0 +1,213 @@
+"""Classifiers: whatever names a model, the answers are those of the commands."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_alexnet
+from keras_alexnet import Classifier, Prediction
+from keras_alexnet.weights.classes import imagenet_classes
+
+
+@pytest.fixture(scope="module")
+def files(pictures: Path) -> list[Path]:
+    return sorted(pictures.glob("val/*/*.jpg"))
+
+
+def softmax(model: keras.Model, recipe: Any, files: list[Path]) -> np.ndarray:
+    """What the network itself gives, in float64 from its logits' probabilities."""
+    return np.asarray(model(recipe(files)), np.float64)
+
+
+@pytest.mark.compat
+def test_a_run_its_checkpoint_and_its_export_answer_alike(
+    run: Path, files: list[Path]
+) -> None:
+    checkpoint = next((run / "checkpoints").glob("*.index")).with_suffix("")
+    of_run = Classifier(run)
+    assert of_run.class_names == ("0_red", "1_green", "2_blue")
+    expected = softmax(of_run.model, of_run.recipe, files)
+    newest = sorted(run.glob("checkpoints/*.index"))[-1].with_suffix("")
+    for what in (run, str(newest), run / "servable", run / "servable" / "1"):
+        rows = Classifier(what).predict(files, batch_size=4)
+        for row, scores in zip(rows, expected, strict=True):
+            assert [each.name for each in row] == [
+                of_run.class_names[i] for i in np.argsort(-scores)
+            ]
+            np.testing.assert_allclose(
+                [each.score for each in row], np.sort(scores)[::-1], atol=1e-5
+            )
+            assert all(each.id == each.name for each in row)
+    assert len(Classifier(checkpoint).predict(files[0], top=2)[0]) == 2
+
+
+@pytest.mark.compat
+def test_predict_says_the_same(run: Path, files: list[Path], predict) -> None:
+    code, out, _ = predict(f"--model={run}", "--json", *map(str, files))
+    assert code == 0
+    rows = Classifier(run).predict(files)
+    for line, row in zip(out.splitlines(), rows, strict=True):
+        told = json.loads(line)["classes"]
+        assert [(each["name"], each["score"]) for each in told] == [
+            (each.name, each.score) for each in row
+        ]
+
+
+def test_evaluate_counts_the_same(
+    run: Path, pictures: Path, files: list[Path], capsys
+) -> None:
+    from keras_alexnet import commands
+
+    right = [
+        row[0].name == path.parent.name
+        for row, path in zip(Classifier(run).predict(files), files, strict=True)
+    ]
+    for model in (run, run / "servable"):
+        with pytest.raises(SystemExit) as caught:
+            commands.main(
+                ["", "evaluate", f"--model={model}", f"--data=folder:{pictures}"]
+            )
+        assert caught.value.code == 0
+        assert f"top-1 {np.mean(right):.4f} " in capsys.readouterr().out
+
+
+def test_pictures_may_be_mixed_and_unreadable_ones_are_told_apart(
+    run: Path, files: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no picture")
+    pixels = tf.io.decode_jpeg(files[0].read_bytes()).numpy()
+    mixed = [files[0], notes, pixels, tmp_path / "none.jpg", files[1].read_bytes()]
+    classifier = Classifier(run)
+    with caplog.at_level(logging.WARNING, "keras_alexnet"):
+        rows = classifier.predict(mixed, batch_size=2)
+    assert [bool(row) for row in rows] == [True, False, True, False, True]
+    assert rows[0][0].name == rows[2][0].name
+    assert f"{notes} cannot be read" in caplog.text
+    assert "none.jpg cannot be read: No such file or directory" in caplog.text
+    found = classifier.features(mixed, ("fc6", "pool5"), batch_size=2)
+    for values in found.values():
+        bad = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+        assert bad.tolist() == [False, True, False, True, False]
+    of_export = Classifier(run / "servable").predict([files[0], notes, pixels])
+    assert [bool(row) for row in of_export] == [True, False, False]
+
+
+def test_features_are_those_of_the_layers(run: Path, files: list[Path]) -> None:
+    classifier = Classifier(run)
+    found = classifier.features(files, ("conv5", "fc7"), batch_size=4)
+    for layer, values in found.items():
+        part = keras_alexnet.features(classifier.model, layer)
+        expected = part(classifier.recipe(files))
+        np.testing.assert_allclose(values, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        Classifier(run / "servable").features(files, ["fc7"])["fc7"],
+        found["fc7"],
+        atol=1e-4,
+    )
+    with pytest.raises(ValueError, match=r"of \['fc6', 'fc7'\]. Received: 'conv5'"):
+        Classifier(run / "servable").features(files, ["conv5"])
+
+
+def test_several_layers_are_one_model() -> None:
+    model = keras_alexnet.AlexNet(input_shape=(64, 64, 3), classes=3)
+    both = keras_alexnet.features(model, ("pool5", "fc7"))
+    x = np.zeros([2, 64, 64, 3], np.float32)
+    found = both(x)
+    assert set(found) == {"pool5", "fc7"}
+    for layer, values in found.items():
+        np.testing.assert_array_equal(values, keras_alexnet.features(model, layer)(x))
+    with pytest.raises(ValueError, match="at least one"):
+        keras_alexnet.features(model, ())
+
+
+@pytest.mark.filterwarnings("ignore:.*look untrained:UserWarning")
+def test_imagenets_classes_have_their_ids(tmp_path: Path) -> None:
+    model = keras_alexnet.AlexNet("owt", input_shape=(63, 63, 3))
+    path = tmp_path / "mine.weights.h5"
+    model.save_weights(path)
+    classifier = Classifier(path, image_size=63)
+    assert classifier.recipe == keras_alexnet.weights.recipe_of("owt", 63)
+    ((first, *_),) = classifier.predict(np.zeros([70, 80, 3], "uint8"))
+    assert isinstance(first, Prediction)
+    by_id = {each.wnid: each.name for each in imagenet_classes()}
+    assert by_id[first.id] == first.name
+
+
+def foreign(path: Path) -> Path:
+    """A `.keras` file of no variant, that looks at mean colours only."""
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    keras.Model(inputs, keras.layers.Dense(2, "softmax")(x)).save(path)
+    return path
+
+
+def test_a_guess_is_told_and_preprocessing_settles_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = foreign(tmp_path / "mine.keras")
+    with caplog.at_level(logging.WARNING, "keras_alexnet"):
+        guessed = Classifier(path)
+    assert "which is a guess; preprocessing= settles it" in caplog.text
+    assert guessed.recipe == keras_alexnet.weights.recipe_of("paper", 32)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "keras_alexnet"):
+        settled = Classifier(path, preprocessing="bvlc_alexnet", class_names=["a", "b"])
+    assert caplog.text == ""
+    assert settled.recipe == keras_alexnet.weights.recipe_of("bvlc_alexnet", 32)
+    assert settled.class_names == ("a", "b")
+
+
+BAD = {
+    "nothing": (lambda run: "", {}, "a model must be"),
+    "a number": (lambda run: 3, {}, "a model must be"),
+    "a missing file": (
+        lambda run: "none.keras",
+        {},
+        "'none.keras', which is not",
+    ),
+    "names for a run": (lambda run: run, {"class_names": ["a"]}, "must be left out"),
+    "a size for a run": (
+        lambda run: run,
+        {"image_size": 96},
+        "image_size must be",
+    ),
+    "colours for an export": (
+        lambda run: run / "servable",
+        {"preprocessing": "paper"},
+        "preprocessing must be left out for an export",
+    ),
+    "unknown colours": (lambda run: run, {"preprocessing": "x"}, "must be known"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_does_not_fit_is_one_line(run: Path, case: str) -> None:
+    what, arguments, message = BAD[case]
+    with pytest.raises(ValueError, match=message) as caught:
+        Classifier(what(run), **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_arguments_of_predict_are_checked(run: Path, files: list[Path]) -> None:
+    classifier = Classifier(run)
+    with pytest.raises(ValueError, match="top must be a whole number, at least 1"):
+        classifier.predict(files, top=0)
+    with pytest.raises(ValueError, match="batch_size must be a whole number"):
+        classifier.predict(files, batch_size=0)
+
+
+def test_many_pictures_are_shown_as_they_go(
+    run: Path, files: list[Path], capsys: pytest.CaptureFixture
+) -> None:
+    rows = Classifier(run).predict([files[0]] * 300, top=1, batch_size=128)
+    assert len(rows) == 300
+    assert len({row[0] for row in rows}) == 1
