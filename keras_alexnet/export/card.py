@@ -64,8 +64,10 @@ class Card:
             recipe["preprocessing"] = Preprocessing(**recipe["preprocessing"])
             return cls(
                 Recipe(**recipe),
-                *(values[k] for k in ("classes", "top_k", "precision")),
-                scores=values.get("scores", DISTRIBUTION),
+                values["classes"],
+                values["top_k"],
+                values["precision"],
+                values.get("scores", DISTRIBUTION),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
