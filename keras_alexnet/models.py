@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
@@ -27,7 +28,7 @@ def AlexNet(
     *,
     include_top: bool = True,
     input_tensor: Any = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | tf.TensorShape | None = None,
     pooling: str | None = None,
     classes: int | None = None,
     classifier_activation: Any = "softmax",
@@ -57,7 +58,8 @@ def AlexNet(
             training run (its newest checkpoint) or one of its checkpoints.
         include_top: Whether `fc6`, `fc7` and `fc8` are there.
         input_tensor: Keras tensor to use as the model's input.
-        input_shape: `(height, width, channels)`; that of the weights, or the
+        input_shape: `(height, width, channels)`, a tuple, a list, an array or a
+            `tf.TensorShape`; that of the weights, or the
             variant's own, 224 or 227, by default. With `include_top=False` height
             and width may be `None`. The smallest side of `"paper"` is 64.
         pooling: For `include_top=False`: `None` gives the last maps, `"avg"` and
@@ -65,7 +67,8 @@ def AlexNet(
         classes: Number of classes, for `include_top=True`; that of the weights, or
             1000, by default. Where it is another than that of the weights, `fc8`
             starts fresh, and a line of the log says so.
-        classifier_activation: Activation on `fc8`; `None` gives its logits.
+        classifier_activation: Activation on `fc8`, a layer of its own; `None` gives
+            the logits, `"sigmoid"` a score for each of several labels.
         initialization: Starting values: `"default"` (the variant's own, which
             learns), `"paper"` (the text's: it stays at chance for thousands of
             steps), `"source"` (the released source's), `"caffe"` or `"he"`.
@@ -167,7 +170,7 @@ def build(
     *,
     include_top: bool = True,
     input_tensor: Any = None,
-    input_shape: tuple[int | None, ...] | None = None,
+    input_shape: Sequence[int | None] | tf.TensorShape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
     classifier_activation: Any = "softmax",

@@ -131,7 +131,7 @@ def test_the_page_on_fine_tuning_tunes(
     page: dict = {}
     for block in fine_tuning_examples(run, 3):
         exec(block, page)
-    assert page["head"].output_shape == (None, 3)
+    assert page["head"].output_shape[-1] == 3
     assert page["model"].history.history["accuracy"][0] >= 0
 
 
