@@ -75,8 +75,8 @@ def _without_colours(weights: Any) -> str:
     found = "which is not there"
     if not isinstance(weights, (str, os.PathLike)):
         found = f"a {type(weights).__name__}"
-    elif Path(weights).expanduser().exists():
-        kind = "folder" if Path(weights).expanduser().is_dir() else "file"
+    elif os.path.exists(path := files.expanded(weights)):
+        kind = "folder" if os.path.isdir(path) else "file"
         found = f"a {kind} that does not say it"
     return (
         f"weights must be one of {published.names()}, or a training run or one of its "

@@ -23,13 +23,15 @@ class LiveLine:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._spoke = time.monotonic()
+        self._alive = False
         # The text first: on a narrow terminal it is the bar that gives way.
         columns = (TextColumn("{task.fields[m]}"), BarColumn(bar_width=None))
         self._bar = Progress(*columns, console=console, transient=True, expand=True)
         self._task = self._bar.add_task("", total=None, m="")
 
     def __enter__(self: Line) -> Line:
-        if self.console.is_terminal:
+        self._alive = self.console.is_terminal
+        if self._alive:
             self._bar.start()
         return self
 
@@ -39,7 +41,7 @@ class LiveLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.console.is_terminal:
+        if self._alive:  # whatever has become of the terminal
             self._bar.stop()
 
     def show(self, text: str, done: int, total: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,9 @@ class _Stream(io.FileIO):
 
     def write(self, data: Any) -> Any:
         try:
-            return super().write(data)
+            while (written := super().write(data)) is None:  # full, and set not to wait
+                select.select([], [self], [])
+            return written
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())

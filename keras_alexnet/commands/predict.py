@@ -196,9 +196,8 @@ class _Table:
     def show(self, rows: list[Row]) -> None:
         """Prints the rows, the first time with the names of the columns above."""
         cells = [line for row in rows for line in _cells(row)]
-        self._widths[1] = max(
-            self._widths[1], *(cell_len(name) for _, name, _ in cells)
-        )
+        names = [cell_len(name) for _, name, _ in cells]
+        self._widths[1] = max([self._widths[1], *names])
         columns = [
             Column(head, overflow="fold", min_width=min_width)
             for head, min_width in zip(("picture", "class"), self._widths, strict=True)

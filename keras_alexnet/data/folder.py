@@ -101,8 +101,7 @@ class FolderSource(Source):
         digest = hashlib.sha256()
         for paths, _ in self._files.values():
             for path in paths:
-                stat = os.stat(path)
-                digest.update(f"{stat.st_size} {stat.st_mtime_ns}\n".encode())
+                digest.update(_stamp(path))
         return digest.hexdigest()
 
     def ordered(self, split: str) -> tf.data.Dataset:
@@ -134,6 +133,14 @@ class FolderSource(Source):
 
 def _example(path: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"name": path, "label": label, "image": tf.io.read_file(path)}
+
+
+def _stamp(path: str) -> bytes:
+    try:
+        status = os.stat(path)
+    except OSError:  # a link to nowhere: `prepare` skips it
+        return b"-\n"
+    return f"{status.st_size} {status.st_mtime_ns}\n".encode()
 
 
 def _text(name: str) -> str:
