@@ -40,7 +40,7 @@ def shortened(text: str, limit: int = _LIMIT) -> str:
     Example:
 
     >>> shortened("/a/long/way/to/a/file: no space left", 26)
-    '/a/lon… no space left'
+    '/a/long/…le: no space left'
     """
     if len(text) <= limit:
         return text
