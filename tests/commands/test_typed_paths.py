@@ -165,13 +165,15 @@ def test_a_path_of_any_name(
     given = [each.format(at=at) for each in WAYS[way]]
     with pytest.raises(SystemExit) as caught:
         commands.main(["keras-alexnet", *given])
-    _, err = capfd.readouterr()
+    # Beside what native code says, which the command keeps apart.
+    lines = capfd.readouterr().err.splitlines()
+    said = [line for line in lines if line.startswith(f"{given[0]}: ")]
     expected = REFUSED.get((way, place))
     if expected is None:
-        assert (caught.value.code, err) == (0, "")
+        assert (caught.value.code, said) == (0, [])
     else:
-        assert (caught.value.code, err.count("\n")) == (2, 1)
-        assert expected in err
+        assert (caught.value.code, len(said)) == (2, 1)
+        assert expected in said[0]
     made = sorted(path.name for path in (tmp_path / PLACES[place][1] / "new").iterdir())
     assert made == (WRITTEN.get(way, []) if expected is None else [])
     known = {"~"} if place == "not home" else set()

@@ -46,7 +46,12 @@ def test_what_is_no_picture_spoils_nothing(
             "valid": True,
             "classes": [{"name": "red", "score": 0.75}],
         },
-        {"picture": paths["notes.txt"], "valid": False, "classes": []},
+        {
+            "picture": paths["notes.txt"],
+            "valid": False,
+            "classes": [],
+            "fault": "no picture",
+        },
         {
             "picture": paths["blue.png"],
             "valid": True,

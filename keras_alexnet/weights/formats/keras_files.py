@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture, BatchNorm
+from keras_alexnet.tensorflow_paths import for_tensorflow
 from keras_alexnet.weights.formats import hdf5_files
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.names import Named, named_weights
@@ -222,7 +223,9 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     with one_line(_WHOLE_KERAS, origin):
         # Keras 2 follows what leads out of the file, and unpickles an .npz.
         hdf5_files.check_entries(path, _WEIGHTS)
-        return keras.saving.load_model(path, compile=False)
+        # Keras 2 reads it by TensorFlow.
+        plain = Path(for_tensorflow(path.parent), path.name)
+        return keras.saving.load_model(plain, compile=False)
 
 
 def _check_generation(path: Path, origin: str) -> None:
