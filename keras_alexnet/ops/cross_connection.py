@@ -85,9 +85,10 @@ def run_seam(
     """Runs the stages of a seam on checked maps, natively or in stock ops."""
     shape = seam.output_shape(maps, towers)
     stock = functools.partial(_composite, towers=towers, seam=seam)
-    if not use_native(kernels, maps):
-        return tf.ensure_shape(stock(*maps), shape)
-    y = _native(stock, towers, seam, asks_native(kernels))(*maps)
+    seam_of = stock
+    if use_native(kernels, maps):
+        seam_of = _native(stock, towers, seam, asks_native(kernels))
+    y = seam_of(*maps)
     y.set_shape(shape)
     return y
 
@@ -184,4 +185,5 @@ def local_response_normalization(
         return run_seam([x], sizes, seam, kernels)
     flat = tf.reshape(x, [-1, 1, 1, x.shape[-1]])
     y = tf.reshape(run_seam([flat], sizes, seam, kernels), tf.shape(x))
-    return tf.ensure_shape(y, x.shape)
+    y.set_shape(x.shape)
+    return y

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.saved_model import save_context
 
 Function = Callable[..., Any]  # from tensors to a tensor or a list of tensors
@@ -59,7 +60,9 @@ def swapped(
     @tf.custom_gradient
     def run(*inputs: tf.Tensor) -> tuple[Any, Function]:
         def back(*upstream: tf.Tensor) -> Sequence[tf.Tensor]:
-            return (gradient or gradient_of(stock))(inputs, upstream)
+            # Of the graph that the gradient is in, which its own gradient looks for.
+            here = [tf.identity(x) for x in inputs]
+            return (gradient or gradient_of(stock))(here, upstream)
 
         # The gradient is ours alone: nothing differentiates what is done in here.
         held = [tf.stop_gradient(x) for x in inputs]
@@ -70,7 +73,13 @@ def swapped(
         specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in held)
         return _traced(interface, specs, stock, fast, devices)(*held), back
 
-    return run
+    def call(*inputs: tf.Tensor) -> Any:
+        # Forward mode asks each op for itself; a custom gradient has no answer.
+        if forwardprop_util.pack_tangents(list(inputs)).tangents:
+            return stock(*inputs)
+        return run(*inputs)
+
+    return call
 
 
 def gradient_of(function: Function) -> Gradient:
@@ -80,15 +89,18 @@ def gradient_of(function: Function) -> Gradient:
         inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
     ) -> Sequence[tf.Tensor]:
         zero = tf.UnconnectedGradients.ZERO
-        sources, weights = list(inputs), list(upstream)
+        # Tensors of their own: one input may depend on another.
+        sources = [tf.identity(x) for x in inputs]
         if not tf.executing_eagerly():
             # No tape: it records nothing where somebody has stopped recording.
             outputs = tf.nest.flatten(function(*sources))
-            return tf.gradients(outputs, sources, weights, unconnected_gradients=zero)
+            return tf.gradients(
+                outputs, sources, list(upstream), unconnected_gradients=zero
+            )
         with tf.GradientTape() as tape:
             tape.watch(sources)
             outputs = tf.nest.flatten(function(*sources))
-        return tape.gradient(outputs, sources, weights, zero)
+        return tape.gradient(outputs, sources, list(upstream), zero)
 
     return gradient
 
