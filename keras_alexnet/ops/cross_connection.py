@@ -85,17 +85,22 @@ def run_seam(
     """Runs the stages of a seam on checked maps, natively or in stock ops."""
     shape = seam.output_shape(maps, towers)
     stock = functools.partial(_composite, towers=towers, seam=seam)
-    seam_of = stock
     if use_native(kernels, maps):
-        seam_of = _native(stock, towers, seam, asks_native(kernels))
-    y = seam_of(*maps)
+        y = _native(stock, towers, seam, shape, asks_native(kernels))(*maps)
+    else:
+        y = stock(*maps)
     y.set_shape(shape)
     return y
 
 
 def _native(
-    stock: Function, towers: tuple[int, ...], seam: Seam, asked: bool
+    stock: Function,
+    towers: tuple[int, ...],
+    seam: Seam,
+    shape: Sequence[int | None],
+    asked: bool,
 ) -> Function:
+    """The seam by the native kernels; in graphs `stock`, unless somebody asked."""
     attributes = {"towers": len(towers), **seam.attributes()}
     interface = f"keras_alexnet {towers} {seam}"
 
@@ -112,7 +117,7 @@ def _native(
     return swapped(
         interface,
         stock,
-        functools.partial(native.cross_connect, **attributes),
+        functools.partial(native.cross_connect, shape=shape, **attributes),
         gradient=lambda maps, upstream: backward(*maps, *upstream),
         asked=asked,
     )

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,22 @@ def _described() -> dict[str, Any]:
     return json.loads(function())
 
 
-def cross_connect(*maps: tf.Tensor, **attributes: Any) -> tf.Tensor:
+def cross_connect(
+    *maps: tf.Tensor, shape: Sequence[int | None], **attributes: Any
+) -> tf.Tensor:
     """Runs the native op on tensors that have been checked.
 
     Args:
         *maps: `[B, H, W, C_t]` each, of one of `DTYPES`, on a CPU.
+        shape: What is known of the shape of the joined maps.
         **attributes: Those of the op `KerasAlexnet>CrossConnect`.
     """
-    return _load()[0].keras_alexnet_cross_connect(maps=maps, **attributes)
+    joined = _load()[0].keras_alexnet_cross_connect(maps=maps, **attributes)
+    if tf.executing_eagerly():
+        return joined
+    # The op's own shape function cannot read the pool (`ops/adapter/shapes.cpp`), so
+    # the graph says the shape, to whoever imports it again.
+    return tf.ensure_shape(joined, shape)
 
 
 def cross_connect_gradient(

@@ -18,6 +18,8 @@ import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.saved_model import save_context
 
+from keras_alexnet.ops.counting import count_within
+
 Function = Callable[..., Any]  # from tensors to a tensor or a list of tensors
 Gradient = Callable[[Sequence[tf.Tensor], Sequence[tf.Tensor]], Sequence[tf.Tensor]]
 
@@ -120,7 +122,9 @@ def _traced(
         name = f"{interface} of {[(s.dtype.name, s.shape.as_list()) for s in specs]}"
         with tf.init_scope(), tf.device(None):
             others = [_concrete(fast, specs, name, device) for device in devices]
-            _known[key] = (_concrete(stock, specs, name), *others)
+            portable = _concrete(stock, specs, name)
+            _known[key] = (portable, *others)
+            count_within(portable)
     return _known[key][0]
 
 
