@@ -57,11 +57,7 @@ def grouped_conv2d(
     (1, 2, 2, 8)
     """
     _check_groups(x, kernel, groups)
-    form = {
-        "strides": _pair(strides),
-        "padding": padding,
-        "dilations": _pair(dilations),
-    }
+    form = {"strides": strides, "padding": padding, "dilations": dilations}
     whole = functools.partial(_whole, **form)
     inputs = [tf.convert_to_tensor(each) for each in (x, kernel)]
     if bias is not None:
@@ -124,14 +120,10 @@ def _swapped(split: Function, whole: Function, interface: str) -> Function:
         x, kernel, *bias = inputs
         found = [of_x(x, kernel, *upstream), of_kernel(x, kernel, *upstream)]
         if bias:
-            found.append(tf.reduce_sum(upstream[0], axis=[0, 1, 2]))
+            found.append(tf.raw_ops.BiasAddGrad(out_backprop=upstream[0]))
         return found
 
     return swapped(interface, split, whole, gradient=gradient, devices=_kinds())
-
-
-def _pair(value: IntOrPair) -> list[int]:
-    return list(value) if isinstance(value, (list, tuple)) else [value, value]
 
 
 def _check_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> None:

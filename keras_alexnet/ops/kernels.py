@@ -43,9 +43,9 @@ def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
     """Whether an op on these tensors is to run natively.
 
     Eagerly it is decided by where the tensors are. In a graph by the device scope, or
-    without one by whether a GPU is visible; never within XLA. With `"native"` a function
-    that is traced outside of XLA and called within it later keeps its native op, which
-    XLA refuses.
+    without one by whether a GPU is visible; never within XLA. With `"native"` a
+    function that is traced outside of XLA and called within it later keeps its native
+    op, which XLA refuses.
 
     Raises:
         ValueError: If `kernels` is `"native"` and that is not possible.

@@ -1,12 +1,13 @@
 """Graphs that hold stock ops, and run something faster in this process.
 
-A graph leaves a process by many doors (SavedModel, frozen graph, GraphDef, ONNX, TFLite,
-HLO), and few of them run a line of ours. So no graph holds what cannot run elsewhere:
-it calls a function of stock ops. This process knows another function by the same
-interface, and where it runs the graph on a device that the other one is for,
+A graph leaves a process by many doors (SavedModel, frozen graph, GraphDef, ONNX,
+TFLite, HLO), and few of them run a line of ours. So no graph holds what cannot run
+elsewhere: it calls a function of stock ops. This process knows another function by the
+same interface, and where it runs the graph on a device that the other one is for,
 TensorFlow's graph optimiser puts that into the call. (So did Keras choose cuDNN for its
-LSTM; `implementation_selector.h` of TensorFlow.) The other function is in the process'
-own library, never in the graph, and who gets the graph gets no trace of it.
+LSTM; `grappler/optimizers/implementation_selector.h` of TensorFlow.) The other function
+is in the process' own library, never in the graph: who gets the graph gets no trace of
+it.
 """
 
 from __future__ import annotations
