@@ -98,10 +98,8 @@ def _swapped(split: Function, whole: Function, interface: str) -> Function:
     """The convolution whose graphs hold `split`, and `whole` is what runs here."""
 
     def of_input(convolve: Function, place: int) -> Function:
-        def gradient(x: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
-            return gradient_of(convolve)([x, kernel], [upstream])[place]
-
-        return gradient
+        both = gradient_of(interface, convolve)
+        return lambda x, kernel, upstream: both([x, kernel], [upstream])[place]
 
     # Each by itself, so that what nobody asks for is not computed.
     of_x, of_kernel = (

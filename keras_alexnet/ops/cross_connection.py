@@ -106,7 +106,7 @@ def _native(
 
     def stock_gradient(*maps_and_upstream: tf.Tensor) -> Sequence[tf.Tensor]:
         *maps, upstream = maps_and_upstream
-        return gradient_of(stock)(maps, [upstream])
+        return gradient_of(interface, stock)(maps, [upstream])
 
     backward = swapped(
         f"{interface} gradient",

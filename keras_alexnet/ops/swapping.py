@@ -26,6 +26,7 @@ Gradient = Callable[[Sequence[tf.Tensor], Sequence[tf.Tensor]], Sequence[tf.Tens
 
 # What is in here stays known to the process, as the ops of a library do.
 _known: dict[tuple[Any, ...], tuple[Function, ...]] = {}
+_gradients: dict[str, Gradient] = {}
 
 
 def being_saved() -> bool:
@@ -65,7 +66,7 @@ def swapped(
         def back(*upstream: tf.Tensor) -> Sequence[tf.Tensor]:
             # Of the graph that the gradient is in, which its own gradient looks for.
             here = [tf.identity(x) for x in inputs]
-            return (gradient or gradient_of(stock))(here, upstream)
+            return (gradient or gradient_of(interface, stock))(here, upstream)
 
         # The gradient is ours alone: nothing differentiates what is done in here.
         held = [tf.stop_gradient(x) for x in inputs]
@@ -85,27 +86,38 @@ def swapped(
     return call
 
 
-def gradient_of(function: Function) -> Gradient:
-    """The gradient of a function of tensors; zeros where it does not depend on one."""
+def gradient_of(interface: str, function: Function) -> Gradient:
+    """The gradient of a function of tensors; zeros where it does not depend on one.
+
+    It is made in a graph, not by a tape: a tape records nothing, and would give zeros,
+    where somebody has stopped recording.
+
+    Args:
+        interface: What the function computes.
+        function: In ops that have gradients.
+    """
 
     def gradient(
         inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
     ) -> Sequence[tf.Tensor]:
-        zero = tf.UnconnectedGradients.ZERO
+        if tf.executing_eagerly():
+            return _compiled(interface, gradient)(list(inputs), list(upstream))
         # Tensors of their own: one input may depend on another.
         sources = [tf.identity(x) for x in inputs]
-        if not tf.executing_eagerly():
-            # No tape: it records nothing where somebody has stopped recording.
-            outputs = tf.nest.flatten(function(*sources))
-            return tf.gradients(
-                outputs, sources, list(upstream), unconnected_gradients=zero
-            )
-        with tf.GradientTape() as tape:
-            tape.watch(sources)
-            outputs = tf.nest.flatten(function(*sources))
-        return tape.gradient(outputs, sources, list(upstream), zero)
+        return tf.gradients(
+            tf.nest.flatten(function(*sources)),
+            sources,
+            list(upstream),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
 
     return gradient
+
+
+def _compiled(interface: str, gradient: Gradient) -> Gradient:
+    if interface not in _gradients:
+        _gradients[interface] = tf.function(gradient, autograph=False)
+    return _gradients[interface]
 
 
 def _traced(

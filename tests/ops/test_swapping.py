@@ -180,3 +180,20 @@ def test_a_recording_that_was_stopped_costs_no_gradient() -> None:
     for stop in (True, False):
         for ours, theirs in zip(step(x, kernel, stop), exact, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kernels", ["auto", "native", "composite"])
+def test_a_second_gradient_is_there_where_recording_is_stopped(kernels: str) -> None:
+    x = tf.random.stateless_normal([1, 6, 6, 4], [0, 1])
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(cross_connect(x, towers=2, kernels=kernels) ** 3)
+        slope = inner.gradient(y, x)
+        recorded = outer.gradient(slope, x)
+        with outer.stop_recording():
+            stopped = outer.gradient(slope, x)
+    assert np.abs(recorded).max() > 0
+    np.testing.assert_allclose(stopped, recorded, rtol=1e-5, atol=1e-6)
