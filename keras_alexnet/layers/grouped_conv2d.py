@@ -83,7 +83,6 @@ class GroupedConv2D(keras.layers.Conv2D):
             self.strides,
             self.padding.upper(),
             self.dilation_rate,
+            tf.cast(self.bias, inputs.dtype) if self.use_bias else None,
         )
-        if self.use_bias:
-            y = tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
         return y if self.activation is None else self.activation(y)

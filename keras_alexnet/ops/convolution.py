@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet.ops.exports import being_saved, refuse_export
+from keras_alexnet.ops.swapping import Function, being_saved, gradient_of, swapped
 from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]
@@ -20,6 +21,7 @@ def grouped_conv2d(
     strides: IntOrPair = 1,
     padding: str = "VALID",
     dilations: IntOrPair = 1,
+    bias: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Convolves each group of channels with its own share of the kernels.
 
@@ -29,8 +31,9 @@ def grouped_conv2d(
 
     TensorFlow's own `conv2d` takes the grouped kernel as it is, and that is the
     fastest form; on a CPU without oneDNN its gradient is refused. A probe on the
-    devices at hand decides, and where it fails, or where a SavedModel is being
-    written that any server may have to run, each group is convolved by itself.
+    devices at hand decides, and where it fails each group is convolved by itself. So
+    it is in every graph, which any server may have to run, but where this process
+    runs a graph it runs the fastest form (see `swapping`).
 
     Args:
         x: `[batch, height, width, channels]`.
@@ -39,6 +42,7 @@ def grouped_conv2d(
         strides: One stride, or one each for height and width.
         padding: `"VALID"` or `"SAME"`.
         dilations: One dilation rate, or one each for height and width.
+        bias: `[filters]`, added to every position, or `None`.
 
     Returns:
         `[batch, new height, new width, filters]`, of the type of `x`.
@@ -54,20 +58,75 @@ def grouped_conv2d(
     (1, 2, 2, 8)
     """
     groups = _checked_groups(x, kernel, groups)
-    convolve = functools.partial(
-        tf.nn.conv2d,
-        strides=pair("strides", strides),
-        padding=padding,
-        dilations=pair("dilations", dilations),
-    )
+    form = {
+        "strides": pair("strides", strides),
+        "padding": padding,
+        "dilations": pair("dilations", dilations),
+    }
+    whole = functools.partial(_whole, **form)
+    inputs = [tf.convert_to_tensor(each) for each in (x, kernel)]
+    if bias is not None:
+        inputs.append(tf.convert_to_tensor(bias))
     if groups == 1:
-        return convolve(x, kernel)
-    if not being_saved() and grouped_runs(x.dtype):
-        return refuse_export(convolve(x, kernel), "a grouped convolution")
+        return whole(*inputs)
+    split = functools.partial(_split, groups=groups, **form)
+    if being_saved() or not grouped_runs(x.dtype):
+        return split(*inputs)
+    if tf.executing_eagerly():
+        return whole(*inputs)  # whose own gradients are the fastest too
+    return _swapped(split, whole, f"keras_alexnet convolution {groups} {form}")(*inputs)
+
+
+def _whole(
+    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None, **form: Any
+) -> tf.Tensor:
+    y = tf.nn.conv2d(x, kernel, **form)
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _split(
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    *,
+    groups: int,
+    **form: Any,
+) -> tf.Tensor:
     pairs = zip(
         tf.split(x, groups, axis=-1), tf.split(kernel, groups, axis=-1), strict=True
     )
-    return tf.concat([convolve(maps, share) for maps, share in pairs], axis=-1)
+    y = tf.concat([_whole(maps, share, **form) for maps, share in pairs], axis=-1)
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _swapped(split: Function, whole: Function, interface: str) -> Function:
+    """The convolution whose graphs hold `split`, and `whole` is what runs here."""
+
+    def of_input(convolve: Function, place: int) -> Function:
+        both = gradient_of(interface, convolve)
+        return lambda x, kernel, upstream: both([x, kernel], [upstream])[place]
+
+    # Each by itself, so that what nobody asks for is not computed.
+    of_x, of_kernel = (
+        swapped(
+            f"{interface} gradient {place}",
+            of_input(split, place),
+            of_input(whole, place),
+            devices=_kinds(),
+        )
+        for place in (0, 1)
+    )
+
+    def gradient(
+        inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        x, kernel, *bias = inputs
+        found = [of_x(x, kernel, *upstream), of_kernel(x, kernel, *upstream)]
+        if bias:
+            found.append(tf.raw_ops.BiasAddGrad(out_backprop=upstream[0]))
+        return found
+
+    return swapped(interface, split, whole, gradient=gradient, devices=_kinds())
 
 
 def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
@@ -86,8 +145,11 @@ def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
 def grouped_runs(dtype: tf.DType) -> bool:
     """Whether every kind of device at hand convolves and differentiates groups."""
     with tf.init_scope():
-        kinds = ["CPU"] + (["GPU"] if tf.config.list_logical_devices("GPU") else [])
-        return all(_probe(f"/{kind}:0", dtype) for kind in kinds)
+        return all(_probe(f"/{kind}:0", dtype) for kind in _kinds())
+
+
+def _kinds() -> list[str]:
+    return ["CPU"] + (["GPU"] if tf.config.list_logical_devices("GPU") else [])
 
 
 def _probe(device: str, dtype: tf.DType) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from keras_alexnet.ops import native
-from keras_alexnet.ops.exports import being_saved, refuse_export
-from keras_alexnet.ops.kernels import check_kernels, use_native
+from keras_alexnet.ops.kernels import asks_native, check_kernels, use_native
 from keras_alexnet.ops.normalization import LRN, normalize
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
+from keras_alexnet.ops.swapping import Function, gradient_of, swapped
 
 
 def cross_connect(
@@ -83,17 +84,46 @@ def run_seam(
 ) -> tf.Tensor:
     """Runs the stages of a seam on checked maps, natively or in stock ops."""
     shape = seam.output_shape(maps, towers)
-    if not use_native(kernels, maps):
-        return tf.ensure_shape(_composite(maps, towers, seam), shape)
-    y = native.cross_connect(maps, {"towers": len(towers), **seam.attributes()})
+    stock = functools.partial(_composite, towers=towers, seam=seam)
+    if use_native(kernels, maps):
+        y = _native(stock, towers, seam, shape, asks_native(kernels))(*maps)
+    else:
+        y = stock(*maps)
     y.set_shape(shape)
-    asked = kernels == "native" and being_saved()
-    return y if asked else refuse_export(y, "the op KerasAlexnet>CrossConnect")
+    return y
 
 
-def _composite(
-    maps: Sequence[tf.Tensor], towers: tuple[int, ...], seam: Seam
-) -> tf.Tensor:
+def _native(
+    stock: Function,
+    towers: tuple[int, ...],
+    seam: Seam,
+    shape: Sequence[int | None],
+    asked: bool,
+) -> Function:
+    """The seam by the native kernels; in graphs `stock`, unless somebody asked."""
+    attributes = {"towers": len(towers), **seam.attributes()}
+    interface = f"keras_alexnet {towers} {seam}"
+
+    def stock_gradient(*maps_and_upstream: tf.Tensor) -> Sequence[tf.Tensor]:
+        *maps, upstream = maps_and_upstream
+        return gradient_of(interface, stock)(maps, [upstream])
+
+    backward = swapped(
+        f"{interface} gradient",
+        stock_gradient,
+        functools.partial(native.cross_connect_gradient, **attributes),
+        asked=asked,
+    )
+    return swapped(
+        interface,
+        stock,
+        functools.partial(native.cross_connect, shape=shape, **attributes),
+        gradient=lambda maps, upstream: backward(*maps, *upstream),
+        asked=asked,
+    )
+
+
+def _composite(*maps: tf.Tensor, towers: tuple[int, ...], seam: Seam) -> tf.Tensor:
     x = tf.concat(maps, axis=-1) if len(maps) > 1 else maps[0]
     if seam.activation and seam.activation_first:
         x = tf.nn.relu(x)
@@ -160,4 +190,5 @@ def local_response_normalization(
         return run_seam([x], sizes, seam, kernels)
     flat = tf.reshape(x, [-1, 1, 1, x.shape[-1]])
     y = tf.reshape(run_seam([flat], sizes, seam, kernels), tf.shape(x))
-    return tf.ensure_shape(y, x.shape)
+    y.set_shape(x.shape)
+    return y

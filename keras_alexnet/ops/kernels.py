@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 from keras_alexnet.ops import native
-from keras_alexnet.ops.exports import being_saved
+from keras_alexnet.ops.swapping import being_saved
 
 KERNELS = ("auto", "native", "composite")
 VARIABLE = "KERAS_ALEXNET_KERNELS"
@@ -19,27 +19,38 @@ def check_kernels(kernels: str) -> str:
     """Returns `kernels`, or raises ValueError where it names no implementation.
 
     `"composite"` is the op in stock TensorFlow ops, differentiable on every device.
-    `"native"` is the kernel of the native library, for a CPU. `"auto"` is native where
-    that is possible and nothing is being saved, composite elsewhere; the environment's
-    `KERAS_ALEXNET_KERNELS` says otherwise.
+    `"native"` is the kernel of the native library, for a CPU, in every graph too.
+    `"auto"` is native where that is possible, while graphs hold the composite (see
+    `swapping`); the environment's `KERAS_ALEXNET_KERNELS` says otherwise.
     """
     if kernels not in KERNELS:
         raise ValueError(f"kernels must be one of {KERNELS}. Received: {kernels=}")
     return kernels
 
 
+def _settled(kernels: str) -> str:
+    if check_kernels(kernels) == "auto":
+        return check_kernels(os.environ.get(VARIABLE) or "auto")
+    return kernels
+
+
+def asks_native(kernels: str) -> bool:
+    """Whether somebody wants the native op itself, in whatever graph."""
+    return _settled(kernels) == "native"
+
+
 def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
     """Whether an op on these tensors is to run natively.
 
     Eagerly it is decided by where the tensors are. In a graph by the device scope, or
-    without one by whether a GPU is visible; never within XLA. A function that is traced
-    outside of XLA and called within it later keeps its native op, which XLA refuses.
+    without one by whether a GPU is visible; never within XLA. With `"native"` a
+    function that is traced outside of XLA and called within it later keeps its native
+    op, which XLA refuses.
 
     Raises:
         ValueError: If `kernels` is `"native"` and that is not possible.
     """
-    if check_kernels(kernels) == "auto":
-        kernels = check_kernels(os.environ.get(VARIABLE) or "auto")
+    kernels = _settled(kernels)
     if kernels == "composite" or (kernels == "auto" and being_saved()):
         return False
     obstacle = _obstacle(tensors)

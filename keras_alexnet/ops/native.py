@@ -6,7 +6,7 @@ import ctypes
 import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,25 +63,37 @@ def _described() -> dict[str, Any]:
     return json.loads(function())
 
 
-def cross_connect(maps: Sequence[tf.Tensor], attributes: dict[str, Any]) -> tf.Tensor:
+def cross_connect(
+    *maps: tf.Tensor, shape: Sequence[int | None], **attributes: Any
+) -> tf.Tensor:
     """Runs the native op on tensors that have been checked.
 
-    The gradient is an op of its own that reads the maps and the incoming gradient and
-    nothing else, so nothing but the maps is kept for it.
+    Args:
+        *maps: `[B, H, W, C_t]` each, of one of `DTYPES`, on a CPU.
+        shape: What is known of the shape of the joined maps.
+        **attributes: Those of the op `KerasAlexnet>CrossConnect`.
+    """
+    joined = _load()[0].keras_alexnet_cross_connect(maps=maps, **attributes)
+    if tf.executing_eagerly():
+        return joined
+    # The op's own shape function cannot read the pool (`ops/adapter/shapes.cpp`), so
+    # the graph says the shape, to whoever imports it again.
+    return tf.ensure_shape(joined, shape)
+
+
+def cross_connect_gradient(
+    *maps_and_upstream: tf.Tensor, **attributes: Any
+) -> list[tf.Tensor]:
+    """Runs the native gradient, which keeps nothing of the forward pass but the maps.
 
     Args:
-        maps: `[B, H, W, C_t]` each, of one of `DTYPES`, on a CPU.
-        attributes: Those of the op `KerasAlexnet>CrossConnect`.
+        *maps_and_upstream: The maps, and then the gradient of what they gave.
+        **attributes: Those of the op `KerasAlexnet>CrossConnect`.
+
+    Returns:
+        The gradient of each of the maps.
     """
-    ops = _load()[0]
-
-    @tf.custom_gradient
-    def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, Callable[..., list[tf.Tensor]]]:
-        def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
-            return ops.keras_alexnet_cross_connect_grad(
-                maps=tensors, gradient=upstream, **attributes
-            )
-
-        return ops.keras_alexnet_cross_connect(maps=tensors, **attributes), gradient
-
-    return run(*maps)
+    *maps, upstream = maps_and_upstream
+    return _load()[0].keras_alexnet_cross_connect_grad(
+        maps=maps, gradient=upstream, **attributes
+    )

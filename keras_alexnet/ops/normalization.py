@@ -116,7 +116,9 @@ def _through_band(
     band = _band(lrn.size, towers)
     matrix = tf.constant(band.T if back else band, values.dtype)
     flat = tf.matmul(tf.reshape(values, [-1, len(band)]), matrix)
-    return tf.ensure_shape(tf.reshape(flat, tf.shape(values)), values.shape)
+    shaped = tf.reshape(flat, tf.shape(values))
+    shaped.set_shape(values.shape)  # ensure_shape has no forward-mode derivative
+    return shaped
 
 
 @functools.cache

@@ -15,11 +15,15 @@ struct Deleter {
   void operator()(TF_Status* status) const { TF_DeleteStatus(status); }
   void operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
   void operator()(TF_ShapeHandle* shape) const { TF_DeleteShapeHandle(shape); }
+  void operator()(TF_DimensionHandle* dimension) const {
+    TF_DeleteDimensionHandle(dimension);
+  }
 };
 
 using Status = std::unique_ptr<TF_Status, Deleter>;
 using Tensor = std::unique_ptr<TF_Tensor, Deleter>;
 using ShapeHandle = std::unique_ptr<TF_ShapeHandle, Deleter>;
+using DimensionHandle = std::unique_ptr<TF_DimensionHandle, Deleter>;
 
 // Exceptions stay inside the library: they are caught where TensorFlow called.
 class Failure : public std::runtime_error {

@@ -6,6 +6,7 @@
 #include "adapter/attributes.h"
 #include "adapter/handles.h"
 #include "adapter/kernels.h"
+#include "adapter/shapes.h"
 
 // Counts the copies of the library in the process. GCC makes an inline variable a
 // symbol that is unique in the process, even among libraries opened RTLD_LOCAL, as
@@ -19,23 +20,6 @@ namespace {
 
 constexpr char kForward[] = "KerasAlexnet>CrossConnect";
 constexpr char kGradient[] = "KerasAlexnet>CrossConnectGrad";
-
-// Shape functions of the C API cannot read integers, so the joined shape is
-// unknown here; the Python binding sets it.
-void unknown_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeInferenceContextSetUnknownShape(context, status);
-}
-
-// The gradient of each map has the map's shape.
-void shapes_of_maps(TF_ShapeInferenceContext* context, TF_Status* status) {
-  const int64_t maps = TF_ShapeInferenceContextNumInputs(context) - 1;
-  for (int i = 0; i < maps && TF_GetCode(status) == TF_OK; ++i) {
-    const ShapeHandle shape(TF_NewShapeHandle());
-    TF_ShapeInferenceContextGetInput(context, i, shape.get(), status);
-    if (TF_GetCode(status) != TF_OK) return;
-    TF_ShapeInferenceContextSetOutput(context, i, shape.get(), status);
-  }
-}
 
 using ShapeFunction = void (*)(TF_ShapeInferenceContext*, TF_Status*);
 using Compute = void (*)(void*, TF_OpKernelContext*);
@@ -51,7 +35,7 @@ TF_OpDefinitionBuilder* definition(const char* name, ShapeFunction shapes) {
 }
 
 void define_forward() {
-  TF_OpDefinitionBuilder* builder = definition(kForward, unknown_shape);
+  TF_OpDefinitionBuilder* builder = definition(kForward, infer_joined_shape);
   TF_OpDefinitionBuilderAddOutput(builder, "joined: T");
   const Status status(TF_NewStatus());
   TF_RegisterOpDefinition(builder, status.get());
@@ -59,7 +43,7 @@ void define_forward() {
 }
 
 void define_gradient() {
-  TF_OpDefinitionBuilder* builder = definition(kGradient, shapes_of_maps);
+  TF_OpDefinitionBuilder* builder = definition(kGradient, infer_map_shapes);
   TF_OpDefinitionBuilderAddInput(builder, "gradient: T");
   TF_OpDefinitionBuilderAddOutput(builder, "map_gradients: N * T");
   const Status status(TF_NewStatus());

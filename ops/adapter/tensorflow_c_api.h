@@ -21,6 +21,7 @@ struct TF_OpKernelConstruction;
 struct TF_OpKernelContext;
 struct TF_OpDefinitionBuilder;
 struct TF_ShapeHandle;
+struct TF_DimensionHandle;
 struct TF_ShapeInferenceContext;
 
 // Enumerations in C, so ints to the ABI.
@@ -64,8 +65,26 @@ void TF_ShapeInferenceContextGetInput(TF_ShapeInferenceContext*, int index,
                                       TF_ShapeHandle*, TF_Status*);
 void TF_ShapeInferenceContextSetOutput(TF_ShapeInferenceContext*, int index,
                                        TF_ShapeHandle*, TF_Status*);
-void TF_ShapeInferenceContextSetUnknownShape(TF_ShapeInferenceContext*,
-                                             TF_Status*);
+void TF_ShapeInferenceContextWithRank(TF_ShapeInferenceContext*,
+                                      TF_ShapeHandle*, int64_t rank,
+                                      TF_ShapeHandle* result, TF_Status*);
+TF_ShapeHandle* TF_ShapeInferenceContextVectorFromSize(
+    TF_ShapeInferenceContext*, size_t size);
+void TF_ShapeInferenceContextSubshape(TF_ShapeInferenceContext*,
+                                      TF_ShapeHandle*, int64_t start,
+                                      int64_t end, TF_ShapeHandle* result,
+                                      TF_Status*);
+void TF_ShapeInferenceContextConcatenateShapes(TF_ShapeInferenceContext*,
+                                               TF_ShapeHandle* first,
+                                               TF_ShapeHandle* second,
+                                               TF_ShapeHandle* result,
+                                               TF_Status*);
+TF_DimensionHandle* TF_NewDimensionHandle();
+void TF_DeleteDimensionHandle(TF_DimensionHandle*);
+void TF_ShapeInferenceContextDim(TF_ShapeInferenceContext*, TF_ShapeHandle*,
+                                 int64_t index, TF_DimensionHandle* result);
+int TF_DimensionHandleValueKnown(TF_DimensionHandle*);
+int64_t TF_DimensionHandleValue(TF_DimensionHandle*);
 
 TF_KernelBuilder* TF_NewKernelBuilder(
     const char* op_name, const char* device_name,

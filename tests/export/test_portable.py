@@ -132,23 +132,3 @@ def test_a_tflite_file_is_of_stock_ops(
     np.testing.assert_allclose(
         interpreter.get_tensor(given["index"]), model(x), atol=1e-5
     )
-
-
-@pytest.mark.compat
-@pytest.mark.parametrize("name", ["seam", "grouped"])
-def test_a_function_that_was_traced_before_is_refused(
-    name: str, tmp_path: Path
-) -> None:
-    layer = CrossConnection(2) if name == "seam" else GroupedConv2D(4, 3, groups=2)
-    model = person_model(layer)
-    traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 8, 8, 4]))
-    with pytest.raises(ValueError, match="tracing gradients") as caught:
-        tf.saved_model.save(model, str(tmp_path), signatures=traced)
-    assert "a ConcreteFunction that was traced before" in str(caught.value.__cause__)
-
-
-def test_who_asks_for_the_native_op_gets_it(tmp_path: Path) -> None:
-    model = person_model(CrossConnection(2, kernels="native"))
-    tf.saved_model.save(model, str(tmp_path / "saved"))
-    found = {node.op for node in nodes(tmp_path / "saved")}
-    assert "KerasAlexnet>CrossConnect" in found

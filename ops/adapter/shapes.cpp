@@ -1,0 +1,93 @@
+#include "adapter/shapes.h"
+
+#include "adapter/handles.h"
+
+namespace keras_alexnet {
+namespace {
+
+constexpr int64_t kRank = 4;
+constexpr int64_t kUnknown = -1;  // InferenceContext::kUnknownDim
+
+// Calls of the C API that give shapes, each of which may fail.
+class Shapes {
+ public:
+  Shapes(TF_ShapeInferenceContext* context, TF_Status* status)
+      : context_(context), status_(status) {}
+
+  bool good() const { return TF_GetCode(status_) == TF_OK; }
+
+  ShapeHandle maps(int index) const {
+    ShapeHandle any(TF_NewShapeHandle()), shape(TF_NewShapeHandle());
+    TF_ShapeInferenceContextGetInput(context_, index, any.get(), status_);
+    if (good()) {
+      TF_ShapeInferenceContextWithRank(context_, any.get(), kRank, shape.get(),
+                                       status_);
+    }
+    return shape;
+  }
+
+  ShapeHandle batch(const ShapeHandle& shape) const {
+    ShapeHandle first(TF_NewShapeHandle());
+    TF_ShapeInferenceContextSubshape(context_, shape.get(), 0, 1, first.get(),
+                                     status_);
+    return first;
+  }
+
+  ShapeHandle appended(const ShapeHandle& shape, int64_t extent) const {
+    const ShapeHandle last(TF_ShapeInferenceContextVectorFromSize(
+        context_, static_cast<size_t>(extent)));
+    ShapeHandle longer(TF_NewShapeHandle());
+    TF_ShapeInferenceContextConcatenateShapes(
+        context_, shape.get(), last.get(), longer.get(), status_);
+    return longer;
+  }
+
+  int64_t channels(const ShapeHandle& shape) const {
+    const DimensionHandle extent(TF_NewDimensionHandle());
+    TF_ShapeInferenceContextDim(context_, shape.get(), kRank - 1, extent.get());
+    const bool known = TF_DimensionHandleValueKnown(extent.get());
+    return known ? TF_DimensionHandleValue(extent.get()) : kUnknown;
+  }
+
+ private:
+  TF_ShapeInferenceContext* context_;
+  TF_Status* status_;
+};
+
+}  // namespace
+
+// Height and width hang on the pool, which is in attributes that are integers: the
+// C API reads types alone. The Python binding writes them down beside the op.
+void infer_joined_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
+  const Shapes shapes(context, status);
+  const int64_t inputs = TF_ShapeInferenceContextNumInputs(context);
+  int64_t channels = 0;
+  ShapeHandle joined;
+  for (int i = 0; i < inputs; ++i) {
+    const ShapeHandle maps = shapes.maps(i);
+    if (!shapes.good()) return;
+    const int64_t own = shapes.channels(maps);
+    channels = own == kUnknown || channels == kUnknown ? kUnknown : channels + own;
+    if (i == 0) joined = shapes.batch(maps);
+  }
+  for (const int64_t extent : {kUnknown, kUnknown, channels}) {
+    if (!shapes.good()) return;
+    joined = shapes.appended(joined, extent);
+  }
+  if (!shapes.good()) return;
+  TF_ShapeInferenceContextSetOutput(context, 0, joined.get(), status);
+}
+
+// The gradient of each map has the map's shape.
+void infer_map_shapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  const Shapes shapes(context, status);
+  const int64_t maps = TF_ShapeInferenceContextNumInputs(context) - 1;
+  for (int i = 0; i < maps; ++i) {
+    const ShapeHandle shape = shapes.maps(i);
+    if (!shapes.good()) return;
+    TF_ShapeInferenceContextSetOutput(context, i, shape.get(), status);
+    if (!shapes.good()) return;
+  }
+}
+
+}  // namespace keras_alexnet

@@ -1,0 +1,15 @@
+// What is known of the outputs' shapes before anything runs.
+
+#ifndef KERAS_ALEXNET_ADAPTER_SHAPES_H_
+#define KERAS_ALEXNET_ADAPTER_SHAPES_H_
+
+#include "adapter/tensorflow_c_api.h"
+
+namespace keras_alexnet {
+
+void infer_joined_shape(TF_ShapeInferenceContext* context, TF_Status* status);
+void infer_map_shapes(TF_ShapeInferenceContext* context, TF_Status* status);
+
+}  // namespace keras_alexnet
+
+#endif  // KERAS_ALEXNET_ADAPTER_SHAPES_H_
