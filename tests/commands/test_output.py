@@ -159,6 +159,8 @@ def _outside() -> dict[str, str]:
 
 INTERRUPTED = """
 import os, signal, sys
+# As in a terminal: a script's background job begins with the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 interrupted = sys.argv[1]
 class Finder:
     def find_spec(self, name, path=None, target=None):
