@@ -47,6 +47,20 @@ def test_files_that_the_readme_links_are_there() -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_the_map_of_the_package_names_files_that_there_are() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("**Where is what**")[2]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    named = [
+        each
+        for row in rows[1:]
+        for each in re.findall(r"`([a-z_/]+/|[a-z_/]+\.py)`", row)
+    ]
+    assert len(rows) > 12
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / "keras_alexnet" / name).exists(), name
+
+
 def test_public_names_are_documented_and_typed() -> None:
     for name in keras_alexnet.__all__:
         value = getattr(keras_alexnet, name)
