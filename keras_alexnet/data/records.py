@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.colour import ColourStatistics
-from keras_alexnet.data.preparation.description import (
+from keras_alexnet.data.record_files import (
     FILE_NAME,
     MEAN_PICTURE,
     UNFINISHED,

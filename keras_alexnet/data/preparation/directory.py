@@ -12,14 +12,14 @@ from typing import Any
 import filelock
 
 from keras_alexnet import files
-from keras_alexnet.data.preparation.description import (
+from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
+from keras_alexnet.data.preparation.plan import Shard
+from keras_alexnet.data.preparation.reports import Report, merge_sums
+from keras_alexnet.data.record_files import (
     FILE_NAME,
     UNFINISHED,
     Description,
 )
-from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report, merge_sums
 
 _FILE_STAMP = "file_stamp"
 

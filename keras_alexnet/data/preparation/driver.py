@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from keras_alexnet import files
-from keras_alexnet.data.preparation.description import Description
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.outcome import finish
 from keras_alexnet.data.preparation.plan import shards
 from keras_alexnet.data.preparation.settings import Settings
 from keras_alexnet.data.preparation.writing import Watch, Writing
+from keras_alexnet.data.record_files import Description
 from keras_alexnet.data.sources import Source
 
 

@@ -18,16 +18,16 @@ from keras_alexnet.data.preparation.components import (
     colour_components,
     mean_picture,
 )
-from keras_alexnet.data.preparation.description import (
-    MEAN_PICTURE,
-    Description,
-    ShardEntry,
-)
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
 from keras_alexnet.data.preparation.plan import Shard
 from keras_alexnet.data.preparation.reports import Report
 from keras_alexnet.data.preparation.skipped import write_skipped
+from keras_alexnet.data.record_files import (
+    MEAN_PICTURE,
+    Description,
+    ShardEntry,
+)
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 
 Reports = Mapping[Shard, Report]
