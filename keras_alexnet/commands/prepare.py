@@ -11,10 +11,11 @@ from rich.console import Console
 from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.data import open_source
+from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.preparation import ENCODINGS, Settings, prepare
-from keras_alexnet.data.preparation.description import Description
 from keras_alexnet.data.preparation.progress import Counting
-from keras_alexnet.data.sources import GRAMMAR, TRAIN, VALIDATION
+from keras_alexnet.data.record_files import Description
+from keras_alexnet.data.sources import TRAIN, VALIDATION
 
 WRITES = True
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.

@@ -1,4 +1,4 @@
-"""The one grammar that names a data set, and what every data set gives."""
+"""What every data set has: classes, and examples in order or shuffled."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import files
 from keras_alexnet.data.colour import IMAGENET, ColourStatistics
 
 TRAIN, VALIDATION = "train", "validation"
 # What people call the validation pictures; each stands for all of them.
 VALIDATION_NAMES = ("val", "valid", "validation")
-GRAMMAR = "shapes, tfds:NAME[/CONFIG], folder:DIR or records:DIR"
 
 
 # Tells of a position, a scalar int64, whether its example is wanted.
@@ -167,65 +165,3 @@ def validation_names(split: str | None, default: tuple[str, ...]) -> tuple[str, 
     if split is None:
         return default
     return VALIDATION_NAMES if split in VALIDATION_NAMES else (split,)
-
-
-def open_source(
-    spec: str,
-    data_dir: str | None = None,
-    manual_dir: str | None = None,
-    *,
-    check_pictures: bool = True,
-    split: str | None = None,
-    training: bool = True,
-) -> Source:
-    """Opens the data set that `spec` names, preparing it first where it must be.
-
-    Args:
-        spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
-            classification set of tensorflow-datasets), `folder:DIR`, with
-            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`, for the latter
-            of which `val/`, `valid/`, `validation/` and `test/` are tried in this
-            order, or `records:DIR`, which `scripts/prepare.py` wrote. `~` is the home.
-        data_dir: Where tensorflow-datasets keeps its data; its own default
-            otherwise.
-        manual_dir: Where the archives lie that tensorflow-datasets cannot fetch
-            itself, as ImageNet's; its own default otherwise.
-        check_pictures: Whether a file in a folder that cannot be a picture is an
-            error.
-        split: Which pictures are the validation pictures: `"test"`, say, or another
-            folder of `DIR` or split of tensorflow-datasets; by default those above.
-        training: Whether there must be training pictures too. Without, they are not
-            looked at, and the classes are those of the validation pictures where
-            nothing else tells them.
-
-    Returns:
-        A `Source`.
-
-    Raises:
-        ValueError: If the spec is none of these, or what it names is missing,
-            empty, or has fewer than two classes.
-
-    Example:
-
-    >>> open_source("shapes").sizes  # doctest: +SKIP
-    {'train': 2000, 'validation': 500}
-    """
-    kind, _, rest = spec.partition(":")
-    if kind == "folder" and rest:
-        from keras_alexnet.data.folder import FolderSource
-
-        return FolderSource(files.expanded(rest), check_pictures, split, training)
-    if kind == "records" and rest:
-        from keras_alexnet.data.records import RecordsSource
-
-        return RecordsSource(files.expanded(rest), split)
-    if (kind == "tfds" and rest) or spec == "shapes":
-        # Here, because importing tensorflow-datasets takes its time.
-        from keras_alexnet.data.tfds import TfdsSource
-
-        data_dir = data_dir and files.expanded(data_dir)
-        manual_dir = manual_dir and files.expanded(manual_dir)
-        files.check_text("data_dir", data_dir or "")
-        files.check_text("manual_dir", manual_dir or "")
-        return TfdsSource(spec, data_dir, manual_dir, split, training)
-    raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")
