@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet.data.preparation.pixel_worker.area import area_average
 from keras_alexnet.data.preparation.pixel_worker.pictures import (
+    area_average,
     central_square,
     decode,
     encode,
