@@ -1,19 +1,97 @@
-"""All worker processes together."""
+"""Worker processes, and the pipes to them."""
 
 from __future__ import annotations
 
 import collections
+import contextlib
+import os
+import pickle
 import queue
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import IO, TypeVar, cast
 
 from keras_alexnet.data.preparation.pixel_worker.serve import Answer, Block
 from keras_alexnet.data.preparation.settings import Settings
-from keras_alexnet.data.preparation.worker import Worker
 
 Note = TypeVar("Note")
+
+# glibc gives every large array back to the system, which costs as much as filling
+# it; these keep the memory, and save about half of the time of an averaging.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # The most that it takes.
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+class Worker:
+    """A process that prepares pictures.
+
+    It is told everything through pipes rather than by `multiprocessing`: so it
+    imports no TensorFlow (see `pixel_worker`), and it ends with this process however
+    this one ends, as reading does from a pipe that nobody holds any more.
+
+    Args:
+        settings: Of the preparation.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pixel_worker.serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is ours to answer.
+        )
+        self._questions = cast(IO[bytes], self._process.stdin)
+        self._answers = cast(IO[bytes], self._process.stdout)
+        pickle.dump((settings.size, settings.jpeg_quality), self._questions)
+
+    def ask(self, block: Block) -> Answer:
+        """Has a block prepared, and waits for it.
+
+        Raises:
+            ChildProcessError: If the process ended, as by want of memory.
+            RuntimeError: If it failed otherwise; the message is its traceback.
+        """
+        try:
+            pickle.dump(block, self._questions, protocol=pickle.HIGHEST_PROTOCOL)
+            self._questions.flush()
+            well, said = pickle.load(self._answers)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            raise ChildProcessError(self._end()) from error
+        if not well:
+            raise RuntimeError(said)
+        return said
+
+    def _end(self) -> str:
+        code = self._process.wait()
+        self._errors.seek(0)
+        words = self._errors.read().decode(errors="replace").split()
+        return (
+            "a worker process must not end before its work; give fewer processes if "
+            f"memory is short. Received: exit code {code} "
+            f"({' '.join(words)[-300:] or 'without a word'})"
+        )
+
+    def kill(self) -> None:
+        """Ends the process at once: it holds nothing that would be lost."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Frees what belongs to the process, which must have been killed."""
+        self._process.wait()
+        for file in (self._questions, self._answers, self._errors):
+            with contextlib.suppress(BrokenPipeError):  # Not all was sent yet.
+                file.close()
 
 
 class Workers:
@@ -76,3 +154,11 @@ class Workers:
 
 def _answered(note: Note, answer: Future[Answer]) -> tuple[Note, Answer]:
     return note, answer.result()
+
+
+def _environment() -> dict[str, str]:
+    # Where this process finds modules, and last, so that it hides none of them,
+    # the folder of `pixel_worker`.
+    places = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
+    path = {"PYTHONPATH": places, "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **_KEEP_MEMORY, **_ONE_THREAD, **path}
