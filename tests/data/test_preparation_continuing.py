@@ -40,8 +40,8 @@ def copy(pictures: Path, tmp_path: Path) -> Path:
 KILLED = """
 import os, signal, sys
 from keras_alexnet.data import open_source
-from keras_alexnet.data.preparation import Settings, plan, prepare, writing
-plan.SHARD_BYTES, writing._BLOCK = 10_000, 2
+from keras_alexnet.data.preparation import Settings, prepare, shards, writing
+shards.SHARD_BYTES, writing._BLOCK = 10_000, 2
 
 def watch(done, total):
     print(done, flush=True)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
-from keras_alexnet.data.preparation import Settings, plan, prepare
+from keras_alexnet.data.preparation import Settings, prepare, shards
 
 SIZE = 73  # What crops of 64 are cut from.
 
@@ -28,7 +28,7 @@ def prepared(
     source = open_source(f"folder:{pictures}")
     with pytest.MonkeyPatch.context() as patch:
         for encoding, size in (("jpeg", 25_000), ("raw", 90_000)):
-            patch.setattr(plan, "SHARD_BYTES", size)
+            patch.setattr(shards, "SHARD_BYTES", size)
             settings = Settings(SIZE, encoding=encoding)
             prepare(source, str(root / encoding), settings, processes=1)
     return {encoding: root / encoding for encoding in ("jpeg", "raw")}

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.preparation import Settings, driver, plan, prepare, writing
+from keras_alexnet.data.preparation import Settings, driver, prepare, shards, writing
 
 SIZE = 32
 SETTINGS = Settings(SIZE)
@@ -17,7 +17,7 @@ RAW = Settings(SIZE, encoding="raw")
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several shards, and several blocks in each, of the few pictures of a test."""
-    monkeypatch.setattr(plan, "SHARD_BYTES", 10_000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 10_000)
     monkeypatch.setattr(writing, "_BLOCK", 2)
     monkeypatch.setattr(driver, "_cores", lambda: 1)
 

@@ -13,8 +13,7 @@ import filelock
 
 from keras_alexnet import files
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report, merge_sums
+from keras_alexnet.data.preparation.shards import Report, Shard, merge_sums
 from keras_alexnet.data.record_files import (
     FILE_NAME,
     UNFINISHED,

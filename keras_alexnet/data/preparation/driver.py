@@ -8,8 +8,8 @@ from pathlib import Path
 from keras_alexnet import files
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.outcome import finish
-from keras_alexnet.data.preparation.plan import shards
 from keras_alexnet.data.preparation.settings import Settings
+from keras_alexnet.data.preparation.shards import plan
 from keras_alexnet.data.preparation.writing import Watch, Writing
 from keras_alexnet.data.record_files import Description
 from keras_alexnet.data.sources import Source
@@ -68,8 +68,8 @@ def prepare(
         done = directory.finished()
         if done is not None:
             return done, False
-        planned = shards(source, settings)
-        writing = Writing(source, planned, directory, settings, max_bad, watch)
+        shards = plan(source, settings)
+        writing = Writing(source, shards, directory, settings, max_bad, watch)
         reports = writing.run(processes or _cores())
         return finish(source, reports, directory, identity), True
 

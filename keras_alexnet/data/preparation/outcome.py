@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +15,9 @@ from PIL import features
 
 from keras_alexnet import files
 from keras_alexnet._version import __version__
-from keras_alexnet.data.preparation.components import (
-    ColourComponents,
-    colour_components,
-    mean_picture,
-)
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report
-from keras_alexnet.data.preparation.skipped import write_skipped
+from keras_alexnet.data.preparation.shards import Report, Shard
 from keras_alexnet.data.record_files import (
     MEAN_PICTURE,
     Description,
@@ -30,7 +25,10 @@ from keras_alexnet.data.record_files import (
 )
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 
+SKIPPED = "skipped.csv"
+
 Reports = Mapping[Shard, Report]
+Row = tuple[str, str, str]
 
 
 def finish(
@@ -112,3 +110,86 @@ def _versions() -> dict[str, str]:
     turbo = "libjpeg_turbo"
     jpeg = features.version(turbo if features.check(turbo) else "jpg")
     return {"keras_alexnet": __version__, "pillow": PIL.__version__, "jpeg": str(jpeg)}
+
+
+def write_skipped(directory: Path, reports: Mapping[Shard, Report | None]) -> Path:
+    """Writes name, split and reason of each, in the order of the shards."""
+    with io.StringIO(newline="") as text:
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerows([("name", "split", "reason"), *_rows(reports)])
+        files.write_text(directory / SKIPPED, text.getvalue())
+    return directory / SKIPPED
+
+
+def check_skipped(
+    directory: Path, reports: Mapping[Shard, Report | None], max_bad: int
+) -> None:
+    """Raises ValueError, and lists them, if more than `max_bad` were skipped."""
+    count = sum(len(report.skipped) for report in reports.values() if report)
+    if count <= max_bad:
+        return
+    path = write_skipped(directory, reports)
+    name, _, reason = next(_rows(reports))
+    raise ValueError(
+        f"at most max_bad={max_bad} pictures may be unreadable; repair or remove them "
+        "and prepare into another directory, or allow more. Received: "
+        f"{count} so far, the first of them {name!r} ({reason}); {str(path)!r} lists "
+        "them"
+    )
+
+
+def _rows(reports: Mapping[Shard, Report | None]) -> Iterator[Row]:
+    for shard, report in reports.items():
+        for name, reason in report.skipped if report else ():
+            yield name, shard.split, reason
+
+
+@dataclasses.dataclass(frozen=True)
+class ColourComponents:
+    """Mean and principal components of the colours of pixels, 0-255, R, G, B.
+
+    Args:
+        mean: Mean colour.
+        eigenvalues: Of the covariance of pixels, the largest first.
+        stddevs: Their square roots.
+        vectors: Of length 1, a row each; its largest entry is positive.
+    """
+
+    mean: list[float]
+    eigenvalues: list[float]
+    stddevs: list[float]
+    vectors: list[list[float]]
+
+
+def mean_picture(sums: ColourSums, pictures: int) -> np.ndarray:
+    """The mean of the pictures, float32 `[size, size, 3]`."""
+    return (sums.pixels / pictures).astype(np.float32)
+
+
+def colour_components(sums: ColourSums, pictures: int) -> ColourComponents:
+    """Principal components: `C = E[x xᵀ] − E[x] E[x]ᵀ`, over all pixels.
+
+    Args:
+        sums: Over the pictures.
+        pictures: How many they are.
+    """
+    count = pictures * sums.pixels.shape[0] ** 2
+    totals = [int(total) for total in sums.pixels.sum((0, 1))]
+    # In whole numbers of any size: the difference of the two terms loses nothing.
+    covariance = [
+        [
+            (count * int(sums.products[i, j]) - totals[i] * totals[j]) / count**2
+            for j in range(3)
+        ]
+        for i in range(3)
+    ]
+    values, columns = np.linalg.eigh(np.array(covariance))
+    values, vectors = values[::-1].clip(0), columns.T[::-1]
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1)[:, None], 1)
+    return ColourComponents(
+        mean=[total / count for total in totals],
+        # Without the digits that another NumPy would compute otherwise.
+        eigenvalues=values.round(6).tolist(),
+        stddevs=np.sqrt(values).round(6).tolist(),
+        vectors=(vectors * np.sign(largest)).round(9).tolist(),
+    )

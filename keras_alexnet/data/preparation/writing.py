@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from keras_alexnet.data.preparation.directory import PreparationDirectory
+from keras_alexnet.data.preparation.outcome import check_skipped
 from keras_alexnet.data.preparation.pixel_worker.serve import Answer, Block
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report
 from keras_alexnet.data.preparation.settings import Settings
-from keras_alexnet.data.preparation.shards import Made, write
-from keras_alexnet.data.preparation.skipped import check_skipped
+from keras_alexnet.data.preparation.shards import Made, Report, Shard, write
 from keras_alexnet.data.preparation.workers import Workers
 from keras_alexnet.data.sources import TRAIN, Source, Stored
 
