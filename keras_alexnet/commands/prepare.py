@@ -132,9 +132,7 @@ class _Progress(LiveLine):
     def update(self, done: int, total: int) -> None:
         """Shows that `done` of `total` pictures are finished."""
         now = time.monotonic()
-        if (
-            self._first is None
-        ):  # What an earlier call did does not count for the speed.
+        if self._first is None:  # An earlier call may have done these.
             self._first, self._began = done, now
         speed = (done - self._first) / max(now - self._began, 1e-9)
         text = f"{done:,}/{total:,} pictures {done / total:.0%}"

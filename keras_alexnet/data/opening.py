@@ -19,32 +19,32 @@ def open_source(
     split: str | None = None,
     training: bool = True,
 ) -> Source:
-    """Opens the data set that `spec` names, preparing it first where it must be.
+    """Opens a data set; `shapes` and those of tensorflow-datasets are made if need be.
 
     Args:
         spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
-            classification set of tensorflow-datasets), `folder:DIR`, with
-            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`, for the latter
-            of which `val/`, `valid/`, `validation/` and `test/` are tried in this
-            order, or `records:DIR`, which `scripts/prepare.py` wrote. `~` is the home.
+            classification set of tensorflow-datasets), `folder:DIR`, with pictures in
+            `DIR/train/CLASS/…` and `DIR/val/CLASS/…` (`val/`, `valid/`, `validation/`
+            and `test/` are tried in this order), or `records:DIR`, which
+            `scripts/prepare.py` wrote. `~` is the home directory.
         data_dir: Where tensorflow-datasets keeps its data; its own default
             otherwise.
-        manual_dir: Where the archives lie that tensorflow-datasets cannot fetch
-            itself, as ImageNet's; its own default otherwise.
+        manual_dir: Where the archives are that tensorflow-datasets cannot download
+            itself, such as ImageNet's; its own default otherwise.
         check_pictures: Whether a file in a folder that cannot be a picture is an
             error.
-        split: Which pictures are the validation pictures: `"test"`, say, or another
-            folder of `DIR` or split of tensorflow-datasets; by default those above.
-        training: Whether there must be training pictures too. Without, they are not
-            looked at, and the classes are those of the validation pictures where
-            nothing else tells them.
+        split: The folder of `DIR`, or the split of tensorflow-datasets, that has the
+            validation pictures, such as `"test"`; those named above by default.
+        training: Whether there must be training pictures. If not, they are not read,
+            and the classes are those of the validation pictures if nothing else
+            names them.
 
     Returns:
         A `Source`.
 
     Raises:
-        ValueError: If the spec is none of these, or what it names is missing,
-            empty, or has fewer than two classes.
+        ValueError: If the spec is none of these, or the data are missing, empty, or
+            have fewer than two classes.
 
     Example:
 
@@ -57,7 +57,7 @@ def open_source(
     if kind == "records" and rest:
         return RecordsSource(files.expanded(rest), split)
     if (kind == "tfds" and rest) or spec == "shapes":
-        # Here, because importing tensorflow-datasets takes its time.
+        # Here, because importing tensorflow-datasets takes seconds.
         from keras_alexnet.data.tfds import TfdsSource
 
         data_dir = data_dir and files.expanded(data_dir)

@@ -1,4 +1,4 @@
-"""Preparation of a whole set: order, shards, statistics."""
+"""Preparation of a whole data set: order, shards, statistics."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_statistics_are_those_of_the_pictures_as_stored(
     assert description.class_counts == {"train": [8] * 3, "validation": [3] * 3}
 
 
-def test_components_that_were_drawn_are_found(tmp_path: Path) -> None:
+def test_known_components_are_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     drawn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     stddevs = np.array([30.0, 15.0, 5.0])
@@ -114,7 +114,7 @@ def test_the_number_of_processes_changes_nothing(
     }
 
 
-def test_workers_do_without_tensorflow(python: Callable[..., str]) -> None:
+def test_workers_do_not_import_tensorflow(python: Callable[..., str]) -> None:
     folder = Path(shards.__file__).parent
     code = """
 import sys; sys.path.append(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The end of a preparation: what belongs to all shards together."""
+"""The end of a preparation: statistics, skipped pictures, and the description."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def finish(
     directory: PreparationDirectory,
     identity: dict[str, Any],
 ) -> Description:
-    """Writes the mean picture, the list of what was skipped, and `dataset.json`.
+    """Writes the mean picture, the list of skipped pictures, and `dataset.json`.
 
     Args:
         source: The data set.
-        reports: On all of its shards, in their order.
-        directory: Where they lie.
-        identity: What the preparation depends on.
+        reports: The reports of all of its shards, in their order.
+        directory: The directory of the shards.
+        identity: What the records depend on: settings, and fingerprint of the data.
 
     Raises:
         ValueError: If a split has no picture that could be read.
@@ -106,14 +106,14 @@ def _entries(reports: Reports, split: str) -> list[ShardEntry]:
 
 
 def _versions() -> dict[str, str]:
-    """What the bytes of the records may hang on."""
+    """The versions that the bytes of the records may depend on."""
     turbo = "libjpeg_turbo"
     jpeg = features.version(turbo if features.check(turbo) else "jpg")
     return {"keras_alexnet": __version__, "pillow": PIL.__version__, "jpeg": str(jpeg)}
 
 
 def write_skipped(directory: Path, reports: Mapping[Shard, Report | None]) -> Path:
-    """Writes name, split and reason of each, in the order of the shards."""
+    """Writes name, split and reason of each skipped picture, in the shards' order."""
     with io.StringIO(newline="") as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerows([("name", "split", "reason"), *_rows(reports)])
@@ -124,7 +124,7 @@ def write_skipped(directory: Path, reports: Mapping[Shard, Report | None]) -> Pa
 def check_skipped(
     directory: Path, reports: Mapping[Shard, Report | None], max_bad: int
 ) -> None:
-    """Raises ValueError, and lists them, if more than `max_bad` were skipped."""
+    """Raises ValueError, and writes the list, if more than `max_bad` were skipped."""
     count = sum(len(report.skipped) for report in reports.values() if report)
     if count <= max_bad:
         return
@@ -132,7 +132,7 @@ def check_skipped(
     name, _, reason = next(_rows(reports))
     raise ValueError(
         f"at most max_bad={max_bad} pictures may be unreadable; repair or remove them "
-        "and prepare into another directory, or allow more. Received: "
+        "and prepare into another directory, or raise max_bad. Received: "
         f"{count} so far, the first of them {name!r} ({reason}); {str(path)!r} lists "
         "them"
     )
@@ -150,9 +150,10 @@ class ColourComponents:
 
     Args:
         mean: Mean colour.
-        eigenvalues: Of the covariance of pixels, the largest first.
+        eigenvalues: Eigenvalues of the covariance of pixels, the largest first.
         stddevs: Their square roots.
-        vectors: Of length 1, a row each; its largest entry is positive.
+        vectors: Eigenvectors of length 1, one a row; the largest entry of each is
+            positive.
     """
 
     mean: list[float]
@@ -170,12 +171,12 @@ def colour_components(sums: ColourSums, pictures: int) -> ColourComponents:
     """Principal components: `C = E[x xᵀ] − E[x] E[x]ᵀ`, over all pixels.
 
     Args:
-        sums: Over the pictures.
-        pictures: How many they are.
+        sums: The sums over the pictures.
+        pictures: The number of pictures.
     """
     count = pictures * sums.pixels.shape[0] ** 2
     totals = [int(total) for total in sums.pixels.sum((0, 1))]
-    # In whole numbers of any size: the difference of the two terms loses nothing.
+    # In whole numbers of any size: the difference of the two terms is exact.
     covariance = [
         [
             (count * int(sums.products[i, j]) - totals[i] * totals[j]) / count**2
@@ -188,7 +189,7 @@ def colour_components(sums: ColourSums, pictures: int) -> ColourComponents:
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1)[:, None], 1)
     return ColourComponents(
         mean=[total / count for total in totals],
-        # Without the digits that another NumPy would compute otherwise.
+        # Rounded, since the last digits differ between versions of NumPy.
         eigenvalues=values.round(6).tolist(),
         stddevs=np.sqrt(values).round(6).tolist(),
         vectors=(vectors * np.sign(largest)).round(9).tolist(),

@@ -1,4 +1,4 @@
-"""Shards of records: which examples each holds, how it is written, what came of it."""
+"""Shards of records: which examples each holds, writing one, and the report of it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
 from keras_alexnet.data.preparation.settings import Settings
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source, Stored
 
-# Files of this size are read at full speed and moved about with ease.
+# Files of this size are read at full speed and are easy to copy.
 SHARD_BYTES = 128 * 2**20
 # A JPEG of a photo takes about 0.5 bytes a pixel at quality 95 and 1 at 100.
 _JPEG_BYTES_PER_PIXEL, _JPEG_HEADER = 0.75, 700
 _SEED = 2012
 
-# An example, and its picture as prepared or, as text, why there is none.
-Made = tuple[Stored, "bytes | str"]
+# An example with its prepared picture or, as text, the reason why there is none.
+Prepared = tuple[Stored, "bytes | str"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Shard:
     """A file of records to be written.
 
     Args:
-        name: Of the file.
+        name: Name of the file.
         split: `"train"` or `"validation"`.
         indices: Which of the split's examples it holds, in this order.
     """
@@ -43,11 +43,11 @@ class Shard:
 
 
 def plan(source: Source, settings: Settings) -> list[Shard]:
-    """Plans all shards of a data set.
+    """Plans all shards of a data set: a function of the data and settings alone.
 
     Args:
         source: The data set.
-        settings: Of the preparation.
+        settings: The settings of the preparation.
 
     Returns:
         The shards, those of the training pictures first.
@@ -62,10 +62,10 @@ def plan(source: Source, settings: Settings) -> list[Shard]:
 def _order(source: Source, split: str) -> np.ndarray:
     """The order in which a split is stored.
 
-    Training pictures are shuffled once, when they are stored, as cuda-convnet2's
-    make-data does it; not where a source can be read from front to back alone,
-    since tensorflow-datasets has shuffled them when it stored them. NumPy promises
-    that this old generator draws the same numbers in all its versions.
+    Training pictures are shuffled once, when they are stored, as in cuda-convnet2's
+    make-data. Sources that can only be read from front to back are not shuffled:
+    tensorflow-datasets did that when it stored them. NumPy promises that this old
+    generator draws the same numbers in all its versions.
     """
     count = source.sizes[split]
     if split == TRAIN and source.random_access:
@@ -82,7 +82,7 @@ def _of_split(split: str, order: np.ndarray, settings: Settings) -> list[Shard]:
 
 
 def _expected_bytes(settings: Settings) -> int:
-    """Bytes of a picture, rather too many than too few."""
+    """Bytes of a picture: an estimate, rather too high than too low."""
     if settings.encoding == "raw":
         return 3 * settings.size**2
     return _JPEG_HEADER + int(_JPEG_BYTES_PER_PIXEL * settings.size**2)
@@ -90,15 +90,15 @@ def _expected_bytes(settings: Settings) -> int:
 
 @dataclasses.dataclass
 class Report:
-    """What writing a shard came to.
+    """What a shard holds, and what was skipped; kept until all shards are written.
 
     The sums over its pictures are in the same file but not held in memory: they are
-    as large as a picture, and shards are many.
+    as large as a picture, and there are many shards.
 
     Args:
         counts: int64 `[classes]`, the pictures of each class in it.
-        skipped: Name and reason of what was no picture.
-        size: Of the file, in bytes.
+        skipped: Name and reason of each example that was skipped.
+        size: Size of the file, in bytes.
     """
 
     counts: np.ndarray
@@ -111,7 +111,7 @@ class Report:
         return int(self.counts.sum())
 
     def save(self, path: Path, sums: ColourSums) -> None:
-        """Writes report and sums to a file that appears whole."""
+        """Writes report and sums to a file, all at once."""
         with io.BytesIO() as file:
             np.savez_compressed(
                 file,
@@ -138,7 +138,7 @@ def merge_sums(path: Path, total: ColourSums) -> None:
 
 
 def record(name: str, label: int, image: bytes) -> bytes:
-    """A `tf.train.Example` with `image`, `label` and `name`, in its one byte order."""
+    """A `tf.train.Example` with `image`, `label` and `name`: always the same bytes."""
     features = {
         "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
@@ -148,23 +148,25 @@ def record(name: str, label: int, image: bytes) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def write(made: Iterable[Made], begun: Path, path: Path, report: Report) -> None:
-    """Writes a TFRecord file that appears at `path` whole, or not at all.
+def write(
+    prepared: Iterable[Prepared], partial: Path, path: Path, report: Report
+) -> None:
+    """Writes a TFRecord file that appears at `path` complete, or not at all.
 
     Args:
-        made: The examples, in their order, with what was made of them.
-        begun: Where the file is as long as it is not whole, on the same disk.
-        path: Where it is then.
-        report: Takes up counts, skipped pictures and the size of the file.
+        prepared: The examples, in their order, with their prepared pictures.
+        partial: Where the file is while it is incomplete, on the same disk.
+        path: Where the complete file is.
+        report: Counts, skipped pictures and the size of the file are added to it.
     """
-    with tf.io.TFRecordWriter(os.fsencode(begun)) as file:
-        for stored, image in made:
+    with tf.io.TFRecordWriter(os.fsencode(partial)) as file:
+        for stored, image in prepared:
             if isinstance(image, str):
                 report.skipped.append((stored.name, image))
                 continue
             file.write(record(stored.name, stored.label, image))
             report.counts[stored.label] += 1
-    with open(begun, "rb+") as written:
+    with open(partial, "rb+") as written:
         os.fsync(written.fileno())
-    report.size = begun.stat().st_size
-    os.replace(begun, path)
+    report.size = partial.stat().st_size
+    os.replace(partial, path)
