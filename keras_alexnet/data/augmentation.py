@@ -77,7 +77,7 @@ def offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
 # How many positions one random op draws for. One op for each picture would take a
 # tenth of the time of its decoding. Another size would change the draws.
 _BLOCK = 1024
-_SEEDS = 2**31  # So many are allowed: draws of another kind add this to their seed.
+_SEEDS = 2**31  # How many there are: other kinds of draws add multiples of it.
 
 
 class Draws(NamedTuple):
@@ -168,7 +168,7 @@ def _windows(seed: int, block: tf.Tensor, crop_chunk: int, crop_area: float) -> 
 def _shared(seed: int, block: tf.Tensor, crop_chunk: int, count: int) -> tf.Tensor:
     """Uniform numbers in 0 to 1 for a block's positions, `count` for each chunk."""
     chunks = (block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)) // crop_chunk
-    # A chunk has at least one position, so two tables have the chunks of a block.
+    # A chunk has at least one position: two tables hold all chunks of a block.
     first = chunks[0] // _BLOCK
     tables = [_uniform(seed, first, count), _uniform(seed, first + 1, count)]
     return tf.gather(tf.concat(tables, axis=0), chunks - first * _BLOCK)

@@ -19,7 +19,7 @@ def open_source(
     split: str | None = None,
     training: bool = True,
 ) -> Source:
-    """Opens a data set; `shapes` and those of tensorflow-datasets are made if need be.
+    """Opens a data set; tensorflow-datasets prepares its own sets on first use.
 
     Args:
         spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image

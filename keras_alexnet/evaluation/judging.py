@@ -143,8 +143,8 @@ def judge(
     ... # doctest: +SKIP
     """
     _check(members, source, views)
-    recipes = [member.recipe.views_of(source) for member in members]
-    distinct = list(dict.fromkeys(recipes))  # Each is decoded and cut once.
+    wanted = [member.recipe.views_of(source) for member in members]
+    distinct = list(dict.fromkeys(wanted))  # Each is decoded and cut once.
     batches = validation_batches(source, _cutter(distinct, views), batch_size)
     models = [_prediction(member, members[0].outputs) for member in members]
     labels = tf.constant(
@@ -153,7 +153,7 @@ def judge(
     sums: dict[tuple[int, str], tf.Tensor] = {}
     try:
         for batch in batches:
-            images = [batch["image"][distinct.index(each)] for each in recipes]
+            images = [batch["image"][distinct.index(each)] for each in wanted]
             label = tf.gather(labels, batch["label"])
             for key, probabilities in _probabilities(models, images):
                 logits = log_probabilities(probabilities)
@@ -191,7 +191,7 @@ def _cutter(distinct: list[Views], views: int) -> Callable[[tf.Tensor], tuple]:
 
 
 def _prediction(member: Member, outputs: tuple[str, ...]) -> Predict:
-    """A function to a member's probabilities, in the order of the given outputs."""
+    """A function that returns a member's probabilities, ordered as `outputs`."""
     order = tf.constant([member.outputs.index(name) for name in outputs])
 
     @tf.function
