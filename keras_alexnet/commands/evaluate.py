@@ -8,7 +8,7 @@ from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.sources import GRAMMAR
+from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.evaluation import Member, judge, judge_export
 
 WRITES = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import time
 from typing import Any
 
 from rich.console import Console
@@ -11,10 +12,11 @@ from rich.console import Console
 from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.data import open_source
+from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.preparation import ENCODINGS, Settings, prepare
-from keras_alexnet.data.preparation.description import Description
-from keras_alexnet.data.preparation.progress import Counting
-from keras_alexnet.data.sources import GRAMMAR, TRAIN, VALIDATION
+from keras_alexnet.data.record_files import Description
+from keras_alexnet.data.sources import TRAIN, VALIDATION
+from keras_alexnet.live_line import LiveLine, clock
 
 WRITES = True
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
@@ -83,14 +85,14 @@ def main(config: Config, rest: list[str]) -> None:
         split=config.split,
     )
     out = str(config.out)
-    with Counting(console) as counting:
+    with _Progress(console) as progress:
         description, fresh = prepare(
             source,
             out,
             config.settings(),
             processes=config.processes,
             max_bad=config.max_bad,
-            watch=counting.update,
+            watch=progress.update,
         )
     if not fresh:
         console.print(f"{out} holds these data, prepared: nothing to do")
@@ -113,3 +115,27 @@ def _tell(console: Console, out: str, description: Description) -> None:
     if round(size * _CROP) != 224:
         arguments.append(f"--image_size={round(size * _CROP)}")
     console.print(f"\nnext:\n  {sibling('train')} {shlex.join(arguments)}")
+
+
+class _Progress(LiveLine):
+    """Shows pictures, percent, pictures a second, and the time to go.
+
+    Args:
+        console: Where to show it.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._first: int | None = None
+        self._began = time.monotonic()
+
+    def update(self, done: int, total: int) -> None:
+        """Shows that `done` of `total` pictures are finished."""
+        now = time.monotonic()
+        if self._first is None:  # An earlier call may have done these.
+            self._first, self._began = done, now
+        speed = (done - self._first) / max(now - self._began, 1e-9)
+        text = f"{done:,}/{total:,} pictures {done / total:.0%}"
+        if speed:
+            text += f" {speed:.0f} pictures/s ETA {clock((total - done) / speed)}"
+        self.show(text, done, total)

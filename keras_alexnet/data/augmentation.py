@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# Width over height, as section 6 has it: from 3/4 to 4/3.
+# Width over height, in section 6: from 3/4 to 4/3.
 WIDEST = 4 / 3
 
 
 class Window(NamedTuple):
-    """What is drawn of the shape of a window; its place is drawn as any crop's.
+    """The shape of a window; its place is drawn as for any crop.
 
     Args:
-        area: float32 scalar, its share of the picture's area, more than 0 to 1.
+        area: float32 scalar, its area as a fraction of the picture's, above 0 to 1.
         aspect: float32 scalar, its width over its height.
     """
 
@@ -39,7 +39,7 @@ def window_box(size: tf.Tensor, window: Window, place: tf.Tensor) -> tf.Tensor:
     Args:
         size: int32 `[2]`, height and width of the picture.
         window: Its shape.
-        place: float32 `[2]` in 0 to 1, as of `offset`.
+        place: float32 `[2]` in 0 to 1, as for `offset`.
 
     Returns:
         int32 `[4]`: top, left, height, width.
@@ -54,18 +54,18 @@ def window_box(size: tf.Tensor, window: Window, place: tf.Tensor) -> tf.Tensor:
     side = tf.sqrt(window.area * whole[0] * whole[1])
     stretch = tf.sqrt(window.aspect)
     wanted = tf.cast(tf.round(tf.stack([side / stretch, side * stretch])), tf.int32)
-    # A strip of one pixel has windows of one pixel, not of none.
+    # A strip one pixel wide has windows one pixel wide, not empty ones.
     shape = tf.clip_by_value(wanted, 1, size)
     return tf.concat([offset(place, size - shape), shape], axis=0)
 
 
 def offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
-    """From 0 to the whole spare border, both included: 33 places for 224 of 256.
+    """The offset of a crop in the spare border: one of 0 to 32 for 224 of 256.
 
     Args:
         place: float32 `[2]` in 0 to 1: 0 is the first offset, downwards and to the
             right, and 1 comes after the last.
-        spare: The last offset.
+        spare: The width of the border, which is the last offset.
 
     Returns:
         int32 `[2]`.
@@ -74,18 +74,18 @@ def offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
     return tf.minimum(shift, spare)
 
 
-# How many positions one random op draws for. An op for each picture would cost as
-# much as a tenth of its decoding. Another size would give other draws.
+# How many positions one random op draws for. One op for each picture would take a
+# tenth of the time of its decoding. Another size would change the draws.
 _BLOCK = 1024
-_SEEDS = 2**31  # As many as `seed` may have: beyond them no two kinds of draws meet.
+_SEEDS = 2**31  # How many there are: other kinds of draws add multiples of it.
 
 
 class Draws(NamedTuple):
     """What is drawn for one picture.
 
     Args:
-        place: float32 `[2]`, uniform in 0 to 1: where in the spare border, downwards
-            and to the right, a crop begins.
+        place: float32 `[2]`, uniform in 0 to 1: where a crop begins in the spare
+            border, downwards and to the right.
         mirrored: Scalar bool, true half of the time.
         noise: float32 `[3]`, standard normal: the colour noise.
     """
@@ -102,11 +102,11 @@ def draws(seed: int, start: int = 0, crop_chunk: int = 1) -> tf.data.Dataset:
         seed: 0 to 2**31 − 1.
         start: The first position, 0 or more.
         crop_chunk: How many successive pictures share place and mirroring; 32 in
-            the source of 2012 (`convdata_jpeg.py`). They begin at multiples of it,
-            whatever `start` is, and each picture has a noise of its own.
+            the source of 2012 (`convdata_jpeg.py`). Chunks begin at multiples of it,
+            whatever `start` is. Each picture has its own noise.
 
     Returns:
-        `Draws` without end.
+        An endless data set of `Draws`.
 
     Example:
 
@@ -122,17 +122,17 @@ def window_draws(
 ) -> tf.data.Dataset:
     """The windows for position `start` of the stream and all that follow.
 
-    Independent of `draws`, with which they go. The area is uniform from `crop_area`
-    to 1, the aspect ratio log-uniform from 3/4 to 4/3.
+    They are independent of the `draws` for the same positions. The area is uniform
+    from `crop_area` to 1, the aspect ratio log-uniform from 3/4 to 4/3.
 
     Args:
         seed: 0 to 2**31 − 1.
         start: The first position, 0 or more.
-        crop_chunk: How many successive pictures share the window, as of `draws`.
-        crop_area: Smallest share of a picture's area, more than 0, 1 at most.
+        crop_chunk: How many successive pictures share the window, as in `draws`.
+        crop_area: Smallest fraction of a picture's area, more than 0, 1 at most.
 
     Returns:
-        `Window` without end.
+        An endless data set of `Window`.
 
     Example:
 
@@ -144,7 +144,7 @@ def window_draws(
 
 
 def _from(start: int, drawn: Callable[[tf.Tensor], NamedTuple]) -> tf.data.Dataset:
-    """What is drawn for a position and all that follow, block by block."""
+    """The draws for a position and all that follow, block by block."""
     blocks = tf.data.Dataset.range(start // _BLOCK, np.iinfo(np.int64).max // _BLOCK)
     return blocks.map(drawn).unbatch().skip(start % _BLOCK)
 
@@ -168,7 +168,7 @@ def _windows(seed: int, block: tf.Tensor, crop_chunk: int, crop_area: float) -> 
 def _shared(seed: int, block: tf.Tensor, crop_chunk: int, count: int) -> tf.Tensor:
     """Uniform numbers in 0 to 1 for a block's positions, `count` for each chunk."""
     chunks = (block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)) // crop_chunk
-    # Chunks are no shorter than 1, so those of a block lie in two blocks at most.
+    # A chunk has at least one position: two tables hold all chunks of a block.
     first = chunks[0] // _BLOCK
     tables = [_uniform(seed, first, count), _uniform(seed, first + 1, count)]
     return tf.gather(tf.concat(tables, axis=0), chunks - first * _BLOCK)

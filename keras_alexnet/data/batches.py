@@ -17,8 +17,8 @@ CROPS = ("paper", "resized")
 
 Example = dict[str, tf.Tensor]
 
-# Views in work at a time: enough to keep all cores busy while one waits. A fixed
-# number, since what TensorFlow finds by itself takes more time and more memory.
+# Views computed at a time: enough to keep all cores busy while some wait. A fixed
+# number, since TensorFlow's automatic one takes more time and memory.
 _AT_ONCE = 2 * (os.cpu_count() or 1)
 
 
@@ -35,26 +35,26 @@ def training_batches(
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
-    Every draw is a function of the seed and the position in the stream, whatever
-    the size of the batches. Place, mirroring and colour draws are the same whatever
-    the crop.
+    Every draw is a function of the seed and the position in the stream; the size of
+    the batches changes nothing. Place, mirroring and colour noise are the same for
+    both crops.
 
     Args:
         source: The data set.
         image_size: Side of the crops.
         batch_size: Pictures in a batch.
-        seed: Of the order, crops, mirroring and colour draws.
+        seed: Seed of the order, crops, mirroring and colour noise.
         start: Number of pictures that came before.
         crop_chunk: How many successive pictures share the crop and the mirroring;
-            they begin at multiples of it.
+            chunks begin at multiples of it.
         crop: `"paper"`, a square at a random place in the picture scaled to
             `bordered_size(image_size)` (paper, section 4.1); or `"resized"`, a window
             of random area, proportions (3/4 to 4/3) and place, scaled to a square
             (Szegedy et al. 2015, "Going deeper with convolutions", section 6).
-        crop_area: Smallest share of a picture's area that a window of `"resized"` has,
-            more than 0, 1 at most: 0.08 there.
-        rows: Which rows of each batch to give, one after the other; all if None.
-            `start` must be where a batch begins then.
+        crop_area: Smallest area of a window of `"resized"`, as a fraction of the
+            picture's: more than 0, 1 at most; 0.08 in that paper.
+        rows: Which rows of each batch to yield, a range of step 1; all if None. With
+            it, `start` must be where a batch begins.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
@@ -81,7 +81,7 @@ def training_batches(
 
 
 def _within(rows: range | None, batch_size: int) -> Keep | None:
-    """Whether a position is in these rows of its batch; None if all are."""
+    """A test whether a position is in these rows of its batch; None for all rows."""
     if rows is None or len(rows) == batch_size:
         return None
     return lambda position: (
@@ -90,7 +90,7 @@ def _within(rows: range | None, batch_size: int) -> Keep | None:
 
 
 def _kept(elements: tf.data.Dataset, start: int, keep: Keep | None) -> tf.data.Dataset:
-    """Those of the elements, which begin at position `start`, that are wanted."""
+    """The elements whose positions pass `keep`; the first one is at `start`."""
     if keep is None:
         return elements
     numbered = elements.enumerate(start).filter(lambda position, each: keep(position))
@@ -115,12 +115,12 @@ def evaluation_batches(
         source: The data set.
         image_size: Side of the crops.
         batch_size: Pictures in a batch.
-        rows: Which rows of each batch to give, one after the other; all if None.
+        rows: Which rows of each batch to yield, a range of step 1; all if None.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
-        `[batch]`) and `weight` (float32 `[batch]`): 0 where the last batch was
-        filled up, so that all batches have one shape.
+        `[batch]`) and `weight` (float32 `[batch]`): 0 for the padding of the last
+        batch, which gives all batches one shape.
     """
     view = Views.of(source, image_size).centre
     return validation_batches(source, view, batch_size, rows)
@@ -132,30 +132,30 @@ def validation_batches(
     batch_size: int,
     rows: range | None = None,
 ) -> tf.data.Dataset:
-    """As `evaluation_batches`, with `view(picture)` for `image`, nested or not."""
+    """As `evaluation_batches`, with `view(picture)`, maybe nested, for `image`."""
 
-    def seen(example: Example) -> dict[str, object]:
+    def viewed(example: Example) -> dict[str, object]:
         weight = tf.constant(1.0)
         image = view(example["image"])
         return {"image": image, "label": example["label"], "weight": weight}
 
     keep = _within(rows, batch_size)
     pictures = _kept(source.ordered(VALIDATION), 0, keep).map(
-        seen, num_parallel_calls=_AT_ONCE, deterministic=True
+        viewed, num_parallel_calls=_AT_ONCE, deterministic=True
     )
-    filler = tf.nest.map_structure(
+    padding = tf.nest.map_structure(
         lambda spec: tf.zeros(spec.shape, spec.dtype), pictures.element_spec
     )
-    # More than enough: all workers must come to as many batches.
-    filling = tf.data.Dataset.from_tensors(filler).repeat(batch_size)
+    # More than enough: all workers must have the same number of batches.
+    paddings = tf.data.Dataset.from_tensors(padding).repeat(batch_size)
     batches = math.ceil(source.sizes[VALIDATION] / batch_size)
     each = len(rows or range(batch_size))
-    return _whole_batches(pictures.concatenate(filling).take(batches * each), each)
+    return _whole_batches(pictures.concatenate(paddings).take(batches * each), each)
 
 
 def _whole_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
     options = tf.data.Options()
-    # One machine reads all of its data, however many devices share a batch.
+    # TensorFlow must not split the data over machines: `rows` has done that.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
     )
@@ -171,18 +171,18 @@ def distribute(
     *,
     endless: bool = False,
 ) -> Any:
-    """Gives each device its own rows of every batch.
+    """Gives each replica its own rows of every batch.
 
-    Of n devices the i-th sees the rows from i·batch_size/n on, on whichever machine
-    it is: devices are counted worker by worker. Each worker makes its own rows only.
+    Of n replicas, counted worker by worker, the i-th (from 0) gets the rows from
+    i·batch_size/n on. Each worker makes its own rows only.
 
     Args:
-        strategy: Whose devices share the batches.
-        stream: Makes the batches without all but the given rows, which follow one
-            another: `range(0, batch_size)` is all. All workers must get as many.
-        batch_size: Rows in a whole batch, a multiple of the number of devices.
-        endless: Whether the stream has no end. Of others, several workers ask one
-            another before each batch whether there is one.
+        strategy: The strategy whose replicas share the batches.
+        stream: Makes batches that have the given rows alone: `range(0, batch_size)`
+            is all rows. All workers must get the same number of batches.
+        batch_size: Rows in a whole batch, a multiple of the number of replicas.
+        endless: Whether the stream has no end. If it has one, the workers agree before
+            each batch whether there is another.
 
     Returns:
         A distributed data set: an iterable of what `strategy.run` takes.

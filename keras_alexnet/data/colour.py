@@ -22,7 +22,7 @@ class ColourStatistics:
         stddevs: Standard deviations along the components: square roots of the
             eigenvalues of the covariance of pixels.
         vectors: The components, a row each, of length 1.
-        origin: Whose they are, in words.
+        origin: Where they come from, for people.
     """
 
     mean: tuple[float, float, float]
@@ -57,7 +57,7 @@ class ColourNoise:
 
     Args:
         form: `"paper"`, `"source"` or `"none"`.
-        strength: 0.1 in both.
+        strength: 0.1 in the paper and in the source.
         statistics: The training set's components.
 
     Raises:
@@ -86,21 +86,21 @@ class ColourNoise:
                 f"Received: colour_noise_strength={self.strength}"
             )
 
-    def __call__(self, pictures: Any, draws: Any, share: Any = 1.0) -> tf.Tensor:
+    def __call__(self, pictures: Any, draws: Any, fraction: Any = 1.0) -> tf.Tensor:
         """Returns the pictures with their noise.
 
         Args:
             pictures: `[batch, height, width, 3]`, float32, mean subtracted.
-            draws: `[batch, 3]`, one standard normal number each component.
-            share: Of the strength: 0 once the noise has stopped, which takes the
-                source's divisor away too (`--color-noise=0`).
+            draws: `[batch, 3]`, a standard normal number for each component.
+            fraction: Of the strength, 0 to 1: 0 once the noise has stopped, which also
+                removes the source's divisor (`--color-noise=0`).
         """
         if self.form == "none":
             return pictures
         # [batch, 3] @ [3 components, 3 colours]
-        colours = share * tf.constant(self._colours())
+        colours = fraction * tf.constant(self._colours())
         noisy = pictures + tf.matmul(draws, colours)[:, None, None, :]
-        divisor = 1.0 + self.strength * share
+        divisor = 1.0 + self.strength * fraction
         return noisy / divisor if self.form == "source" else noisy
 
     def _colours(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From the bytes of a picture to its pixels, and to a part of them scaled."""
+"""Decodes pictures, whole or in part, and scales a part of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-# Pillow's Image.MAX_IMAGE_PIXELS, a quarter of a GiB in RGB: what announces more is
-# not decoded. (TensorFlow's own decoders go to twice that, and to 1 GiB for BMP.)
+# Pillow's Image.MAX_IMAGE_PIXELS, a quarter of a GiB in RGB. A picture whose header
+# announces more is not decoded. (TensorFlow's own decoders go to twice that, and to
+# 1 GiB for BMP.)
 MOST_PIXELS = 89_478_485
 _RATIOS = (1, 2, 4, 8)
 _HEADER = 26  # bytes
@@ -19,20 +20,20 @@ _POWERS = np.array([256**3, 256**2, 256, 1])
 def decode(image: tf.Tensor, shorter_side: int | None = None) -> tf.Tensor:
     """Decodes a picture, known by its content; a JPEG no larger than needed.
 
-    Alpha is dropped, palettes and grey become RGB, 16 bits keep their upper 8. The
-    orientation that EXIF data may ask for is ignored, as ImageNet's users do.
+    Alpha is dropped, palettes and grey become RGB, 16 bits keep their upper 8. An
+    orientation in EXIF data is ignored, as is usual with ImageNet.
 
     Args:
         image: Scalar string: a JPEG, PNG, GIF (its first frame) or BMP.
-        shorter_side: What the picture will be scaled to: a JPEG is shrunk to a
-            half, a quarter or an eighth within its decoder, if that leaves as much.
+        shorter_side: What the picture will be scaled to: the decoder shrinks a JPEG
+            to a half, a quarter or an eighth if it is still no smaller than this.
 
     Returns:
         `[height, width, 3]`, uint8, RGB.
 
     Raises:
-        tf.errors.InvalidArgumentError: If it is none of these, cut short, or its
-            header announces more than `MOST_PIXELS`.
+        tf.errors.InvalidArgumentError: If it is none of these, it is truncated, or
+            its header announces more than `MOST_PIXELS`.
     """
     pixels = tf.cond(
         tf.io.is_jpeg(image),
@@ -45,20 +46,20 @@ def decode(image: tf.Tensor, shorter_side: int | None = None) -> tf.Tensor:
 def decode_window(
     image: tf.Tensor, window: Callable[[tf.Tensor], tf.Tensor], side: int
 ) -> tf.Tensor:
-    """Decodes a window of a picture; a JPEG no larger than needed, and little else.
+    """Decodes a window of a picture: of a JPEG little else, and no larger than needed.
 
     Args:
-        image: As of `decode`.
+        image: As for `decode`.
         window: From the height and width of the picture, int32 `[2]`, to top, left,
             height and width of its window, int32 `[4]`.
-        side: What both sides of the window will be scaled to: a JPEG is shrunk within
-            its decoder as by `decode`, its window rounded to pixels that it has then.
+        side: What both sides of the window will be scaled to: the decoder shrinks a
+            JPEG as in `decode`, and the window is rounded to whole pixels of that.
 
     Returns:
         `[height, width, 3]`, uint8, RGB.
 
     Raises:
-        tf.errors.InvalidArgumentError: As `decode`; but a JPEG may be cut short below
+        tf.errors.InvalidArgumentError: As `decode`; but a JPEG may be truncated below
             its window.
     """
     pixels = tf.cond(
@@ -70,7 +71,7 @@ def decode_window(
 
 
 def cut(pixels: tf.Tensor, window: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """The window of a decoded picture, `[height, width, 3]`, as of `decode_window`."""
+    """A window, as for `decode_window`, of a decoded picture `[height, width, 3]`."""
     top, left, height, width = tf.unstack(window(tf.shape(pixels)[:2]))
     return pixels[top : top + height, left : left + width]
 
@@ -87,16 +88,16 @@ def _decode_jpeg_window(
     image: tf.Tensor, window: Callable[[tf.Tensor], tf.Tensor], side: int
 ) -> tf.Tensor:
     image, size = _jpeg_size(image)
-    lies = window(size)
+    box = window(size)
 
     def decoder(ratio: int) -> tf.Tensor:
-        return tf.io.decode_and_crop_jpeg(image, lies // ratio, channels=3, ratio=ratio)
+        return tf.io.decode_and_crop_jpeg(image, box // ratio, channels=3, ratio=ratio)
 
-    return _shrunk(decoder, lies[2:], side)
+    return _shrunk(decoder, box[2:], side)
 
 
 def _jpeg_size(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A JPEG that is not too large to be decoded, with its height and width."""
+    """A JPEG, checked to be small enough to decode, with its height and width."""
     size = tf.io.extract_jpeg_shape(image)[:2]
     with tf.control_dependencies([_check(tf.cast(size, tf.int64))]):
         return tf.identity(image), size
@@ -105,7 +106,7 @@ def _jpeg_size(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _shrunk(
     decoder: Callable[..., tf.Tensor], size: tf.Tensor, shorter_side: int
 ) -> tf.Tensor:
-    """Decodes by the largest `ratio=…` that leaves `size` the shorter side."""
+    """Decodes with the largest `ratio=` that keeps `shorter_side` or more of `size`."""
     smaller = tf.reduce_min(size)
     fits = [smaller // ratio >= shorter_side for ratio in _RATIOS[1:]]
     branches = [functools.partial(decoder, ratio=ratio) for ratio in _RATIOS]
@@ -121,7 +122,7 @@ def _decode_other(image: tf.Tensor) -> tf.Tensor:
 def _announced_size(image: tf.Tensor) -> tf.Tensor:
     """Width and height in the header of a PNG or a GIF, int64 `[2]`; else zeros.
 
-    A BMP that announces more than it holds is refused by TensorFlow's decoder.
+    TensorFlow's decoder itself refuses a BMP that announces more than it has.
     """
     padded = tf.strings.join([tf.strings.substr(image, 0, _HEADER), "\0" * _HEADER])
     header = tf.io.decode_raw(tf.strings.substr(padded, 0, _HEADER), tf.uint8)
@@ -138,20 +139,20 @@ def _announced_size(image: tf.Tensor) -> tf.Tensor:
 
 
 def _check(size: tf.Tensor) -> tf.Operation | None:
-    """Refuses a picture before memory is taken for it."""
-    # Not of integers, whose product may pass what 64 bits hold.
+    """Refuses a picture that is too large before memory is allocated for it."""
+    # In floating point: the product of the integers may overflow 64 bits.
     fits = tf.reduce_prod(tf.cast(size, tf.float64)) <= MOST_PIXELS
     expected = f"a picture must have at most {MOST_PIXELS} pixels; its header says"
     if not tf.executing_eagerly():
         return tf.debugging.Assert(fits, [expected, size])
-    if not fits:  # An assertion has other words here, of TensorFlow's inner life.
-        words = f"{expected} {size.numpy().tolist()}"
-        raise tf.errors.InvalidArgumentError(None, None, words)
+    if not fits:  # Run eagerly, an Assert has another message, about TensorFlow itself.
+        message = f"{expected} {size.numpy().tolist()}"
+        raise tf.errors.InvalidArgumentError(None, None, message)
     return None
 
 
 def scaled_size(pixels: tf.Tensor, shorter_side: int) -> tf.Tensor:
-    """Height and width of `[…, height, width, 3]` scaled to a shorter side, int32."""
+    """int32 height and width of `[…, height, width, 3]`, scaled to a shorter side."""
     size = tf.cast(tf.shape(pixels)[-3:-1], tf.float32)
     target = tf.round(size * (shorter_side / tf.reduce_min(size)))
     return tf.maximum(tf.cast(target, tf.int32), shorter_side)
@@ -160,7 +161,7 @@ def scaled_size(pixels: tf.Tensor, shorter_side: int) -> tf.Tensor:
 def scaled_part(
     pixels: tf.Tensor, target: tf.Tensor, offset: tf.Tensor, side: int
 ) -> tf.Tensor:
-    """A square of a picture that is scaled bilinearly, with antialiasing.
+    """Cuts a square out of a picture scaled bilinearly, with antialiasing.
 
     Only the square is computed, not the rest of the scaled picture: a strip of
     10,000 pixels by 1 would take gigabytes.
@@ -169,7 +170,7 @@ def scaled_part(
         pixels: uint8 `[batch, height, width, 3]`, or without the batch.
         target: Height and width of the whole scaled picture.
         offset: Of the square's upper left corner in the scaled picture.
-        side: Of the square.
+        side: Side of the square.
 
     Returns:
         uint8 `[batch, side, side, 3]`, or without the batch: that part of
@@ -191,14 +192,14 @@ def scaled_part(
 
 
 def scaled_whole(pixels: tf.Tensor, side: int) -> tf.Tensor:
-    """A picture scaled to a square, whatever becomes of the proportions.
+    """A whole picture scaled to a square, which does not keep its proportions.
 
     Args:
         pixels: uint8 `[height, width, 3]`.
-        side: Of the square.
+        side: Side of the square.
 
     Returns:
-        uint8 `[side, side, 3]`, as of `scaled_part`.
+        uint8 `[side, side, 3]`, scaled as by `scaled_part`.
     """
 
     def enlarged() -> tf.Tensor:

@@ -1,8 +1,8 @@
 """Draws the pictures of the `shapes` data set with NumPy and Pillow alone.
 
-A picture is one large form on a cluttered ground. Colours, textures, place, size
-and light come from the same distributions for every class, so that only the form
-tells the classes apart.
+A picture is one large form on a cluttered background. Colours, textures, place, size
+and light have the same distributions for every class, so that only the form
+distinguishes the classes.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-_Size = tuple[int, int]  # (width, height), as Pillow has it
+_Size = tuple[int, int]  # (width, height), as in Pillow
 _Outline = list[np.ndarray]  # a filled polygon, then its holes; y points down
 
 # A centre crop of 224 in 256 shows 7/8 of the shorter side. Forms stay within it.
 _VISIBLE = 0.86
-_MIN_CONTRAST = 50  # of the form's and the ground's brightness, in 0..255
-# The more forms are darker than their ground, the less a linear classifier can do.
+_MIN_CONTRAST = 50  # between the form's and the background's brightness, 0 to 255
+# The fraction of forms that are lighter than their background. The smaller it is, the
+# less a linear classifier can do.
 _LIGHT_FORMS = 0.8
 
 
@@ -54,7 +55,7 @@ def _draw_size(rng: np.random.Generator) -> _Size:
 
 
 def _draw_colors(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The ground's and the form's colour: either may be the lighter one."""
+    """The background's and the form's colour: either may be the lighter one."""
     while True:
         dark, light = rng.uniform((15, 80), (160, 245), (3, 2)).T
         if (light - dark).mean() > _MIN_CONTRAST:
@@ -136,7 +137,7 @@ def _posed(outline: _Outline, size: _Size, rng: np.random.Generator) -> _Outline
 
 
 def _textured(size: _Size, color: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """Two shades around a colour, mixed by a random pattern (cut off to 0..1)."""
+    """Two shades around a colour, mixed by a random pattern (clipped to 0..1)."""
     spread = rng.uniform(-30, 30, 3)
     pattern = _PATTERNS[rng.integers(len(_PATTERNS))](size, rng)
     shades = np.clip([color + spread, color - spread], 0, 255).astype(int).tolist()
@@ -176,7 +177,7 @@ _PATTERNS = (_stripes, _checks, _dots, _clouds)
 
 
 def _cluttered(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Strews small patches, blobs and lines of any colour over the ground."""
+    """Scatters small patches, blobs and lines of any colour over the background."""
     pen = ImageDraw.Draw(scene)
     for _ in range(int(rng.integers(8, 25))):
         color = tuple(rng.integers(25, 230, 3).tolist())

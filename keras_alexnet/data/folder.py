@@ -21,31 +21,32 @@ from keras_alexnet.data.sources import (
     validation_names,
 )
 
-# JPEG, PNG, GIF and BMP, told by the first bytes, since suffixes often lie: what
-# TensorFlow decodes in all versions that this package runs on. WebP is too new.
+# JPEG, PNG, GIF and BMP, known by their first bytes, since suffixes are often wrong.
+# All versions of TensorFlow that this package runs on decode these, but not WebP.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _VALIDATION_FOLDERS = (*VALIDATION_NAMES, "test")
 
 
 class FolderSource(Source):
-    """Pictures whose class is the name of the folder that they lie in.
+    """Pictures whose class is the name of their folder.
 
-    Folders in the folder of a class belong to it, links are followed, once to each
-    folder, and what is hidden (`.ipynb_checkpoints`, `.DS_Store`) is left out.
+    Folders within the folder of a class belong to that class. Links are followed, but
+    each folder is read once; hidden entries (`.ipynb_checkpoints`, `.DS_Store`) are
+    skipped.
 
     Args:
-        directory: Holds `train/` and one of `val/`, `valid/`, `validation/` and
-            `test/` (the first of them that there is), each with one folder a class;
-            the classes of `train/` count, and each must have a picture there.
-        check_pictures: Whether to look at the beginning of every file.
-        split: The folder of the validation pictures, as in `"test"`.
-        training: Whether there must be training pictures. Without, nothing but the
-            names of the classes is looked at in `train/`; if it is missing, the
-            folders of the validation pictures are the classes.
+        directory: Has `train/` and one of `val/`, `valid/`, `validation/` and `test/`
+            (the first that exists), each with one folder for each class. The folders
+            in `train/` are the classes, and each must have a picture.
+        check_pictures: Whether to check the first bytes of every file.
+        split: The folder of the validation pictures, such as `"test"`.
+        training: Whether there must be training pictures. If not, only the names of
+            the classes are read from `train/`; if that is missing, the folders of the
+            validation pictures are the classes.
 
     Raises:
         ValueError: If a folder is missing or empty, a class of the validation
-            pictures is not among the training ones, or a file is no picture or
+            pictures is not among the training ones, or a file is not a picture or
             cannot be read.
     """
 
@@ -82,7 +83,7 @@ class FolderSource(Source):
             yield Stored(self._name(path), int(labels[index]), path)
 
     def _name(self, path: str) -> str:
-        """The path within the folder, which is the same wherever that is moved to."""
+        """The path within the data's folder: it stays the same if that is moved."""
         return _text(path[self._prefix :])
 
     def _contents(self) -> list[str]:
@@ -108,7 +109,7 @@ class FolderSource(Source):
         return tf.data.Dataset.from_tensor_slices(self._tensors(split)).map(_example)
 
     def _tensors(self, split: str) -> tuple[tf.Tensor, tf.Tensor]:
-        """Paths and labels; a path is bytes, which need not be UTF-8."""
+        """Paths, as bytes, which need not be UTF-8; and labels."""
         paths, labels = self._files[split]
         return tf.constant(list(map(os.fsencode, paths)), tf.string), labels
 
@@ -119,16 +120,16 @@ class FolderSource(Source):
         count = self.sizes[split]
 
         def at(position: tf.Tensor) -> dict[str, tf.Tensor]:
-            # A permutation without a table: any position is found at once.
+            # A permutation without a table: any position is computed directly.
             index = tf.random.experimental.index_shuffle(
                 position % count, tf.stack([seed, position // count]), count - 1
             )
             return {**_example(paths[index], labels[index]), "position": position}
 
-        everything = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        positions = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         if keep is not None:
-            everything = everything.filter(keep)
-        return everything.map(at, num_parallel_calls=2, deterministic=True)
+            positions = positions.filter(keep)
+        return positions.map(at, num_parallel_calls=2, deterministic=True)
 
 
 def _example(path: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -138,13 +139,13 @@ def _example(path: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
 def _stamp(path: str) -> bytes:
     try:
         status = os.stat(path)
-    except OSError:  # a link to nowhere: `prepare` skips it
+    except OSError:  # a broken link: `prepare` skips it
         return b"-\n"
     return f"{status.st_size} {status.st_mtime_ns}\n".encode()
 
 
 def _text(name: str) -> str:
-    """A name as text, its bytes that are no UTF-8 escaped."""
+    """A name as text; bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
@@ -153,7 +154,7 @@ def _validation_folder(root: Path, split: str | None) -> Path:
     plain = split is None or (split and Path(split).name == split)
     if not plain or tried[0].startswith("."):
         raise ValueError(
-            "split must be the name of a folder beside train/, as test is. "
+            "split must be the name of a folder beside train/, such as test. "
             f"Received: split={split!r}"
         )
     present = [root / name for name in tried if (root / name).is_dir()]
@@ -165,7 +166,7 @@ def _check_exist(root: Path, folders: dict[str, Path]) -> None:
     for folder in folders.values():
         if not folder.is_dir():
             raise ValueError(
-                f"data=folder:DIR must hold {expected} (in place of val: "
+                f"data=folder:DIR must hold {expected} (instead of val: "
                 f"{', '.join(_VALIDATION_FOLDERS[1:])}). Received: {str(root)!r}, "
                 f"where {str(folder)!r} does not exist"
             )
@@ -215,7 +216,7 @@ def _check_each_has_pictures(
 
 
 def _pictures(folder: Path, check: bool) -> Iterator[str]:
-    if not folder.is_dir():  # A class may be without validation pictures.
+    if not folder.is_dir():  # A class may have no validation pictures.
         return
     for path in _walk(str(folder), set()):
         if check:
@@ -224,7 +225,7 @@ def _pictures(folder: Path, check: bool) -> Iterator[str]:
 
 
 def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The files in a folder and in those below it, each folder once: links may loop."""
+    """The files in a folder and below; each folder once, since links may loop."""
     try:
         status = os.stat(folder)
         with os.scandir(folder) as entries:
@@ -259,6 +260,6 @@ def _check_beginning(path: str) -> None:
 
 def _refuse(error: OSError) -> NoReturn:
     raise ValueError(
-        "what lies in the folder of a class must be readable; repair or remove it. "
+        "the folder of a class and all in it must be readable; repair or remove this. "
         f"Received: {error.filename!r} ({error.strerror})"
     ) from error

@@ -1,4 +1,4 @@
-"""Prepared records: `DIR` as `scripts/prepare.py` wrote it."""
+"""Prepared records: a directory that `scripts/prepare.py` wrote."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.colour import ColourStatistics
-from keras_alexnet.data.preparation.description import (
+from keras_alexnet.data.record_files import (
     FILE_NAME,
     MEAN_PICTURE,
     UNFINISHED,
@@ -26,8 +26,8 @@ from keras_alexnet.data.sources import (
 )
 from keras_alexnet.reasons import reason
 
-# Records held back for shuffling: the files hold them in a random order already,
-# and each epoch mixes files of its own choice.
+# The most that the shuffle buffer takes. It may be small: the records are stored in a
+# random order, and each epoch mixes other files.
 _SHUFFLE_BYTES = 256 * 2**20
 _FILES_AT_ONCE = 16
 _FEATURES = {
@@ -41,8 +41,9 @@ class RecordsSource(Source):
     """Records of squares of one size, with the statistics of their colours.
 
     Args:
-        directory: As `prepare` left it.
-        split: `"train"`, to judge by the training pictures; else the validation ones.
+        directory: A directory that `prepare` wrote.
+        split: `"train"` to evaluate on the training pictures; the validation pictures
+            by default.
 
     Attributes:
         size: Side of the pictures.
@@ -50,8 +51,8 @@ class RecordsSource(Source):
             uint8 `[size, size, 3]`, which `tf.io.decode_raw` reads.
 
     Raises:
-        ValueError: If there are none, they are not finished, of another format
-            version, or a file is missing or of another length.
+        ValueError: If there are no records, they are unfinished or of another format
+            version, or a file is missing or has another length.
 
     Example:
 
@@ -94,11 +95,11 @@ class RecordsSource(Source):
         self, split: str, seed: int, start: int, keep: Keep | None = None
     ) -> tf.data.Dataset:
         count, paths = self.sizes[split], tf.constant(self._paths(split))
-        held_back = self._held_back(split)
+        buffer_size = self._buffer_size(split)
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             # Sets the seed of this function's graph alone, so that the order does
-            # not hang on the program's global seed. (TensorFlow fails at 0 here.)
+            # not depend on the program's global seed. (TensorFlow fails at 0 here.)
             tf.random.set_seed(seed + 1)
             draws = tf.random.stateless_uniform(
                 [len(paths)], tf.stack([tf.constant(seed, tf.int64), number])
@@ -110,10 +111,10 @@ class RecordsSource(Source):
                 tf.data.TFRecordDataset, cycle_length=_FILES_AT_ONCE
             )
             return records.shuffle(
-                held_back, seed=number, reshuffle_each_iteration=False
+                buffer_size, seed=number, reshuffle_each_iteration=False
             )
 
-        # What is skipped to get to the start is not even parsed.
+        # Parsed last, so that records before the start are not parsed at all.
         return endless(epoch, count, start, keep).map(
             lambda position, record: {**_example(record), "position": position}
         )
@@ -137,7 +138,7 @@ class RecordsSource(Source):
     def _shards(self, split: str) -> list[ShardEntry]:
         return self._description.shards[self._splits[split]]
 
-    def _held_back(self, split: str) -> int:
+    def _buffer_size(self, split: str) -> int:
         total = sum(each.bytes for each in self._shards(split))
         return min(self.sizes[split], _SHUFFLE_BYTES * self.sizes[split] // total + 1)
 
@@ -148,7 +149,7 @@ def _described(root: Path) -> Description:
     if (root / UNFINISHED).is_dir():
         raise ValueError(
             "data=records:DIR must be finished; run the same prepare command again, "
-            f"which goes on where it stopped. Received: {str(root)!r}, unfinished"
+            f"which resumes where it stopped. Received: {str(root)!r}, unfinished"
         )
     raise ValueError(
         "data=records:DIR must be a directory that scripts/prepare.py wrote. "

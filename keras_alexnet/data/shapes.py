@@ -32,8 +32,8 @@ validate with, JPEGs of different sizes around 300 pixels, balanced over the cla
 class Shapes(tfds.core.GeneratorBasedBuilder):
     """Builder of `shapes`: ten forms drawn on cluttered grounds.
 
-    Small enough to be built in seconds, yet made like ImageNet: JPEGs of different
-    sizes and aspect ratios, with the splits `"train"` and `"validation"`.
+    It is built in seconds, but has ImageNet's form: JPEGs of different sizes and aspect
+    ratios, with the splits `"train"` and `"validation"`.
 
     Example:
 
@@ -65,7 +65,7 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
             jpeg, label = draw_example(split, index)
             return f"{split}-{index:05}", {"image": io.BytesIO(jpeg), "label": label}
 
-        # Threads, because Pillow and NumPy release the interpreter lock.
+        # Threads, since Pillow and NumPy release the interpreter lock.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(example, range(NUM_EXAMPLES[split]))
 
@@ -73,8 +73,8 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
 def draw_example(split: str, index: int) -> tuple[bytes, int]:
     """Draws one example of the data set.
 
-    An example depends on its split and index alone, in whatever order the examples
-    are drawn. Labels take turns, so that every split is balanced.
+    An example is a function of its split and index alone; the order of drawing changes
+    nothing. Successive examples have successive labels: every split is balanced.
 
     Args:
         split: `"train"` or `"validation"`.

@@ -1,4 +1,4 @@
-"""The one grammar that names a data set, and what every data set gives."""
+"""What every data set has: classes, and examples in order or shuffled."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet import files
 from keras_alexnet.data.colour import IMAGENET, ColourStatistics
 
 TRAIN, VALIDATION = "train", "validation"
-# What people call the validation pictures; each stands for all of them.
+# Names that people use for the validation pictures; all mean the same.
 VALIDATION_NAMES = ("val", "valid", "validation")
-GRAMMAR = "shapes, tfds:NAME[/CONFIG], folder:DIR or records:DIR"
 
 
-# Tells of a position, a scalar int64, whether its example is wanted.
+# Whether the example at a position, a scalar int64, is wanted.
 Keep = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -28,7 +26,7 @@ class Stored(NamedTuple):
     """An example as its source stores it.
 
     Args:
-        name: For messages.
+        name: Its name, for messages.
         label: Number of its class.
         image: The encoded picture, or the path of its file.
     """
@@ -45,17 +43,17 @@ class Source(abc.ABC):
     (int64) and `image` (string, the encoded picture).
 
     Args:
-        spec: How a person named it.
+        spec: The data set as `--data=` names it.
         class_names: Name of each label.
-        sizes: Number of pictures in `"train"` and `"validation"`; in the latter
-            alone, of data that are only to be judged by.
+        sizes: Number of pictures in `"train"` and `"validation"`; without `"train"`
+            for data that only evaluate a model.
     """
 
-    # Whether `examples_at` takes examples in any order. Those of a source that does
-    # not are taken to lie in a random order already.
+    # Whether `examples_at` reads in any order. If not, the examples are assumed to be
+    # stored in a random order.
     random_access: ClassVar[bool] = False
-    # Side of pictures that are squares of one size, and how they are stored: `"raw"`
-    # is the bytes of the pixels, which no decoder reads.
+    # Side and encoding of the pictures if all are squares of one size: `"raw"` is the
+    # bytes of the pixels, which need no decoder.
     size: int | None = None
     encoding: str = ""
 
@@ -67,56 +65,57 @@ class Source(abc.ABC):
         self.sizes = sizes
         if len(class_names) < 2 and TRAIN in sizes:
             raise ValueError(
-                "data must have at least two classes to tell apart. "
+                "data must have at least two classes. "
                 f"Received: {spec!r} with {list(class_names)}"
             )
 
     @property
     def statistics(self) -> ColourStatistics:
-        """Mean colour and components: ImageNet's, unless the data carry theirs."""
+        """Mean and components of colour: ImageNet's, unless the data have their own."""
         return IMAGENET
 
     def damaged(self) -> str | None:
-        """Reads through all files that have checksums.
+        """Checks all files that have checksums.
 
         Returns:
-            The first one that is not what was written and what is wrong with it, or
-            None; where there are no checksums, always None.
+            The first damaged file and what is wrong with it. None if there is none,
+            or the files have no checksums.
         """
         return None
 
     def missing(self) -> str | None:
         """The first picture whose file cannot be opened, and why.
 
-        None where all can, or pictures have no files of their own.
+        None if all can be opened, or pictures have no files of their own.
         """
         return None
 
     def fingerprint(self) -> str:
-        """A hash of which data these are: classes, numbers, and names if told.
+        """A hash that identifies the data: kind, classes, sizes, names of pictures.
 
-        Runs and prepared records keep it, and hold to it.
+        Runs and prepared records store it, and refuse other data.
         """
-        told = [type(self).__name__, self.class_names, self.sizes, self._contents()]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        facts = [type(self).__name__, self.class_names, self.sizes, self._contents()]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _contents(self) -> Any:
-        """What tells these data from others of the same classes and sizes."""
+        """What distinguishes these data from others of the same classes and sizes."""
         return None
 
     def file_stamp(self) -> str | None:
-        """A hash of sizes and times of the pictures' files: it tells of replaced ones.
+        """A hash of sizes and times of the pictures' files: it changes with a file.
 
-        None where nobody replaces single pictures.
+        None if pictures have no files of their own.
         """
         return None
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
-        """The examples that have these numbers in `ordered`, undecoded.
+        """Some of the examples of `ordered`, undecoded.
 
         Args:
             split: `"train"` or `"validation"`.
-            indices: Of any order where there is `random_access`, else successive.
+            indices: Their numbers in `ordered`, from 0: in any order if there is
+                `random_access`, else consecutive.
         """
         examples = self.ordered(split).skip(int(indices[0])).take(len(indices))
         for example in examples.as_numpy_iterator():
@@ -131,12 +130,12 @@ class Source(abc.ABC):
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
     ) -> tf.data.Dataset:
-        """The examples of a split for ever, in an order of its own each epoch.
+        """The examples of a split without end, in a new order each epoch.
 
-        An example has its `position` in the stream besides. The order is a
-        function of `seed` alone, so that a run that is taken up again at
-        position `start` meets the pictures that it would have met. Examples at
-        whose positions `keep` is false are left out, unread where that can be.
+        Each example also has its `position` in the stream. The order is a function
+        of `seed` alone, so that a run that is resumed at position `start` reads the
+        same pictures as one that never stopped. Examples at positions where `keep`
+        is false are skipped, and not read where that is possible.
         """
 
 
@@ -149,10 +148,10 @@ def endless(
     """Epoch after epoch from a position on, each element with its position.
 
     Args:
-        epoch: Gives the `count` elements of the epoch of a number.
+        epoch: Returns the `count` elements of an epoch, by its number.
         count: Elements in an epoch.
         start: The first position.
-        keep: Which positions to give; all if None.
+        keep: Which positions to keep; all if None.
     """
     first = start // count
     epochs = tf.data.Dataset.range(first, np.iinfo(np.int64).max).flat_map(epoch)
@@ -163,69 +162,7 @@ def endless(
 
 
 def validation_names(split: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    """What to try for the validation pictures, where somebody has said `split`."""
+    """Names to try for the validation pictures: those that `split` means, if given."""
     if split is None:
         return default
     return VALIDATION_NAMES if split in VALIDATION_NAMES else (split,)
-
-
-def open_source(
-    spec: str,
-    data_dir: str | None = None,
-    manual_dir: str | None = None,
-    *,
-    check_pictures: bool = True,
-    split: str | None = None,
-    training: bool = True,
-) -> Source:
-    """Opens the data set that `spec` names, preparing it first where it must be.
-
-    Args:
-        spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
-            classification set of tensorflow-datasets), `folder:DIR`, with
-            pictures in `DIR/train/CLASS/…` and `DIR/val/CLASS/…`, for the latter
-            of which `val/`, `valid/`, `validation/` and `test/` are tried in this
-            order, or `records:DIR`, which `scripts/prepare.py` wrote. `~` is the home.
-        data_dir: Where tensorflow-datasets keeps its data; its own default
-            otherwise.
-        manual_dir: Where the archives lie that tensorflow-datasets cannot fetch
-            itself, as ImageNet's; its own default otherwise.
-        check_pictures: Whether a file in a folder that cannot be a picture is an
-            error.
-        split: Which pictures are the validation pictures: `"test"`, say, or another
-            folder of `DIR` or split of tensorflow-datasets; by default those above.
-        training: Whether there must be training pictures too. Without, they are not
-            looked at, and the classes are those of the validation pictures where
-            nothing else tells them.
-
-    Returns:
-        A `Source`.
-
-    Raises:
-        ValueError: If the spec is none of these, or what it names is missing,
-            empty, or has fewer than two classes.
-
-    Example:
-
-    >>> open_source("shapes").sizes  # doctest: +SKIP
-    {'train': 2000, 'validation': 500}
-    """
-    kind, _, rest = spec.partition(":")
-    if kind == "folder" and rest:
-        from keras_alexnet.data.folder import FolderSource
-
-        return FolderSource(files.expanded(rest), check_pictures, split, training)
-    if kind == "records" and rest:
-        from keras_alexnet.data.records import RecordsSource
-
-        return RecordsSource(files.expanded(rest), split)
-    if (kind == "tfds" and rest) or spec == "shapes":
-        # Here, because importing tensorflow-datasets takes its time.
-        from keras_alexnet.data.tfds import TfdsSource
-
-        data_dir = data_dir and files.expanded(data_dir)
-        manual_dir = manual_dir and files.expanded(manual_dir)
-        files.check_text("data_dir", data_dir or "")
-        files.check_text("manual_dir", manual_dir or "")
-        return TfdsSource(spec, data_dir, manual_dir, split, training)
-    raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")

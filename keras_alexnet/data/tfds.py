@@ -1,4 +1,4 @@
-"""Data sets of tensorflow-datasets, the embedded one among them."""
+"""Data sets of tensorflow-datasets, the embedded `shapes` among them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from keras_alexnet.data.sources import (
 )
 from keras_alexnet.reasons import reason
 
-# Encoded pictures held back for shuffling: about 1 GB of ImageNet's. The files
-# themselves are shuffled when tensorflow-datasets writes them.
+# Encoded pictures in the shuffle buffer: about 1 GB of ImageNet's. Besides,
+# tensorflow-datasets writes its files in a random order.
 _SHUFFLE_BUFFER = 10_000
 
 
@@ -36,14 +36,15 @@ class TfdsSource(Source):
 
     Args:
         spec: `shapes`, or `tfds:NAME[/CONFIG]`.
-        data_dir: Where prepared sets lie; tensorflow-datasets' default otherwise.
-        manual_dir: Where archives lie that it cannot fetch; its default otherwise.
+        data_dir: Where prepared sets are; tensorflow-datasets' default otherwise.
+        manual_dir: Where the archives are that it cannot download; its default
+            otherwise.
         split: Which split has the validation pictures.
         training: Whether there must be a split `train`.
 
     Raises:
-        ValueError: If there is no such set, it cannot be had, or it has no
-            picture with one label.
+        ValueError: If there is no such set, it cannot be prepared, or its examples
+            are not a picture with one label.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class TfdsSource(Source):
         return self._examples(self._splits[split])
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
-        # Nothing before a slice is read. One file after the other, so that slices
-        # follow one another as they do in the whole.
+        # Nothing before the slice is read. Files are read one after the other, which
+        # keeps the order of the whole in successive slices.
         part = tfds.core.ReadInstruction(
             self._splits[split],
             from_=int(indices[0]),
@@ -101,7 +102,7 @@ class TfdsSource(Source):
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             # Sets the seed of this function's graph alone, so that the order does
-            # not hang on the program's global seed. (TensorFlow fails at 0 here.)
+            # not depend on the program's global seed. (TensorFlow fails at 0 here.)
             tf.random.set_seed(seed + 1)
             return ordered.shuffle(
                 min(count, _SHUFFLE_BUFFER),
@@ -122,11 +123,11 @@ class TfdsSource(Source):
 
 
 def _prepared(spec: str, data_dir: str | None, manual_dir: str | None) -> Any:
-    """The builder of a set, after its data have been made or fetched."""
+    """The builder of a set, after its data have been made or downloaded."""
     try:
         builder = _builder(spec, data_dir)
         config = tfds.download.DownloadConfig(manual_dir=manual_dir)
-        # What is drawn here is not "downloaded, of unknown size", as it would say.
+        # For `shapes`, which is drawn here, it would print a download of unknown size.
         with contextlib.ExitStack() as stack:
             if spec == "shapes":
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -150,7 +151,7 @@ def _builder(spec: str, data_dir: str | None) -> Any:
 
 
 def _keys(spec: str, info: Any) -> tuple[str, str]:
-    """Names of the picture and of its label among the features."""
+    """Names of the features that hold the picture and its label."""
     keys, features = info.supervised_keys, dict(info.features)
     if (
         keys is None

@@ -1,4 +1,4 @@
-"""Which picture it was that could not be read, and why, in one line."""
+"""Finds which picture could not be read, and why."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from keras_alexnet.data.sources import Source
 from keras_alexnet.data.views import Views
 from keras_alexnet.reasons import reason
 
-# What another worker's end raises, and no picture.
-_OF_OTHERS = (
+# Raised when another worker ends, never because of a picture.
+_OF_WORKERS = (
     tf.errors.UnavailableError,
     tf.errors.DeadlineExceededError,
     tf.errors.AbortedError,
@@ -24,12 +24,12 @@ def first_unreadable(
 ) -> str | None:
     """Finds the first of these examples whose picture cannot be read or decoded.
 
-    An error out of a pipeline does not say which picture it was; the order of
-    the examples is fixed, so looking again does.
+    An error from a pipeline does not name the picture. The order of the examples is
+    fixed, so reading them again finds it.
 
     Args:
-        examples: As a `Source` gives them, without end or not.
-        source: That source; pictures of a common format are expected without it.
+        examples: Examples of a `Source`, with or without end.
+        source: Their source; without it, they are expected to be encoded pictures.
 
     Returns:
         Its name and what is wrong with it, or None if there is none.
@@ -49,14 +49,14 @@ def first_unreadable(
 def explained(
     error: Exception, examples: tf.data.Dataset, source: Source | None = None
 ) -> Exception:
-    """The error that names the picture at fault, or `error` where none was.
+    """An error that names the unreadable picture; `error` itself if there is none.
 
     Args:
         error: What a pipeline over the examples raised.
-        examples: Those that it may have been at, as `first_unreadable` takes them.
-        source: Whose they are.
+        examples: The examples that it may have read, as for `first_unreadable`.
+        source: Their source.
     """
-    if isinstance(error, _OF_OTHERS):
+    if isinstance(error, _OF_WORKERS):
         return error
     if isinstance(error, tf.errors.DataLossError):
         damaged = None if source is None else source.damaged()

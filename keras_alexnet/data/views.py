@@ -1,4 +1,4 @@
-"""What of a picture the network sees: training views, the centre, the ten views."""
+"""The squares of a picture that a network reads: random, central, or ten views."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from keras_alexnet.data.sources import Source
 
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _BORDERED = 256 / 224
-# Caffe cuts 227 out of 256, a hundredth less than that; what is as near is cut as it
-# is, without scaling.
+# Squares this near to that proportion are cut without scaling. Caffe cuts 227 out of
+# 256, which is 1 % off.
 _NEAR = 0.05
 TEN = 10
 
@@ -45,7 +45,7 @@ class Views:
         size: Side of the pictures, if they are prepared squares; else None.
         encoding: Of prepared squares: `"jpeg"`, or `"raw"`, the bytes of the pixels.
         resize_size: As above; `bordered_size(image_size)` if None.
-        warp: Whether both sides are scaled to `resize_size`, whatever becomes of the
+        warp: Whether both sides are scaled to `resize_size`, which does not keep the
             proportions.
 
     Example:
@@ -68,7 +68,7 @@ class Views:
         resize_size: int | None = None,
         warp: bool = False,
     ) -> Views:
-        """The views of what a source gives."""
+        """The views of the pictures of a source."""
         return cls(image_size, source.size, source.encoding, resize_size, warp)
 
     @property
@@ -90,7 +90,7 @@ class Views:
         return whole - self.image_size
 
     def decode(self, image: tf.Tensor) -> tf.Tensor:
-        """The pixels of a picture, uint8 `[height, width, 3]`, no more than needed."""
+        """The pixels, uint8 `[height, width, 3]`, decoded no larger than needed."""
         if self.encoding == "raw":
             pixels = tf.io.decode_raw(image, tf.uint8)
             return tf.reshape(pixels, [self.size, self.size, 3])
@@ -108,12 +108,12 @@ class Views:
         """A view at a random place, mirrored or not (paper, section 4.1).
 
         Args:
-            image: Scalar string, the picture as the source gives it.
+            image: Scalar string, the picture as the source stores it.
             place: float32 `[2]` in 0 to 1: 0 is the first offset in the spare border,
                 downwards and to the right, and 1 comes after the last.
             mirrored: Scalar bool.
-            window: If given, the view is this window of the picture, at that place,
-                scaled to a square; not a square of the scaled picture.
+            window: If given, the view is a window of this shape, at that place of the
+                picture, scaled to a square; else a square of the scaled picture.
 
         Returns:
             uint8 `[image_size, image_size, 3]`.
@@ -169,7 +169,7 @@ class Views:
         return ten_views(pixels, self.image_size)
 
     def scaled_square(self, pixels: tf.Tensor, side: int) -> tf.Tensor:
-        """The central square of decoded pictures, scaled as views of them are.
+        """The central square of decoded pictures, scaled like their views.
 
         Args:
             pixels: `[…, height, width, 3]`.
@@ -179,7 +179,7 @@ class Views:
             uint8 `[…, side, side, 3]`.
         """
         target = self._target(pixels)
-        # The central square of `bordered` first, as the ten views have it.
+        # Within the central square of `bordered`, which the ten views are cut from.
         corner = (target - self.bordered) // 2 + (self.bordered - side) // 2
         return scaled_part(pixels, target, corner, side)
 

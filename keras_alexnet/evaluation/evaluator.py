@@ -1,4 +1,4 @@
-"""One model on central views, on all devices of a strategy."""
+"""Evaluates one model on central views, on all devices of a strategy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class Evaluator:
     """Evaluates one model on the central views of a data set's validation pictures.
 
     Args:
-        model: Gives probabilities, or logits, for prepared pictures.
-        recipe: What the model's pictures go through first; its views are the centre.
-        from_logits: Whether the model gives logits.
-        strategy: Under which the model was made; TensorFlow's current one if not
-            given.
+        model: Returns probabilities, or logits, for prepared pictures.
+        recipe: How pictures are prepared for the model; of the views, only the centre
+            is used.
+        from_logits: Whether the model returns logits.
+        strategy: The strategy under which the model was made; TensorFlow's current one
+            if not given.
 
     Example:
 
@@ -55,16 +56,17 @@ class Evaluator:
         Args:
             source: The data.
             batch_size: Pictures at a time, over all devices together.
-            before_each: Is called before each batch; what it raises ends all.
+            before_each: Called before each batch; an error that it raises ends the
+                evaluation.
 
         Raises:
-            ValueError: If the model has another number of classes than the data,
-                or a picture cannot be decoded.
+            ValueError: If model and data differ in their number of classes, or a
+                picture cannot be decoded.
         """
         classes, known = self._model.output_shape[-1], len(source.class_names)
         if classes != known:
             raise ValueError(
-                "the model must tell the classes of the data. Received: a model of "
+                "the model must have the classes of the data. Received: a model of "
                 f"{classes} classes and data={source.spec!r} of {known}"
             )
         view = self._recipe.views_of(source).centre

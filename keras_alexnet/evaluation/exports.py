@@ -1,4 +1,4 @@
-"""Scores of an export, by what it answers: files in, names out."""
+"""Evaluates an export as its users see it: encoded pictures in, class names out."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def judge_export(
     """Evaluates an export on the validation pictures.
 
     Args:
-        classifier: Of an export.
-        source: The data, encoded pictures.
+        classifier: A classifier of an export.
+        source: The data: encoded pictures.
         batch_size: Pictures at a time.
 
     Returns:
-        The scores; their loss is NaN, since an export names a few classes only.
+        The scores; their loss is NaN, since an export returns a few classes only.
 
     Raises:
-        ValueError: If it does not take the pictures, or its classes are others.
+        ValueError: If it cannot read the pictures, or has other classes than the data.
 
     Example:
 
@@ -44,8 +44,9 @@ def judge_export(
     hits = np.concatenate(list(_hits(classifier, source, batch_size)))
     if hits.shape[1] < min(5, len(source.class_names)):
         raise ValueError(
-            "an export must answer with five classes to be judged by them. "
-            f"Received: {classifier.origin!r}, which answers with {hits.shape[1]}"
+            "an export must return five classes for the top-5 error; export the model "
+            f"again with --top_k=5. Received: {classifier.origin!r}, which returns "
+            f"{hits.shape[1]}"
         )
     top1, top5 = (float(hits[:, :k].any(axis=1).mean()) for k in (1, 5))
     scores = Scores(math.nan, top1, top5, len(hits))
@@ -55,7 +56,7 @@ def judge_export(
 def _hits(
     classifier: Classifier, source: Source, batch_size: int
 ) -> Iterator[np.ndarray]:
-    """Which of each picture's answers is the right class: bool `[batch, k]`."""
+    """Whether each of a picture's k classes is the right one: bool `[batch, k]`."""
     for batch in _batches(source, batch_size):
         answers = classifier.answers(batch["image"].numpy().tolist())
         if any(answer.fault for answer in answers):

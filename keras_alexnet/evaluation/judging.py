@@ -1,4 +1,4 @@
-"""Models alone and together, on central views or on ten."""
+"""Evaluates models, alone and as an ensemble, on central views or on ten."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 
 CENTRE, TEN = "centre", "ten views"
-_CENTRAL = 2  # its number among the ten
+_CENTRAL = 2  # index of the central view among the ten
 
-Ask = Callable[[tf.Tensor], tf.Tensor]
+Predict = Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A model with what it takes to judge it.
+    """A model with what is needed to evaluate it.
 
     Args:
-        name: For people.
-        model: Gives probabilities `[batch, classes]` for prepared square pictures.
-        recipe: What its pictures go through.
-        outputs: Name of each output, in the words of the data's classes. Outputs
-            that the data have no class for compete all the same.
+        name: Its name, for people.
+        model: Returns probabilities `[batch, classes]` for prepared square pictures.
+        recipe: How its pictures are prepared.
+        outputs: Name of each output, as the data name the classes. Outputs without a
+            class in the data still compete.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Member:
 
     @classmethod
     def of(cls, classifier: Classifier, source: Source) -> Member:
-        """A classifier to be judged on a data set.
+        """A classifier as a member, to evaluate on a data set.
 
         Raises:
-            ValueError: If it is an export, whose scores cannot be averaged.
+            ValueError: If it is an export, whose probabilities cannot be averaged.
         """
         if classifier.is_export:
             raise ValueError(
-                "an export must be judged alone and on its own views, since it answers "
-                f"with a few classes. Received: {classifier.origin!r} and more"
+                "an export must be evaluated alone and on its own views, since it "
+                f"returns a few classes only. Received: {classifier.origin!r} and more"
             )
         assert classifier.recipe is not None
         outputs = output_names(classifier.class_names, classifier.named, source)
@@ -63,11 +63,11 @@ class Member:
 def output_names(
     names: tuple[str, ...], given: bool, source: Source
 ) -> tuple[str, ...]:
-    """Names of the outputs of a model, as the data call the classes if they can.
+    """Names of the outputs of a model: those of the data's classes where possible.
 
-    ImageNet's classes have WordNet's ids in data sets, and words in Keras. Where nobody
-    named the classes and they are as many as the data's, they are taken to be the
-    data's, in their order.
+    ImageNet's classes have WordNet's ids in data sets, and words in Keras. If nobody
+    named the outputs and there are as many as classes in the data, they are assumed to
+    be these classes, in their order.
 
     Args:
         names: Name of each output.
@@ -85,10 +85,10 @@ def output_names(
 
 
 class Judged(NamedTuple):
-    """How one model, or the mean of all, did on one kind of view.
+    """The scores of one model, or of the mean of all, on one kind of view.
 
     Args:
-        name: The member's, or None for the mean of all.
+        name: The member's name, or None for the mean of all.
         views: `CENTRE` or `TEN`.
         scores: The scores.
     """
@@ -101,7 +101,7 @@ class Judged(NamedTuple):
         """The scores on one line.
 
         Args:
-            members: How many models were judged together.
+            members: How many models were evaluated together.
         """
         scores, name = self.scores, self.name
         loss = "" if math.isnan(scores.loss) else f"  loss {scores.loss:.4f}"
@@ -119,23 +119,23 @@ def judge(
 ) -> list[Judged]:
     """Evaluates models, and their ensemble, in one pass over the validation pictures.
 
-    With ten views the probabilities of a picture are averaged over its views, with
-    several members over the members, as the source of 2012 does (`layer.cu`,
-    `avg-test.py`); then −log p and the ranks are taken.
+    With ten views the probabilities of a picture are averaged over its views; with
+    several members, over the members. −log p and the ranks are of these means, as in
+    the source of 2012 (`layer.cu`, `avg-test.py`).
 
     Args:
         members: The models.
         source: The data.
         batch_size: Pictures at a time.
-        views: 1, the centre, or 10: corners, centre and their mirrors, beside the
-            centre alone.
+        views: 1 for the centre alone, or 10 for the ten views (corners, centre and
+            their mirrors) as well as the centre.
 
     Returns:
-        The scores of each member and, of several, of all together.
+        The scores of each member and, if there are several, of the ensemble.
 
     Raises:
-        ValueError: If an output is missing for a class of the data, members differ
-            in their outputs, or a picture cannot be decoded.
+        ValueError: If a class of the data has no output, members differ in their
+            outputs, or a picture cannot be decoded.
 
     Example:
 
@@ -143,20 +143,21 @@ def judge(
     ... # doctest: +SKIP
     """
     _check(members, source, views)
-    looks = [member.recipe.views_of(source) for member in members]
-    kinds = list(dict.fromkeys(looks))  # Each is decoded and cut once.
-    batches = validation_batches(source, _looking(kinds, views), batch_size)
-    asked = [_asking(member, members[0].outputs) for member in members]
+    wanted = [member.recipe.views_of(source) for member in members]
+    distinct = list(dict.fromkeys(wanted))  # Each is decoded and cut once.
+    batches = validation_batches(source, _cutter(distinct, views), batch_size)
+    models = [_prediction(member, members[0].outputs) for member in members]
     labels = tf.constant(
         [members[0].outputs.index(each) for each in source.class_names]
     )
     sums: dict[tuple[int, str], tf.Tensor] = {}
     try:
         for batch in batches:
-            images = [batch["image"][kinds.index(look)] for look in looks]
+            images = [batch["image"][distinct.index(each)] for each in wanted]
             label = tf.gather(labels, batch["label"])
-            for key, shares in _answers(asked, images):
-                row = totals(log_probabilities(shares), label, batch["weight"])
+            for key, probabilities in _probabilities(models, images):
+                logits = log_probabilities(probabilities)
+                row = totals(logits, label, batch["weight"])
                 sums[key] = sums.get(key, 0.0) + row
     except tf.errors.OpError as error:
         raise explained(error, source.ordered(VALIDATION), source) from error
@@ -171,49 +172,50 @@ def _check(members: Sequence[Member], source: Source, views: int) -> None:
         missing = sorted(set(source.class_names) - set(member.outputs))
         if missing:
             raise ValueError(
-                "the model must tell the classes of the data. Received: "
+                "the model must have the classes of the data. Received: "
                 f"data={source.spec!r} and {member.name!r}, which has no class "
                 f"{missing[0]!r}"
             )
         if sorted(member.outputs) != sorted(members[0].outputs):
             raise ValueError(
-                "models that are judged together must tell the same classes. "
+                "models that are evaluated together must have the same classes. "
                 f"Received: {member.name!r} and {members[0].name!r}"
             )
 
 
-def _looking(kinds: list[Views], views: int) -> Callable[[tf.Tensor], tuple]:
-    """The views that the members need of a picture, each uint8 `[views, s, s, 3]`."""
+def _cutter(distinct: list[Views], views: int) -> Callable[[tf.Tensor], tuple]:
+    """Cuts the views of a picture that members need, each uint8 `[views, s, s, 3]`."""
     if views == 1:
-        return lambda image: tuple(each.centre(image)[None] for each in kinds)
-    return lambda image: tuple(each.ten(image) for each in kinds)
+        return lambda image: tuple(each.centre(image)[None] for each in distinct)
+    return lambda image: tuple(each.ten(image) for each in distinct)
 
 
-def _asking(member: Member, outputs: tuple[str, ...]) -> Ask:
-    """A member's probabilities for pictures, its outputs in another's order."""
+def _prediction(member: Member, outputs: tuple[str, ...]) -> Predict:
+    """A function that returns a member's probabilities, ordered as `outputs`."""
     order = tf.constant([member.outputs.index(name) for name in outputs])
 
     @tf.function
-    def ask(pictures: tf.Tensor) -> tf.Tensor:
-        shares = member.model(member.recipe.preprocessing(pictures), training=False)
-        return tf.gather(tf.cast(shares, tf.float32), order, axis=1)
+    def predict(pictures: tf.Tensor) -> tf.Tensor:
+        prepared = member.recipe.preprocessing(pictures)
+        probabilities = member.model(prepared, training=False)
+        return tf.gather(tf.cast(probabilities, tf.float32), order, axis=1)
 
-    return ask
+    return predict
 
 
-def _answers(
-    asked: list[Ask], images: list[tf.Tensor]
+def _probabilities(
+    models: list[Predict], images: list[tf.Tensor]
 ) -> Iterator[tuple[tuple[int, str], tf.Tensor]]:
-    """Probabilities `[batch, classes]` by member, then their mean, and by views."""
-    # One view at a time, in the memory that one takes.
-    each = [
-        tf.stack([ask(views) for views in tf.unstack(image, axis=1)])
-        for ask, image in zip(asked, images, strict=True)
-    ]  # [views, batch, classes] of every member
-    if len(each) > 1:
-        each.append(tf.add_n(each) / len(each))
-    for number, shares in enumerate(each):
-        several = len(shares) > 1
-        yield (number, CENTRE), shares[_CENTRAL if several else 0]
+    """`[batch, classes]` for each member, then for their mean, by kind of view."""
+    # One view at a time, to need the memory of one.
+    members = [
+        tf.stack([predict(view) for view in tf.unstack(image, axis=1)])
+        for predict, image in zip(models, images, strict=True)
+    ]  # [views, batch, classes] for every member
+    if len(members) > 1:
+        members.append(tf.add_n(members) / len(members))
+    for number, by_view in enumerate(members):
+        several = len(by_view) > 1
+        yield (number, CENTRE), by_view[_CENTRAL if several else 0]
         if several:
-            yield (number, TEN), tf.reduce_mean(shares, axis=0)
+            yield (number, TEN), tf.reduce_mean(by_view, axis=0)

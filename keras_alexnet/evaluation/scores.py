@@ -1,4 +1,4 @@
-"""Scores: mean cross-entropy and the shares of right answers."""
+"""Scores: mean cross-entropy, top-1 and top-5 accuracy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Mean cross-entropy, and the shares of pictures that were got right.
+    """Mean cross-entropy, and top-1 and top-5 accuracy.
 
     Args:
         loss: Mean of −log p of the right class, in nats.
-        top1: Share of pictures whose likeliest class is the right one.
-        top5: Share of pictures with the right class among the likeliest five.
-        pictures: How many pictures these are means over.
+        top1: Fraction of pictures whose likeliest class is the right one.
+        top5: Fraction of pictures with the right class among the likeliest five.
+        pictures: Number of pictures.
     """
 
     loss: float
@@ -26,17 +26,17 @@ class Scores:
 
     @property
     def top1_error(self) -> float:
-        """Share of pictures whose likeliest class is a wrong one."""
+        """Fraction of pictures whose likeliest class is a wrong one."""
         return 1 - self.top1
 
     @property
     def top5_error(self) -> float:
-        """Share of pictures without the right class among the likeliest five."""
+        """Fraction of pictures without the right class among the likeliest five."""
         return 1 - self.top5
 
     @classmethod
     def of(cls, totals: Any) -> Scores:
-        """The means for the sums that `totals` added up."""
+        """The means, from the sums of `totals` over all batches."""
         loss, top1, top5, pictures = (float(total) for total in totals)
         count = max(pictures, 1.0)
         return cls(loss / count, top1 / count, top5 / count, int(pictures))
@@ -45,14 +45,14 @@ class Scores:
 def totals(
     logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Sums over a batch: cross-entropy, right at first, right in five, pictures.
+    """Sums over a batch: cross-entropy, top-1 right, top-5 right, pictures.
 
-    Where classes tie, the right one counts for its share of the places.
+    If classes tie, a picture counts in part.
 
     Args:
         logits: `[batch, classes]`.
         labels: `[batch]`, int64.
-        weights: `[batch]`, 0 for pictures that do not count.
+        weights: `[batch]`, 0 for pictures that do not count; all count if None.
 
     Returns:
         Four numbers, float64.
@@ -69,11 +69,11 @@ def totals(
 
 
 def _credits(logits: tf.Tensor, labels: tf.Tensor, k: int) -> tf.Tensor:
-    """How much of the right class is among the first k, `[batch]`, float64.
+    """The credit for a right class among the first k, 0 to 1: float64 `[batch]`.
 
-    Classes that tie share the places that are left ("Ties get fractional credit",
-    layer_kernels.cu of 2012), or a network that says the same of all classes would
-    be right each time. A row that is not finite tells nothing, and gets none.
+    Classes that tie share the ranks that are left ("Ties get fractional credit",
+    layer_kernels.cu of 2012). Otherwise a network with equal outputs for all classes
+    would always be right. A row that is not finite gets no credit.
     """
     own = tf.gather(logits, labels, axis=1, batch_dims=1)[:, None]
     above = tf.math.count_nonzero(logits > own, axis=1, dtype=tf.float64)
@@ -84,5 +84,5 @@ def _credits(logits: tf.Tensor, labels: tf.Tensor, k: int) -> tf.Tensor:
 
 
 def log_probabilities(probabilities: tf.Tensor) -> tf.Tensor:
-    """Their logarithms, which as logits give them again; 0 stays finite."""
+    """Their logarithms: logits whose softmax they are; finite for 0 too."""
     return tf.math.log(tf.maximum(probabilities, 1e-30))

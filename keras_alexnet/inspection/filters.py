@@ -15,19 +15,19 @@ _BORDER = 1
 def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
     """Shows kernels that read R, G, B as small pictures, 16 in a row.
 
-    All share one scale, from the smallest weight (black) to the largest (white), so
-    that weak kernels look weak; as `shownet.py` of the 2012 source has it.
+    All have the same scale of grey, from the smallest weight (black) to the largest
+    (white), so that weak kernels look weak, as in `shownet.py` of the 2012 source.
 
     Args:
         kernels: `[height, width, 3, count]`, float.
-        scale: Pixels a side that one weight becomes.
+        scale: Side of the square that shows one weight, in pixels.
 
     Returns:
-        uint8 `[rows, columns, 3]`, kernels apart by lines of black.
+        uint8 `[rows, columns, 3]`, with black lines between the kernels.
 
     Raises:
-        ValueError: If the kernels do not read three channels, or `scale` is no whole
-            number above 0.
+        ValueError: If the kernels do not read three channels, or `scale` is not a
+            whole number above 0.
 
     Example:
 

@@ -176,7 +176,7 @@ BAD = {
     "second is missing": (("--model={run}", "--model=none"), "Received: 'none'"),
     "an export among several": (
         ("--model={run}/servable", "--model={run}"),
-        "must be judged alone",
+        "must be evaluated alone",
     ),
     "ten views of an export": (
         ("--model={run}/servable", "--views=10"),

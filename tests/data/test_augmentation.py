@@ -11,7 +11,7 @@ MANY = 43_560  # 20 for each of the 33×33×2 crops
 
 
 def drawn(count: int, *arguments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places, mirroring and noise of so many positions."""
+    """Places, mirroring and noise of a number of positions."""
     (batch,) = draws(*arguments).take(count).batch(count).as_numpy_iterator()
     return tuple(batch)
 
@@ -39,7 +39,7 @@ def test_noise_is_standard_normal(many: tuple) -> None:
     assert np.abs((noise**4).mean(0) - 3).max() < 5 * np.sqrt(96 / MANY)
 
 
-def test_draws_do_not_go_together(many: tuple) -> None:
+def test_draws_are_independent(many: tuple) -> None:
     place, mirrored, noise = many
     rows = np.concatenate([place, mirrored[:, None], noise], axis=1)
     related = np.corrcoef(rows.T) - np.eye(6)
@@ -85,7 +85,7 @@ def test_a_chunk_shares_place_and_mirroring_not_noise() -> None:
     assert len(np.unique(noise, axis=0)) == 640
 
 
-def test_seeds_and_epochs_far_away_differ() -> None:
+def test_other_seeds_and_distant_positions_differ() -> None:
     one, other, far = drawn(50, 1), drawn(50, 2), drawn(50, 1, 10**12)
     assert not (one[0] == other[0]).any()
     assert not (one[2] == other[2]).any()

@@ -1,4 +1,4 @@
-"""Batches: what of a stream reaches the device."""
+"""Batches: their draws, crops and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keras_alexnet.reasons import reason
 def training(
     source: Source, start: int, count: int, batch_size: int = 4, **options: object
 ) -> dict[str, np.ndarray]:
-    """So many batches of the stream, one behind the other."""
+    """Some batches of the stream, concatenated."""
     batches = training_batches(source, 64, batch_size, seed=3, start=start, **options)
     each = list(batches.take(count).as_numpy_iterator())
     return {key: np.concatenate([batch[key] for batch in each]) for key in each[0]}
@@ -66,7 +66,7 @@ def test_draws_do_not_depend_on_the_size_of_the_batches(
 
 
 def corners(images: np.ndarray) -> set[tuple[int, ...]]:
-    """Where each view begins and ends, as `located` tells."""
+    """Where each view begins and ends, from the pixels of `located`."""
     return {(*each[0, 0, :2], *each[-1, -1, :2]) for each in images}
 
 
@@ -82,7 +82,7 @@ def test_a_chunk_shares_crop_and_mirroring_whatever_the_batch(crop: str) -> None
     assert len(corners(alone)) > 50
 
 
-def test_windows_come_with_the_draws_of_the_papers_crop() -> None:
+def test_both_crops_have_the_same_other_draws() -> None:
     same = Squares(located(200)[None], [0], ("a", "b"), "raw")
     paper = training(same, 0, 30, 4)
     resized = training(same, 0, 30, 4, crop="resized")
@@ -95,7 +95,7 @@ def test_windows_come_with_the_draws_of_the_papers_crop() -> None:
 
 
 @pytest.mark.parametrize("crop_area", [0.25, 0.9])
-def test_windows_are_as_large_as_was_asked(crop_area: float) -> None:
+def test_windows_have_the_areas_asked_for(crop_area: float) -> None:
     same = Squares(located(200)[None], [0], ("a", "b"), "raw")
     images = training(same, 0, 30, 8, crop="resized", crop_area=crop_area)["image"]
     # Columns and rows between the centres of the first and the last pixel.
@@ -120,7 +120,7 @@ def test_crops_out_of_range_are_refused(options: dict, words: str) -> None:
         training(squares(), 0, 1, **options)
 
 
-def test_epochs_cut_other_parts() -> None:
+def test_each_epoch_cuts_other_parts() -> None:
     images = training(squares(), 0, 30, 3)["image"].reshape(30, 3, 64, 64, 3)
     assert len(corners(images[:, 0])) > 20
 
@@ -145,13 +145,13 @@ def test_prepared_squares_are_evaluated_at_their_centre(form: str) -> None:
     assert first["label"].tolist() == [0, 1]
 
 
-def assert_plain(words: str) -> None:
+def assert_plain(message: str) -> None:
     for wrapping in ("{{", "}}", "[Op:", "name:", "/job:", "[[", "\n", "  "):
-        assert wrapping not in words
+        assert wrapping not in message
 
 
 @pytest.mark.compat
-def test_the_decoders_words_are_without_their_wrapping() -> None:
+def test_a_decoders_message_is_unwrapped() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         tf.io.decode_image(b"\x89PNG\r\n\x1a\n and\n no more")
     assert "{{function_node" in caught.value.message
@@ -159,7 +159,7 @@ def test_the_decoders_words_are_without_their_wrapping() -> None:
 
 
 @pytest.mark.compat
-def test_a_pipelines_words_are_without_their_wrapping() -> None:
+def test_a_pipelines_message_is_unwrapped() -> None:
     pipeline = tf.data.Dataset.from_tensors(b"\xff\xd8\xff nothing").map(
         lambda image: tf.io.decode_image(image)
     )
@@ -192,7 +192,7 @@ def test_damaged_records_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(error).endswith("Received: 'a.tfrecord' (corrupted)")
 
 
-def test_raw_squares_are_looked_at_as_such() -> None:
+def test_raw_squares_are_decoded_as_such() -> None:
     assert first_unreadable(squares().ordered("train"), squares()) is None
     other = squares(size=60)
     culprit = first_unreadable(other.ordered("train"), squares())

@@ -32,7 +32,7 @@ def test_the_sources_form_draws_along_deviations_and_divides() -> None:
 
 
 @pytest.mark.parametrize(("form", "size"), [("paper", 5.8), ("source", 11.1)])
-def test_the_sizes_are_those_of_the_facts(form: str, size: float) -> None:
+def test_the_sizes_are_the_documented_ones(form: str, size: float) -> None:
     # In grey levels along the first component.
     noise = ColourNoise(form)(tf.zeros([1, 1, 1, 3]), tf.constant([[1.0, 0, 0]]))
     assert float(tf.norm(noise)) == pytest.approx(size, abs=0.05)

@@ -1,4 +1,4 @@
-"""Pictures that are not what one expects: each is seen, or refused in one line."""
+"""Unusual pictures: each is decoded, or refused in one line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SEEN = {
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kind", SEEN)
-def test_what_can_be_decoded_becomes_rgb(kind: str) -> None:
+def test_decodable_pictures_become_rgb(kind: str) -> None:
     image, colour = SEEN[kind]
     pixels = decode(tf.constant(image)).numpy()
     assert pixels.shape == (40, 60, 3)
@@ -134,20 +134,20 @@ REFUSED = {
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_decoded_is_named_in_one_line(kind: str) -> None:
-    image, words = REFUSED[kind]
+def test_undecodable_pictures_are_named_in_one_line(kind: str) -> None:
+    image, reason = REFUSED[kind]
     example = {"name": f"{kind}.jpg", "image": image}
     tried = tf.data.Dataset.from_tensors(example)
-    said = first_unreadable(tried)
-    assert said is not None
-    assert said.startswith(f"{f'{kind}.jpg'!r} (")
-    assert words in said
-    assert "\n" not in said
-    assert len(said) < 300
+    message = first_unreadable(tried)
+    assert message is not None
+    assert message.startswith(f"{f'{kind}.jpg'!r} (")
+    assert reason in message
+    assert "\n" not in message
+    assert len(message) < 300
 
 
 @pytest.mark.parametrize("kind", ["JPEG of 65500×65500", "PNG of 20000×20000"])
-def test_no_memory_is_taken_for_what_a_header_claims(kind: str) -> None:
+def test_no_memory_is_allocated_for_what_a_header_announces(kind: str) -> None:
     image = tf.constant(REFUSED[kind][0])
     before = peak_megabytes()
     with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):

@@ -1,4 +1,4 @@
-"""Preparation of a whole set: order, shards, statistics."""
+"""Preparation of a whole data set: order, shards, statistics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from preparation_sets import (
     value,
 )
 
-from keras_alexnet.data.preparation import Settings, plan, prepare
+from keras_alexnet.data.preparation import Settings, prepare, shards
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_statistics_are_those_of_the_pictures_as_stored(
     assert description.class_counts == {"train": [8] * 3, "validation": [3] * 3}
 
 
-def test_components_that_were_drawn_are_found(tmp_path: Path) -> None:
+def test_known_components_are_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     drawn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     stddevs = np.array([30.0, 15.0, 5.0])
@@ -114,8 +114,8 @@ def test_the_number_of_processes_changes_nothing(
     }
 
 
-def test_workers_do_without_tensorflow(python: Callable[..., str]) -> None:
-    folder = Path(plan.__file__).parent
+def test_workers_do_not_import_tensorflow(python: Callable[..., str]) -> None:
+    folder = Path(shards.__file__).parent
     code = """
 import sys; sys.path.append(sys.argv[1])
 import pixel_worker.serve
@@ -134,21 +134,16 @@ def test_shards_are_of_a_size_that_data_and_settings_fix(
         (Settings(), 65536 * 0.75),
         (Settings(encoding="raw"), 196608),
     ):
-        shards = plan.shards(source, settings)
-        lengths = [len(shard.indices) for shard in shards]
+        planned = shards.plan(source, settings)
+        lengths = [len(shard.indices) for shard in planned]
         assert 100e6 < max(lengths) * bytes_each < 150e6
         for split, size in source.sizes.items():
-            of_split = [each.indices for each in shards if each.split == split]
+            of_split = [each.indices for each in planned if each.split == split]
             np.testing.assert_array_equal(
                 np.sort(np.concatenate(of_split)), range(size)
             )
-        assert (
-            shards[0].name == f"train-00000-of-{len(shards) - ends(shards):05}.tfrecord"
-        )
-
-
-def ends(shards: list[plan.Shard]) -> int:
-    return sum(shard.split == "validation" for shard in shards)
+        training = sum(shard.split == "train" for shard in planned)
+        assert planned[0].name == f"train-00000-of-{training:05}.tfrecord"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Preparation that was stopped, is done, or is in another's way."""
+"""Preparation that was stopped, is finished, or meets another one."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def copy(pictures: Path, tmp_path: Path) -> Path:
 KILLED = """
 import os, signal, sys
 from keras_alexnet.data import open_source
-from keras_alexnet.data.preparation import Settings, plan, prepare, writing
-plan.SHARD_BYTES, writing._BLOCK = 10_000, 2
+from keras_alexnet.data.preparation import Settings, prepare, shards, writing
+shards.SHARD_BYTES, writing._BLOCK = 10_000, 2
 
 def watch(done, total):
     print(done, flush=True)
@@ -53,11 +53,11 @@ prepare(open_source(sys.argv[1]), sys.argv[2], Settings(32), processes=2, watch=
 
 
 @pytest.mark.compat
-def test_killed_it_goes_on_to_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
+def test_killed_it_resumes_to_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     process = subprocess.run(
         [sys.executable, "-c", KILLED, f"folder:{pictures}", str(out)],
-        # Where the package lies that is being tested.
+        # Where the tested package is installed.
         cwd=Path(keras_alexnet.__file__).parent.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -90,7 +90,7 @@ COMMITS = (
 
 
 @pytest.mark.parametrize("renamed", [False, True])
-def test_it_may_end_before_and_after_each_file_appears(
+def test_it_may_be_stopped_before_and_after_each_file_appears(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: bool
 ) -> None:
     source, out, rename = folder(pictures), tmp_path / "out", os.replace
@@ -106,7 +106,7 @@ def test_it_may_end_before_and_after_each_file_appears(
             patch.setattr(os, "replace", end)
             with pytest.raises(KeyboardInterrupt):
                 prepare(source, str(out), SETTINGS)
-        if not renamed:  # What a process leaves that cannot even clear up.
+        if not renamed:  # What a killed process leaves.
             (out / f".keras_alexnet.{last}.a1b2c3d4").write_bytes(b"begun")
     assert prepare(source, str(out), SETTINGS)[1] is not renamed
     prepare(source, str(tmp_path / "whole"), SETTINGS)
@@ -114,7 +114,7 @@ def test_it_may_end_before_and_after_each_file_appears(
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"cut")])
-def test_a_shard_that_was_lost_meanwhile_is_written_again(
+def test_a_shard_that_was_lost_is_written_again(
     pictures: Path, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
     out = tmp_path / "out"
@@ -125,7 +125,7 @@ def test_a_shard_that_was_lost_meanwhile_is_written_again(
     assert contents(out) == contents(tmp_path / "whole")
 
 
-def test_finished_it_says_so_and_touches_nothing(
+def test_finished_it_reports_so_and_changes_nothing(
     pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -138,7 +138,7 @@ def test_finished_it_says_so_and_touches_nothing(
 
 @pytest.mark.parametrize("finished", [True, False])
 @pytest.mark.parametrize("change", ["size", "time"])
-def test_a_picture_that_was_replaced_under_its_name_is_seen(
+def test_a_picture_that_was_replaced_is_noticed(
     copy: Path, tmp_path: Path, finished: bool, change: str
 ) -> None:
     out, picture = tmp_path / "out", copy / "train" / "0_red" / "000.jpg"
@@ -159,10 +159,8 @@ def test_a_picture_that_was_replaced_under_its_name_is_seen(
     assert contents(out) == before
 
 
-def test_records_of_an_older_version_are_taken_as_they_are(
-    copy: Path, tmp_path: Path
-) -> None:
-    """They did not keep sizes and times."""
+def test_records_of_an_older_version_are_accepted(copy: Path, tmp_path: Path) -> None:
+    """They have no sizes and times of the files."""
     out = tmp_path / "out"
     prepare(folder(copy), str(out), SETTINGS)
     path = out / "dataset.json"
@@ -201,7 +199,7 @@ def test_a_folder_may_be_moved(pictures: Path, copy: Path, tmp_path: Path) -> No
     assert prepare(folder(copy), str(tmp_path / "out"), SETTINGS)[1]
 
 
-def test_a_directory_of_others_is_refused(pictures: Path, tmp_path: Path) -> None:
+def test_a_directory_of_other_files_is_refused(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="holds something else"):
         prepare(folder(pictures), str(tmp_path), SETTINGS)
@@ -223,7 +221,7 @@ def test_two_at_once_are_refused(pictures: Path, tmp_path: Path) -> None:
     assert contents(out) == contents(tmp_path / "alone")
 
 
-def test_a_worker_that_ends_is_one_line(
+def test_a_worker_that_ends_is_an_error_of_one_line(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("false"))

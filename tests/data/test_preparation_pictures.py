@@ -1,4 +1,4 @@
-"""One picture: what is decoded, and how it is brought to its size."""
+"""One picture: decoding and scaling."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_alexnet.data.preparation.pixel_worker.area import area_average
 from keras_alexnet.data.preparation.pixel_worker.pictures import (
+    area_average,
     central_square,
     decode,
     encode,
@@ -82,11 +82,11 @@ def test_enlarging_is_cubic() -> None:
     pixels = noise(20, 20, 3) // 2 + 64
     ours = central_square(Image.fromarray(pixels), 64).astype(float)
     theirs = tf.image.resize(pixels, (64, 64), "bicubic").numpy()
-    assert np.abs(ours - theirs)[8:-8, 8:-8].max() <= 1.5  # Borders are theirs.
+    assert np.abs(ours - theirs)[8:-8, 8:-8].max() <= 1.5  # Borders differ.
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 129), (101, 64)])
-def test_what_has_the_size_is_only_cropped(height: int, width: int) -> None:
+def test_a_shorter_side_of_the_size_is_only_cropped(height: int, width: int) -> None:
     pixels = noise(height, width, 3)
     top, left = (height - 64) // 2, (width - 64) // 2
     np.testing.assert_array_equal(
@@ -110,7 +110,7 @@ def test_the_square_is_central(height: int, width: int) -> None:
 @pytest.mark.parametrize(
     ("height", "width"), [(1, 10_000), (10_000, 1), (1, 1), (3, 10_000)]
 )
-def test_thin_pictures_are_taken(height: int, width: int) -> None:
+def test_thin_pictures_are_read(height: int, width: int) -> None:
     picture = Image.new("RGB", (width, height), (10, 200, 30))
     square = central_square(decode(encoded(picture, "PNG")), 64)
     assert square.shape == (64, 64, 3)
@@ -161,7 +161,7 @@ ODD = {
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kind", ODD)
-def test_odd_pictures_are_what_tensorflow_makes_of_them(kind: str) -> None:
+def test_odd_pictures_are_decoded_as_by_tensorflow(kind: str) -> None:
     content = ODD[kind]()
     theirs = tf.io.decode_image(content, 3, expand_animations=False).numpy()
     ours = np.asarray(decode(content))
@@ -171,7 +171,7 @@ def test_odd_pictures_are_what_tensorflow_makes_of_them(kind: str) -> None:
     assert np.abs(ours.astype(int) - theirs).max() <= allowed
 
 
-def test_webp_is_taken_and_names_are_not_believed(tmp_path: Path) -> None:
+def test_webp_is_read_and_suffixes_are_ignored(tmp_path: Path) -> None:
     pixels = noise(40, 50, 3)
     path = tmp_path / "picture.JPEG"
     for form in ("WEBP", "PNG"):
@@ -189,16 +189,16 @@ def test_what_is_stored_is_read_back() -> None:
     assert len(encode(pixels, 50)) < len(jpeg)
 
 
-def test_a_worker_ends_when_nobody_asks_or_listens() -> None:
+def test_a_worker_ends_when_a_pipe_is_closed() -> None:
     settings, block = pickle.dumps((8, 95)), pickle.dumps(([b""], True))
     answers = io.BytesIO()
     serve(io.BytesIO(settings + block), answers)
-    well, (made, sums) = pickle.loads(answers.getvalue())
-    assert (well, made) == (True, ["empty"])
+    succeeded, (prepared, sums) = pickle.loads(answers.getvalue())
+    assert (succeeded, prepared) == (True, ["empty"])
     assert not sums[0].any()
-    serve(io.BytesIO(settings + 2 * block), Deaf())
+    serve(io.BytesIO(settings + 2 * block), Closed())
 
 
-class Deaf(io.BytesIO):
+class Closed(io.BytesIO):
     def write(self, content: object) -> int:
         raise BrokenPipeError

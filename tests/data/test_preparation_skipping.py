@@ -1,4 +1,4 @@
-"""Preparation of a set in which not everything is a picture."""
+"""Preparation of a data set in which some files are not pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def copy(pictures: Path, tmp_path: Path) -> Path:
 
 
 def spoil(root: Path) -> dict[str, str]:
-    """Makes four of the pictures unreadable; gives names and parts of the reasons."""
+    """Makes four pictures unreadable; returns their names and parts of the reasons."""
     (root / "train" / "0_red" / "002.jpg").write_bytes(b"")
     cut = root / "train" / "1_green" / "003.jpg"
     cut.write_bytes(cut.read_bytes()[:500])
@@ -37,7 +37,7 @@ def spoil(root: Path) -> dict[str, str]:
     }
 
 
-def test_what_is_no_picture_is_listed(copy: Path, tmp_path: Path) -> None:
+def test_unreadable_pictures_are_listed(copy: Path, tmp_path: Path) -> None:
     bad = spoil(copy)
     description, _ = prepare(folder(copy), str(tmp_path / "out"), SETTINGS)
     assert description.skipped == 4
@@ -53,7 +53,7 @@ def test_what_is_no_picture_is_listed(copy: Path, tmp_path: Path) -> None:
     assert not kept & set(bad)
 
 
-def test_too_much_that_is_no_picture_ends_it(copy: Path, tmp_path: Path) -> None:
+def test_too_many_unreadable_pictures_are_an_error(copy: Path, tmp_path: Path) -> None:
     spoil(copy)
     out = tmp_path / "out"
     for allowed in (0, 3):

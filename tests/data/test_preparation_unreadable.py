@@ -1,4 +1,4 @@
-"""What is no picture, and why."""
+"""Files that are not pictures, and the reasons given."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_what_is_no_picture_says_why_in_one_line(kind: str) -> None:
+def test_the_reason_is_one_line(kind: str) -> None:
     content, message = BAD[kind]
     with pytest.raises(Unreadable, match=message) as caught:
         decode(content)
@@ -55,6 +55,6 @@ def test_what_is_no_picture_says_why_in_one_line(kind: str) -> None:
     assert "0x" not in str(caught.value)  # An address would change from run to run.
 
 
-def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_as_such(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"^No such file or directory$"):
         decode(str(tmp_path / "gone.jpg"))

@@ -14,9 +14,9 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
-from keras_alexnet.data.preparation import Settings, plan, prepare
+from keras_alexnet.data.preparation import Settings, prepare, shards
 
-SIZE = 73  # What crops of 64 are cut from.
+SIZE = 73  # Crops of 64 are cut from this.
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def prepared(
     source = open_source(f"folder:{pictures}")
     with pytest.MonkeyPatch.context() as patch:
         for encoding, size in (("jpeg", 25_000), ("raw", 90_000)):
-            patch.setattr(plan, "SHARD_BYTES", size)
+            patch.setattr(shards, "SHARD_BYTES", size)
             settings = Settings(SIZE, encoding=encoding)
             prepare(source, str(root / encoding), settings, processes=1)
     return {encoding: root / encoding for encoding in ("jpeg", "raw")}
@@ -56,7 +56,7 @@ def decoded(source: Source, image: tf.Tensor) -> np.ndarray:
 
 
 @pytest.mark.compat
-def test_it_is_the_set_that_was_prepared(either: Source, pictures: Path) -> None:
+def test_records_are_the_set_that_was_prepared(either: Source, pictures: Path) -> None:
     origin = open_source(f"folder:{pictures}")
     assert either.class_names == origin.class_names
     assert either.sizes == origin.sizes
@@ -74,7 +74,7 @@ def test_it_is_the_set_that_was_prepared(either: Source, pictures: Path) -> None
         assert np.abs(square.mean((0, 1)) - mean).max() < 8
 
 
-def test_its_statistics_are_its_own(either: Source) -> None:
+def test_statistics_are_those_of_the_records(either: Source) -> None:
     squares = [decoded(either, each["image"]) for each in either.ordered("train")]
     stack = np.stack(squares).astype(float)
     # TensorFlow's decoder may differ from Pillow's by a level here and there.
@@ -104,17 +104,17 @@ def test_the_order_is_a_function_of_seed_and_epoch_alone(source: Source) -> None
     assert names(source, 0, 24, 24) == before[24:]
 
 
-def test_files_take_turns_anew_each_epoch(
+def test_each_epoch_mixes_the_files_anew(
     prepared: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Without a buffer it is the files' order alone that is left.
+    # Without a buffer only the order of the files is left.
     monkeypatch.setattr("keras_alexnet.data.records._SHUFFLE_BYTES", 0)
     stream = names(open_source(f"records:{prepared['jpeg']}"), 0, 0, 8 * 24)
     orders = {tuple(stream[24 * epoch : 24 * epoch + 24]) for epoch in range(8)}
     assert len(orders) > 4
 
 
-def test_a_stream_goes_on_where_it_stopped(source: Source) -> None:
+def test_a_stream_resumes_where_it_stopped(source: Source) -> None:
     whole = names(source, 5, 14, 20)
     for start in (15, 24, 30):
         assert names(source, 5, start, 34 - start) == whole[start - 14 :]
@@ -176,7 +176,7 @@ def spoiled(root: Path, how: str) -> None:
         ("another file", "as it was written; .*dataset.json"),
     ],
 )
-def test_what_is_not_whole_is_one_line(
+def test_incomplete_records_are_an_error_of_one_line(
     prepared: dict[str, Path], tmp_path: Path, how: str, message: str
 ) -> None:
     root = tmp_path / "copy"
@@ -193,7 +193,7 @@ MEMBERS = ("identity", "class_names", "class_counts", "shards", "statistics")
 
 @pytest.mark.parametrize("member", [*MEMBERS, "identity.size", "class_counts.train"])
 @pytest.mark.parametrize("value", [None, 3, "text", [], {}, [1], "nothing at all"])
-def test_a_description_of_other_kinds_is_named(
+def test_a_description_of_other_types_is_named(
     prepared: dict[str, Path], tmp_path: Path, member: str, value: object
 ) -> None:
     root = tmp_path / "copy"
@@ -234,7 +234,7 @@ def test_a_changed_byte_is_found(prepared: dict[str, Path], tmp_path: Path) -> N
     assert "{{" not in found
 
 
-def test_reading_holds_back_a_bounded_number_of_bytes(
+def test_the_shuffle_buffer_has_a_bounded_number_of_bytes(
     prepared: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

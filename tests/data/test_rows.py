@@ -54,7 +54,7 @@ def test_rows_of_all_workers_are_the_batch(source: Source) -> None:
 
 
 @pytest.mark.compat
-def test_each_validation_picture_is_one_workers(pictures: Path) -> None:
+def test_each_validation_picture_belongs_to_one_worker(pictures: Path) -> None:
     source = open_source(f"folder:{pictures}")
 
     def batches(rows: range | None) -> tf.data.Dataset:
@@ -71,9 +71,7 @@ def test_each_validation_picture_is_one_workers(pictures: Path) -> None:
         np.testing.assert_array_equal(ours["weight"], all_of_it["weight"])
 
 
-def test_what_other_workers_read_need_not_be_there(
-    pictures: Path, tmp_path: Path
-) -> None:
+def test_pictures_of_other_workers_are_not_read(pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     source = open_source(f"folder:{root}")

@@ -102,7 +102,7 @@ def test_examples_are_the_same_twice_and_in_any_order():
     assert ahead == back[::-1]
 
 
-def test_splits_share_no_picture(records):
+def test_splits_have_no_picture_in_common(records):
     pictures = {row["image"] for rows in records.values() for row in rows}
     assert len(pictures) == 2500
 

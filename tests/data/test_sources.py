@@ -1,4 +1,4 @@
-"""Where pictures come from: folders, tensorflow-datasets, and what is neither."""
+"""Sources of pictures: folders, tensorflow-datasets, and specs that are neither."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def source(request: pytest.FixtureRequest, pictures: Path, shapes_dir: str) -> S
     return open_source("shapes", shapes_dir)
 
 
-def test_a_folder_tells_its_classes(pictures: Path) -> None:
+def test_classes_are_the_names_of_the_folders(pictures: Path) -> None:
     source = open_source(f"folder:{pictures}")
     assert source.class_names == ("0_red", "1_green", "2_blue")
     assert source.sizes == {"train": 24, "validation": 9}
@@ -67,7 +67,7 @@ def test_the_order_is_a_function_of_the_seed_alone(source: Source) -> None:
     assert names(source, 0, count, 40) != before  # nor is it the next epoch's
 
 
-def test_a_stream_goes_on_where_it_stopped(source: Source) -> None:
+def test_a_stream_resumes_where_it_stopped(source: Source) -> None:
     count = source.sizes["train"]
     whole = names(source, 5, count - 10, 20)
     assert names(source, 5, count - 3, 13) == whole[7:]
@@ -145,7 +145,7 @@ def test_bad_folders_are_named(
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_cannot_be_read_is_named(
+def test_unreadable_files_and_folders_are_named(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     # Not by chmod, which does not keep root out.
@@ -196,7 +196,7 @@ def test_validation_folders_are_tried_in_order(pictures: Path, tmp_path: Path) -
     assert open_source(f"folder:{root}").sizes["validation"] == 9
 
 
-def test_what_is_hidden_is_left_out_and_links_are_followed(
+def test_hidden_files_are_skipped_and_links_are_followed(
     pictures: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "copy"
@@ -206,7 +206,7 @@ def test_what_is_hidden_is_left_out_and_links_are_followed(
     shutil.copytree(red, red / ".ipynb_checkpoints")
     (red / ".ipynb_checkpoints" / "notes").write_text("no picture")
     shutil.copytree(red, root / "train" / ".ipynb_checkpoints")
-    # Half of the green ones lie elsewhere; and there and back again.
+    # Half of the green ones are elsewhere; and links that loop.
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for number in range(4):
@@ -232,7 +232,7 @@ def test_a_class_may_be_a_link(pictures: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.compat
-def test_names_that_are_no_utf8_are_read(pictures: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_read(pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     for split in ("train", "val"):
@@ -246,14 +246,14 @@ def test_names_that_are_no_utf8_are_read(pictures: Path, tmp_path: Path) -> None
     assert len(source.fingerprint()) == 64
 
 
-def held_out(source: Source) -> set[str]:
-    """The folders that the validation pictures lie in."""
+def folders_of(source: Source) -> set[str]:
+    """The folders of the validation pictures."""
     examples = source.ordered("validation").as_numpy_iterator()
     return {Path(os.fsdecode(each["name"])).parent.parent.name for each in examples}
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_another_split_is_reached_beside_val(
+def test_split_names_another_folder(
     pictures: Path, tmp_path: Path, training: bool
 ) -> None:
     root = tmp_path / "copy"
@@ -269,12 +269,10 @@ def test_another_split_is_reached_beside_val(
         source = open_source(f"folder:{root}", split=split, training=training)
         assert source.sizes["validation"] == size
         assert ("train" in source.sizes) == training
-        assert held_out(source) == {folder}
+        assert folders_of(source) == {folder}
 
 
-def test_data_to_judge_by_need_no_training_pictures(
-    pictures: Path, tmp_path: Path
-) -> None:
+def test_evaluation_needs_no_training_pictures(pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     (root / "train" / "0_red" / "notes").write_text("not looked at")
@@ -297,9 +295,7 @@ def test_data_to_judge_by_need_no_training_pictures(
         ("", r"beside train/.*Received: split=''"),
     ],
 )
-def test_a_split_that_is_none_is_named(
-    pictures: Path, split: str, message: str
-) -> None:
+def test_a_bad_split_is_named(pictures: Path, split: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         open_source(f"folder:{pictures}", split=split)
 
@@ -313,7 +309,7 @@ def test_splits_of_tensorflow_datasets(shapes_dir: str) -> None:
         open_source("shapes", shapes_dir, split="test")
 
 
-def test_a_picture_that_went_away_is_named(pictures: Path, tmp_path: Path) -> None:
+def test_a_picture_that_was_removed_is_named(pictures: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     source = open_source(f"folder:{root}")
@@ -321,13 +317,13 @@ def test_a_picture_that_went_away_is_named(pictures: Path, tmp_path: Path) -> No
     gone.unlink()
     with pytest.raises(tf.errors.NotFoundError) as caught:
         list(evaluation_batches(source, 64, 1))
-    told = str(explained(caught.value, source.ordered("validation"), source))
-    assert told.endswith(f"Received: {str(gone)!r} (No such file or directory)")
+    message = str(explained(caught.value, source.ordered("validation"), source))
+    assert message.endswith(f"Received: {str(gone)!r} (No such file or directory)")
 
 
 @pytest.mark.compat
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP"])
-def test_the_forms_that_are_taken_are_decoded(
+def test_all_accepted_formats_are_decoded(
     pictures: Path, tmp_path: Path, form: str
 ) -> None:
     root = tmp_path / "copy"
@@ -340,12 +336,12 @@ def test_the_forms_that_are_taken_are_decoded(
 
 
 @pytest.mark.parametrize("spec", ["", "folder:", "tfds:", "imagenet", "zip:x"])
-def test_specs_that_are_none_are_refused(spec: str) -> None:
+def test_unknown_specs_are_refused(spec: str) -> None:
     with pytest.raises(ValueError, match="data must be shapes, tfds:NAME"):
         open_source(spec)
 
 
-def test_an_unknown_set_is_one_line(tmp_path: Path) -> None:
+def test_an_unknown_set_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no_such_set") as caught:
         open_source("tfds:no_such_set", str(tmp_path))
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Views: what of a picture the network sees."""
+"""Views: the squares of a picture that a network reads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_border_keeps_the_papers_proportion(size: int, bordered: int) -> Non
         (224, None, False, 32),
     ],
 )
-def test_squares_near_the_size_are_cut_as_they_are(
+def test_squares_near_the_size_are_cut_without_scaling(
     image_size: int, size: int | None, unscaled: bool, border: int
 ) -> None:
     seen = Views(image_size, size)
@@ -58,7 +58,7 @@ def test_squares_near_the_size_are_cut_as_they_are(
 @pytest.mark.compat
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("place", [(0.0, 0.0), (0.999999, 0.0), (0.5, 0.31)])
-def test_a_training_view_is_the_named_part(
+def test_a_training_view_is_the_expected_part(
     place: tuple[float, float], mirrored: bool
 ) -> None:
     image = tf.constant(located(256).tobytes())
@@ -136,7 +136,7 @@ def test_decoded_pictures_give_the_same_central_view() -> None:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kind", ["raw", "png"])
-def test_the_ten_views_are_the_ten_named(kind: str) -> None:
+def test_the_ten_views_are_those_of_2012(kind: str) -> None:
     pixels = located(256) if kind == "raw" else random_picture(256, 300)
     square = pixels if kind == "raw" else pixels[:, 22:278]
     image = pixels.tobytes() if kind == "raw" else encoded(pixels)

@@ -1,4 +1,4 @@
-"""Today's training crop: windows of random shape and place, scaled to a square."""
+"""The crop `"resized"`: windows of random shape and place, scaled to a square."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANY = 20_000
 
 
 def drawn(count: int, *arguments: object) -> tuple[np.ndarray, np.ndarray]:
-    """Areas and aspect ratios of so many positions."""
+    """Areas and aspect ratios of a number of positions."""
     batches = window_draws(*arguments).take(count).batch(count)
     (batch,) = batches.as_numpy_iterator()
     return tuple(batch)
@@ -39,7 +39,7 @@ def test_area_is_uniform_and_aspect_log_uniform(crop_area: float) -> None:
     assert uneven(np.log(aspect * 4 / 3) / np.log(16 / 9)) < 1.63
 
 
-def test_windows_go_with_no_other_draw() -> None:
+def test_windows_are_independent_of_other_draws() -> None:
     (others,) = draws(1).take(MANY).batch(MANY).as_numpy_iterator()
     place, mirrored, noise = others
     rows = [*drawn(MANY, 1), *place.T, mirrored, *noise.T]
@@ -87,18 +87,18 @@ def test_a_window_has_the_shape_that_was_drawn(height: int, width: int) -> None:
         pixels = float(area) * height * width
         assert abs(tall - min(np.sqrt(pixels / aspect), height)) < 0.501
         assert abs(wide - min(np.sqrt(pixels * aspect), width)) < 0.501
-        # All places where the window fits are as likely.
+        # All places where the window fits are equally likely.
         assert top == int(place[0] * (height - tall + 1)) <= height - tall
         assert left == int(place[1] * (width - wide + 1)) <= width - wide
 
 
-def test_as_many_windows_are_clipped_as_must_be() -> None:
+def test_the_expected_fraction_of_windows_is_clipped() -> None:
     # Of a square: where area · max(aspect, 1 / aspect) > 1. With L = log(4/3), that
     # is (1 − (1 − 3/4) / L) / (1 − 0.25) of them.
     area, aspect = drawn(MANY, 3)
-    share = (1 - 0.25 / np.log(4 / 3)) / 0.75
+    expected = (1 - 0.25 / np.log(4 / 3)) / 0.75
     clipped = (area * np.maximum(aspect, 1 / aspect) > 1).mean()
-    assert abs(clipped - share) < 3 * np.sqrt(share * (1 - share) / MANY)
+    assert abs(clipped - expected) < 3 * np.sqrt(expected * (1 - expected) / MANY)
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -159,7 +159,9 @@ def test_a_view_is_the_window_that_pillow_scales(
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_any_jpegs_window_is_that_of_the_whole(mode: str, progressive: bool) -> None:
+def test_a_jpegs_window_is_that_of_the_whole_picture(
+    mode: str, progressive: bool
+) -> None:
     picture = Image.fromarray(smooth(333, 500)).convert(mode)
     with io.BytesIO() as file:
         picture.save(file, "JPEG", quality=95, progressive=progressive)

@@ -1,4 +1,4 @@
-"""Small preparations, and what lies in their files."""
+"""Small preparations, and readers of their files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.preparation import Settings, driver, plan, prepare, writing
+from keras_alexnet.data.preparation import Settings, driver, prepare, shards, writing
 
 SIZE = 32
 SETTINGS = Settings(SIZE)
@@ -17,18 +17,18 @@ RAW = Settings(SIZE, encoding="raw")
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several shards, and several blocks in each, of the few pictures of a test."""
-    monkeypatch.setattr(plan, "SHARD_BYTES", 10_000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 10_000)
     monkeypatch.setattr(writing, "_BLOCK", 2)
     monkeypatch.setattr(driver, "_cores", lambda: 1)
 
 
 def folder(root: Path) -> Source:
-    """The pictures in a folder, whether they are any or not."""
+    """The files in a folder as a source, pictures or not."""
     return open_source(f"folder:{root}", check_pictures=False)
 
 
 def interrupt(pictures: Path, out: Path, after: int) -> None:
-    """Prepares and stops after a number of pictures."""
+    """Prepares, and stops after a number of pictures."""
 
     def watch(done: int, total: int) -> None:
         if done >= after:
@@ -39,7 +39,7 @@ def interrupt(pictures: Path, out: Path, after: int) -> None:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Every file in a directory and below."""
+    """The content of every file in a directory and below."""
     paths = (path for path in out.rglob("*") if path.is_file())
     return {str(path.relative_to(out)): path.read_bytes() for path in paths}
 
@@ -52,7 +52,7 @@ def examples(out: Path, split: str) -> list[tf.train.Example]:
 
 
 def value(example: tf.train.Example, key: str) -> bytes | int:
-    """What a record holds under a key."""
+    """The value of a record for a key."""
     feature = example.features.feature[key]
     return (feature.int64_list.value or feature.bytes_list.value)[0]
 

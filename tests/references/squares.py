@@ -1,4 +1,4 @@
-"""Prepared squares in memory, as `records:DIR` gives them."""
+"""Prepared squares in memory, like those of `records:DIR`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_alexnet.data.sources import Keep
 
 
 def located(size: int) -> np.ndarray:
-    """Pixels that tell where they are: red the column, green the row."""
+    """Pixels that show their position: red is the column, green the row."""
     rows, columns = np.indices((size, size), np.uint8)
     return np.stack([columns, rows, np.full_like(rows, 7)], axis=-1)
 

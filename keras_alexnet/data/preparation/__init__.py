@@ -1,4 +1,4 @@
-"""Preparation: every picture once, in its final size, into sharded records."""
+"""Preparation: scales every picture once, and stores it in sharded records."""
 
 from keras_alexnet.data.preparation.driver import prepare
 from keras_alexnet.data.preparation.settings import ENCODINGS, Settings

@@ -1,4 +1,4 @@
-"""The directory that a preparation writes to, and whose it is."""
+"""The directory that a preparation writes to: its state, its files and its lock."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from typing import Any
 import filelock
 
 from keras_alexnet import files
-from keras_alexnet.data.preparation.description import (
+from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
+from keras_alexnet.data.preparation.shards import Report, Shard, merge_sums
+from keras_alexnet.data.record_files import (
     FILE_NAME,
     UNFINISHED,
     Description,
 )
-from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report, merge_sums
 
 _FILE_STAMP = "file_stamp"
 
 
 class PreparationDirectory:
-    """A directory of prepared records, finished or begun.
+    """A directory of prepared records, finished or not.
 
-    `unfinished/` holds the settings, the report on each finished shard and the shard
-    that is being written, and goes when `dataset.json` is there, the last file.
+    `unfinished/` holds the settings, the report of each finished shard and the shard
+    that is being written. It is removed once `dataset.json`, the last file, is written.
 
     Args:
         path: The directory; it need not exist.
-        identity: What the preparation depends on: its settings, and which data.
-        file_stamp: What tells of pictures that were replaced, if something does.
+        identity: What the records depend on: settings, and fingerprint of the data.
+        file_stamp: `Source.file_stamp` of the data.
     """
 
     def __init__(
@@ -46,10 +45,10 @@ class PreparationDirectory:
         self._settings_path = self._unfinished / "settings.json"
 
     def finished(self) -> Description | None:
-        """What was prepared here, or None as long as it is not finished.
+        """The description of finished records; None if they are not finished.
 
         Raises:
-            ValueError: If it is another preparation, or a file of it is missing.
+            ValueError: If they are of another preparation, or a file is missing.
         """
         if not (self.path / FILE_NAME).is_file():
             return None
@@ -61,15 +60,15 @@ class PreparationDirectory:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Makes the directory this preparation's, and no other process's meanwhile.
+        """Claims the directory for this preparation, and locks out other processes.
 
         Raises:
-            ValueError: If it is another's, or another process is at work in it.
+            ValueError: If it holds something else, or another process is using it.
         """
         files.check_directory("out", self.path)
         self._check_free()
         self._unfinished.mkdir(parents=True, exist_ok=True)
-        # The system frees it when the process ends, however it ends.
+        # The system releases it when the process ends, even when it is killed.
         lock = filelock.FileLock(self._unfinished / "lock")
         try:
             lock.acquire(timeout=0)
@@ -88,51 +87,51 @@ class PreparationDirectory:
         files.remove_leftovers(self.path)
         files.remove_leftovers(self._unfinished)
         if self._settings_path.is_file():
-            begun = files.read_json(self._settings_path)
-            self._check_same(begun, begun.get(_FILE_STAMP))
+            held = files.read_json(self._settings_path)
+            self._check_same(held, held.get(_FILE_STAMP))
             return
-        begun = {**self._identity, _FILE_STAMP: self.file_stamp}
-        files.write_text(self._settings_path, json.dumps(begun, indent=1))
+        settings = {**self._identity, _FILE_STAMP: self.file_stamp}
+        files.write_text(self._settings_path, json.dumps(settings, indent=1))
 
     def _check_free(self) -> None:
-        there = self.path.iterdir() if self.path.exists() else ()
-        if not self._unfinished.is_dir() and any(True for _ in there):
+        entries = self.path.iterdir() if self.path.exists() else ()
+        if not self._unfinished.is_dir() and any(True for _ in entries):
             raise ValueError(
                 "out must be new, empty, or hold this preparation. "
                 f"Received: out={str(self.path)!r}, which holds something else"
             )
 
-    def _check_same(self, theirs: dict[str, Any], file_stamp: str | None) -> None:
-        for name, ours in self._identity.items():
-            if theirs.get(name) != ours:
+    def _check_same(self, held: dict[str, Any], file_stamp: str | None) -> None:
+        for name, wanted in self._identity.items():
+            if held.get(name) != wanted:
                 raise ValueError(
                     "out must hold a preparation of the same data with the same "
                     "settings; give these, or another directory. Received: "
-                    f"out={str(self.path)!r}, whose {name} is {theirs.get(name)}, "
-                    f"not {ours}"
+                    f"out={str(self.path)!r}, whose {name} is {held.get(name)}, "
+                    f"not {wanted}"
                 )
-        # Earlier versions did not keep it.
+        # Earlier versions did not write it.
         if file_stamp not in (None, self.file_stamp):
             raise ValueError(
-                "out must hold a preparation of the pictures as they are; give another "
-                f"directory to prepare them anew. Received: out={str(self.path)!r}, "
-                "begun when files of these names had other sizes or times"
+                "out must hold a preparation of the pictures as they are now; prepare "
+                f"them into another directory. Received: out={str(self.path)!r}, begun "
+                "when files of these names had other sizes or times"
             )
 
     def report(self, shard: Shard) -> Report | None:
-        """The report on a shard, or None if it is still to be written."""
-        path, there = self._report_path(shard), self.path / shard.name
-        if not path.is_file() or not there.is_file():
+        """The report of a shard, or None if the shard is not finished."""
+        path, records = self._report_path(shard), self.path / shard.name
+        if not path.is_file() or not records.is_file():
             return None
         report = Report.load(path)
-        return report if report.size == there.stat().st_size else None
+        return report if report.size == records.stat().st_size else None
 
-    def begun_path(self, shard: Shard) -> Path:
-        """Where a shard is written."""
+    def partial_path(self, shard: Shard) -> Path:
+        """Where a shard is written before it is moved into the directory."""
         return self._unfinished / shard.name
 
-    def keep(self, shard: Shard, report: Report, sums: ColourSums) -> None:
-        """Keeps the report on a shard that lies in its place: it is finished."""
+    def save_report(self, shard: Shard, report: Report, sums: ColourSums) -> None:
+        """Saves the report of a shard that is in the directory: it is finished."""
         report.save(self._report_path(shard), sums)
 
     def merge_sums(self, shard: Shard, total: ColourSums) -> None:
@@ -143,10 +142,10 @@ class PreparationDirectory:
         return self._unfinished / f"{shard.name}.npz"
 
     def _remove_leftovers(self) -> None:
-        """Removes what was needed only until the end."""
+        """Removes what is needed only while records are unfinished."""
         shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def finish(self, description: Description) -> None:
-        """Writes `dataset.json`: the last act."""
+        """Writes `dataset.json`, the last file."""
         description.write(self.path)
         self._remove_leftovers()

@@ -1,4 +1,4 @@
-"""Prepares a data set: in parallel, and from where it was left."""
+"""Prepares a data set in parallel, and resumes where an earlier call stopped."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from keras_alexnet import files
-from keras_alexnet.data.preparation.description import Description
 from keras_alexnet.data.preparation.directory import PreparationDirectory
 from keras_alexnet.data.preparation.outcome import finish
-from keras_alexnet.data.preparation.plan import shards
 from keras_alexnet.data.preparation.settings import Settings
+from keras_alexnet.data.preparation.shards import plan
 from keras_alexnet.data.preparation.writing import Watch, Writing
+from keras_alexnet.data.record_files import Description
 from keras_alexnet.data.sources import Source
 
 
@@ -24,14 +24,14 @@ def prepare(
     max_bad: int = 100,
     watch: Watch | None = None,
 ) -> tuple[Description, bool]:
-    """Brings every picture to its final size once, and stores the set as records.
+    """Scales every picture to its final size once, and stores the set as records.
 
-    Killed at any moment and called again, it goes on behind the last finished shard;
-    what results is the same, byte for byte, whatever the number of processes.
+    Killed at any moment and called again, it resumes after the last finished shard.
+    The result is the same, byte for byte, for any number of processes.
 
     Args:
-        source: The data set, opened with `check_pictures=False` if what is no
-            picture is to be skipped.
+        source: The data set, opened with `check_pictures=False` if files that are not
+            pictures are to be skipped.
         out: The directory to write to: new, empty, or this preparation's.
         settings: Size and encoding.
         processes: Number of workers; one for each core by default.
@@ -39,12 +39,12 @@ def prepare(
         watch: Called with the number of finished examples and of all.
 
     Returns:
-        What `out` holds, and whether something was done for it now.
+        The description of what `out` holds, and whether this call had work to do.
 
     Raises:
-        ValueError: If `out` is something else's, files of the pictures have changed
-            since it was begun, or too much is unreadable.
-        ChildProcessError: If a worker ended.
+        ValueError: If `out` holds something else, files of the pictures have changed
+            since an earlier call, or too many are unreadable.
+        ChildProcessError: If a worker process ended.
 
     Example:
 
@@ -53,8 +53,8 @@ def prepare(
     """
     if source.encoding == "raw":
         raise ValueError(
-            "data to prepare must be encoded pictures; give what the records were made "
-            f"of. Received: data={source.spec!r}, records of bare pixels"
+            "data to prepare must be encoded pictures; name the data that the records "
+            f"were made of. Received: data={source.spec!r}, records of bare pixels"
         )
     settings = settings or Settings()
     identity = {**settings.as_dict(), "data_fingerprint": source.fingerprint()}
@@ -68,8 +68,8 @@ def prepare(
         done = directory.finished()
         if done is not None:
             return done, False
-        planned = shards(source, settings)
-        writing = Writing(source, planned, directory, settings, max_bad, watch)
+        shards = plan(source, settings)
+        writing = Writing(source, shards, directory, settings, max_bad, watch)
         reports = writing.run(processes or _cores())
         return finish(source, reports, directory, identity), True
 

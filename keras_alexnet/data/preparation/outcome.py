@@ -1,10 +1,12 @@
-"""The end of a preparation: what belongs to all shards together."""
+"""The end of a preparation: statistics, skipped pictures, and the description."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,24 +15,20 @@ from PIL import features
 
 from keras_alexnet import files
 from keras_alexnet._version import __version__
-from keras_alexnet.data.preparation.components import (
-    ColourComponents,
-    colour_components,
-    mean_picture,
-)
-from keras_alexnet.data.preparation.description import (
+from keras_alexnet.data.preparation.directory import PreparationDirectory
+from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
+from keras_alexnet.data.preparation.shards import Report, Shard
+from keras_alexnet.data.record_files import (
     MEAN_PICTURE,
     Description,
     ShardEntry,
 )
-from keras_alexnet.data.preparation.directory import PreparationDirectory
-from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report
-from keras_alexnet.data.preparation.skipped import write_skipped
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 
+SKIPPED = "skipped.csv"
+
 Reports = Mapping[Shard, Report]
+Row = tuple[str, str, str]
 
 
 def finish(
@@ -39,13 +37,13 @@ def finish(
     directory: PreparationDirectory,
     identity: dict[str, Any],
 ) -> Description:
-    """Writes the mean picture, the list of what was skipped, and `dataset.json`.
+    """Writes the mean picture, the list of skipped pictures, and `dataset.json`.
 
     Args:
         source: The data set.
-        reports: On all of its shards, in their order.
-        directory: Where they lie.
-        identity: What the preparation depends on.
+        reports: The reports of all of its shards, in their order.
+        directory: The directory of the shards.
+        identity: What the records depend on: settings, and fingerprint of the data.
 
     Raises:
         ValueError: If a split has no picture that could be read.
@@ -108,7 +106,91 @@ def _entries(reports: Reports, split: str) -> list[ShardEntry]:
 
 
 def _versions() -> dict[str, str]:
-    """What the bytes of the records may hang on."""
+    """The versions that the bytes of the records may depend on."""
     turbo = "libjpeg_turbo"
     jpeg = features.version(turbo if features.check(turbo) else "jpg")
     return {"keras_alexnet": __version__, "pillow": PIL.__version__, "jpeg": str(jpeg)}
+
+
+def write_skipped(directory: Path, reports: Mapping[Shard, Report | None]) -> Path:
+    """Writes name, split and reason of each skipped picture, in the shards' order."""
+    with io.StringIO(newline="") as text:
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerows([("name", "split", "reason"), *_rows(reports)])
+        files.write_text(directory / SKIPPED, text.getvalue())
+    return directory / SKIPPED
+
+
+def check_skipped(
+    directory: Path, reports: Mapping[Shard, Report | None], max_bad: int
+) -> None:
+    """Raises ValueError, and writes the list, if more than `max_bad` were skipped."""
+    count = sum(len(report.skipped) for report in reports.values() if report)
+    if count <= max_bad:
+        return
+    path = write_skipped(directory, reports)
+    name, _, reason = next(_rows(reports))
+    raise ValueError(
+        f"at most max_bad={max_bad} pictures may be unreadable; repair or remove them "
+        "and prepare into another directory, or raise max_bad. Received: "
+        f"{count} so far, the first of them {name!r} ({reason}); {str(path)!r} lists "
+        "them"
+    )
+
+
+def _rows(reports: Mapping[Shard, Report | None]) -> Iterator[Row]:
+    for shard, report in reports.items():
+        for name, reason in report.skipped if report else ():
+            yield name, shard.split, reason
+
+
+@dataclasses.dataclass(frozen=True)
+class ColourComponents:
+    """Mean and principal components of the colours of pixels, 0-255, R, G, B.
+
+    Args:
+        mean: Mean colour.
+        eigenvalues: Eigenvalues of the covariance of pixels, the largest first.
+        stddevs: Their square roots.
+        vectors: Eigenvectors of length 1, one a row; the largest entry of each is
+            positive.
+    """
+
+    mean: list[float]
+    eigenvalues: list[float]
+    stddevs: list[float]
+    vectors: list[list[float]]
+
+
+def mean_picture(sums: ColourSums, pictures: int) -> np.ndarray:
+    """The mean of the pictures, float32 `[size, size, 3]`."""
+    return (sums.pixels / pictures).astype(np.float32)
+
+
+def colour_components(sums: ColourSums, pictures: int) -> ColourComponents:
+    """Principal components: `C = E[x xᵀ] − E[x] E[x]ᵀ`, over all pixels.
+
+    Args:
+        sums: The sums over the pictures.
+        pictures: The number of pictures.
+    """
+    count = pictures * sums.pixels.shape[0] ** 2
+    totals = [int(total) for total in sums.pixels.sum((0, 1))]
+    # In whole numbers of any size: the difference of the two terms is exact.
+    covariance = [
+        [
+            (count * int(sums.products[i, j]) - totals[i] * totals[j]) / count**2
+            for j in range(3)
+        ]
+        for i in range(3)
+    ]
+    values, columns = np.linalg.eigh(np.array(covariance))
+    values, vectors = values[::-1].clip(0), columns.T[::-1]
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1)[:, None], 1)
+    return ColourComponents(
+        mean=[total / count for total in totals],
+        # Rounded, since the last digits differ between versions of NumPy.
+        eigenvalues=values.round(6).tolist(),
+        stddevs=np.sqrt(values).round(6).tolist(),
+        vectors=(vectors * np.sign(largest)).round(9).tolist(),
+    )

@@ -1,4 +1,4 @@
-"""What makes one preparation of a data set differ from another."""
+"""The settings of a preparation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Settings:
 
     Args:
         size: Side of the stored squares, in pixels; 256 in the paper (section 2).
-        quality: Of the JPEGs, 1 to 100; means nothing where there are none.
+        quality: Of the JPEGs, 1 to 100; unused if pictures are not encoded.
         encoding: `"jpeg"`, or `"raw"` for bare pixels, several times the bytes.
 
     Raises:
-        ValueError: If one of them is none of these.
+        ValueError: If one of them is out of range.
 
     Example:
 
@@ -47,11 +47,11 @@ class Settings:
 
     @property
     def jpeg_quality(self) -> int | None:
-        """The quality, or None where pictures are not encoded."""
+        """The quality, or None if pictures are not encoded."""
         return self.quality if self.encoding == "jpeg" else None
 
     def as_dict(self) -> dict[str, int | str | None]:
-        """The settings as the description of the data holds them."""
+        """The settings as `dataset.json` holds them."""
         return {
             "size": self.size,
             "quality": self.jpeg_quality,

@@ -1,4 +1,4 @@
-"""Writes the shards that are missing, with all workers at once."""
+"""Writes the missing shards, with all workers at once."""
 
 from __future__ import annotations
 
@@ -8,33 +8,31 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from keras_alexnet.data.preparation.directory import PreparationDirectory
+from keras_alexnet.data.preparation.outcome import check_skipped
 from keras_alexnet.data.preparation.pixel_worker.serve import Answer, Block
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
-from keras_alexnet.data.preparation.plan import Shard
-from keras_alexnet.data.preparation.reports import Report
 from keras_alexnet.data.preparation.settings import Settings
-from keras_alexnet.data.preparation.shards import Made, write
-from keras_alexnet.data.preparation.skipped import check_skipped
+from keras_alexnet.data.preparation.shards import Prepared, Report, Shard, write
 from keras_alexnet.data.preparation.workers import Workers
 from keras_alexnet.data.sources import TRAIN, Source, Stored
 
-# Pictures that go to a worker at once: some tenths of a second of work.
+# Pictures that a worker gets at once: some tenths of a second of work.
 _BLOCK = 32
 Watch = Callable[[int, int], None]
 Piece = tuple[Shard, list[Stored]]
 
 
 class Writing:
-    """The work on the shards that are not finished yet.
+    """Writes the shards that are not finished yet.
 
-    Workers take the next pictures wherever one is free, and what they answer is put
-    in order again: so no number of processes changes what is written.
+    Each free worker takes the next pictures, and the answers are put back in order: the
+    number of processes does not change what is written.
 
     Args:
         source: The data set.
         shards: All of its shards.
-        directory: Where they go.
-        settings: Of the preparation.
+        directory: The directory to write to.
+        settings: The settings of the preparation.
         max_bad: How many unreadable pictures may be skipped.
         watch: Called with the number of finished examples and of all.
     """
@@ -55,12 +53,12 @@ class Writing:
         self._done = self._total - sum(len(shard.indices) for shard in self._missing())
 
     def run(self, processes: int) -> dict[Shard, Report]:
-        """Writes the missing shards, and gives the reports on all.
+        """Writes the missing shards, and returns the reports of all shards.
 
         Raises:
-            ValueError: If more pictures are unreadable than may be.
+            ValueError: If more than `max_bad` pictures are unreadable.
         """
-        self._look()
+        self._check_and_show()
         missing = self._missing()
         blocks = sum(-(-len(shard.indices) // _BLOCK) for shard in missing)
         if missing:
@@ -86,23 +84,23 @@ class Writing:
         report = Report(np.zeros(len(self._source.class_names), np.int64))
         sums = ColourSums(self._settings.size)
         self._reports[shard] = report
-        made = self._made(group, sums)
+        prepared = self._prepared(group, sums)
         path = self._directory.path / shard.name
-        write(made, self._directory.begun_path(shard), path, report)
-        self._directory.keep(shard, report, sums)
+        write(prepared, self._directory.partial_path(shard), path, report)
+        self._directory.save_report(shard, report, sums)
 
-    def _made(
+    def _prepared(
         self, group: Iterable[tuple[Piece, Answer]], sums: ColourSums
-    ) -> Iterator[Made]:
+    ) -> Iterator[Prepared]:
         for (_, block), (images, of_block) in group:
             if of_block is not None:
                 sums.merge(*of_block)
             yield from zip(block, images, strict=True)
             self._done += len(block)
-            self._look()
+            self._check_and_show()
 
-    def _look(self) -> None:
-        """Shows how far it is, and stops if too much is unreadable."""
+    def _check_and_show(self) -> None:
+        """Shows the progress, and stops if too many pictures are unreadable."""
         if self._watch is not None:
             self._watch(self._done, self._total)
         check_skipped(self._directory.path, self._reports, self._max_bad)

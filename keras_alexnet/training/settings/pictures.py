@@ -6,7 +6,7 @@ import dataclasses
 
 from keras_alexnet.data.batches import CROPS
 from keras_alexnet.data.colour import FORMS
-from keras_alexnet.data.sources import GRAMMAR
+from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.training.settings.checks import Settings, setting
 
 

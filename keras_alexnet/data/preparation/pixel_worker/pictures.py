@@ -9,62 +9,60 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .area import area_average
-
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 
 
 class Unreadable(Exception):
-    """A picture cannot be had from this; the message says why, in one line."""
+    """This cannot be decoded as a picture; the message says why, in one line."""
 
 
 def decode(image: bytes | str) -> Image.Image:
     """Decodes a picture, known by its content, to RGB.
 
-    Of an animation it is the first frame. Alpha is dropped, 16 bits keep their
-    upper 8, and the orientation that EXIF data may ask for is ignored: so do
-    TensorFlow's decoders, and so is ImageNet used.
+    Of an animation, it decodes the first frame. Alpha is dropped, 16 bits keep their
+    upper 8, and an orientation in EXIF data is ignored, as by TensorFlow's decoders
+    and as is usual with ImageNet.
 
     Args:
         image: The encoded picture, or the path of its file.
 
     Raises:
-        Unreadable: If there is none, it is cut short, or its header announces more
-            than Pillow's limit of pixels, of which none is then decoded.
+        Unreadable: If it is not a picture, is truncated, or its header announces
+            more pixels than Pillow's limit; then nothing is decoded.
     """
     try:
         content = Path(image).read_bytes() if isinstance(image, str) else image
         if not content:
             raise Unreadable("empty")
         with warnings.catch_warnings():
-            # Odd metadata of good pictures is not worth a line each.
+            # Warnings about odd metadata in good pictures do not help.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 return _rgb(picture)
     except Unreadable:
         raise
-    except Exception as error:  # Decoders raise whatever they come across.
+    except Exception as error:  # Decoders raise many kinds.
         raise Unreadable(_reason(error)) from error
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
     picture.load()
-    if picture.mode.startswith("I"):  # 16 bits of grey, of which "L" would clip.
+    if picture.mode.startswith("I"):  # 16-bit grey, which "L" would clip.
         upper = np.asarray(picture).astype(np.int32) >> 8
         picture = Image.fromarray(upper.astype(np.uint8))
     return picture.convert("RGB")
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):  # Its words hold an address.
+    if isinstance(error, UnidentifiedImageError):  # Its message has an address.
         return f"none of {', '.join(FORMATS)}"
-    words = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return words or type(error).__name__
+    message = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return message or type(error).__name__
 
 
 def central_square(picture: Image.Image, size: int) -> np.ndarray:
-    """Brings the shorter side to `size` and keeps the central square.
+    """Scales the shorter side to `size` and crops the central square.
 
     The rule of 2012 (paper, section 2), with the interpolations of cuda-convnet2's
     make-data (2014): area averaging to shrink, cubic to enlarge.
@@ -86,8 +84,58 @@ def central_square(picture: Image.Image, size: int) -> np.ndarray:
     return pixels if side == size else area_average(pixels, size)
 
 
+def area_average(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Shrinks a square to `size` by area averaging, exact to the last bit.
+
+    Each new pixel covers a cell of the old picture. It is the mean of the old pixels,
+    each weighted by its area within the cell, as in OpenCV's `INTER_AREA`. (Pillow's
+    `BOX` assigns each old pixel to one cell as a whole, which differs unless the ratio
+    is whole.) Weights and sums are whole numbers that floating point holds exactly, so
+    machine and order of summation change nothing. Halves are rounded up.
+
+    Args:
+        pixels: uint8 `[side, side, 3]`, `side` up to 65,793.
+        size: The new side, at most `side`.
+
+    Returns:
+        uint8 `[size, size, 3]`.
+
+    Example:
+
+    >>> area_average(np.arange(27, dtype=np.uint8).reshape(3, 3, 3), 1)
+    array([[[12, 13, 14]]], dtype=uint8)
+    """
+    side = len(pixels)
+    # Below 255 · side < 2^24 for float32, below 255 · side² < 2^53 for float64.
+    rows = _weighted_sums(pixels.reshape(side, -1), size, np.float32)
+    turned = rows.reshape(size, side, 3).transpose(1, 0, 2).reshape(side, -1)
+    sums = _weighted_sums(turned, size, np.float64)
+    sums /= side**2
+    sums += 0.5
+    return sums.astype(np.uint8).reshape(size, size, 3).transpose(1, 0, 2)
+
+
+def _weighted_sums(lines: np.ndarray, size: int, kind: type) -> np.ndarray:
+    """`side` times the means of `size` cells of lines; `[side, n]` to `[size, n]`.
+
+    On a scale where a line is `size` wide, cell `k` covers `k · side` to
+    `(k + 1) · side`, and line `i` covers `i · size` to `(i + 1) · size`.
+    """
+    side, cells = len(lines), np.arange(size)
+    sums = np.zeros((size, lines.shape[1]), kind)
+    term = np.empty_like(sums)
+    for nth in range(-(-side // size) + 1):
+        line: np.ndarray = cells * side // size + nth
+        end = np.minimum((line + 1) * size, (cells + 1) * side)
+        weight = np.maximum(end - np.maximum(line * size, cells * side), 0)
+        if weight.any():
+            line = np.minimum(line, side - 1)  # Weights past the last line are 0.
+            sums += np.multiply(lines[line], weight[:, None].astype(kind), out=term)
+    return sums
+
+
 def encode(pixels: np.ndarray, quality: int | None) -> bytes:
-    """The pixels as a JPEG of this quality, or as they are if there is none."""
+    """The pixels as a JPEG of this quality, or their bare bytes if it is None."""
     if quality is None:
         return pixels.tobytes()
     with io.BytesIO() as file:
@@ -96,7 +144,7 @@ def encode(pixels: np.ndarray, quality: int | None) -> bytes:
 
 
 def stored_pixels(stored: bytes, size: int, quality: int | None) -> np.ndarray:
-    """What a reader of `encode`'s bytes sees: uint8 `[size, size, 3]`."""
+    """The pixels that `encode`'s bytes decode to: uint8 `[size, size, 3]`."""
     if quality is None:
         return np.frombuffer(stored, np.uint8).reshape(size, size, 3)
     with Image.open(io.BytesIO(stored)) as picture:

@@ -12,9 +12,9 @@ import numpy as np
 from .pictures import Unreadable, central_square, decode, encode, stored_pixels
 from .sums import ColourSums
 
-# Pictures (encoded, or the paths of their files), and whether they are summed.
+# Pictures (encoded, or the paths of their files), and whether to sum them.
 Block = tuple[list[bytes | str], bool]
-# Of each its bytes or, as text, why there are none; and the sums, if they are.
+# For each picture its bytes or, as text, why there are none; and the sums, if asked.
 Answer = tuple[list[bytes | str], tuple[np.ndarray, np.ndarray] | None]
 
 
@@ -22,45 +22,45 @@ def answer(block: Block, size: int, quality: int | None) -> Answer:
     """Prepares a block of pictures.
 
     Args:
-        block: Pictures, and whether they are to be summed.
+        block: Pictures, and whether to sum them.
         size: Side of the squares.
-        quality: Of the JPEGs, or None for bare pixels.
+        quality: Quality of the JPEGs, or None for bare pixels.
 
     Returns:
         Bytes or a reason for each picture, and the sums of `ColourSums`.
     """
     images, summed = block
     sums = ColourSums(size)
-    made: list[bytes | str] = []
+    prepared: list[bytes | str] = []
     for image in images:
         try:
             stored = encode(central_square(decode(image), size), quality)
         except Unreadable as error:
-            made.append(str(error))
+            prepared.append(str(error))
             continue
-        made.append(stored)
+        prepared.append(stored)
         if summed:
-            # What JPEG leaves of the pixels, since that is what is trained on.
+            # The pixels after JPEG compression, which training reads.
             sums.add(stored_pixels(stored, size, quality))
     # A block is small: 32 bits are enough, and half as much to send.
-    return made, (sums.pixels.astype(np.uint32), sums.products) if summed else None
+    return prepared, (sums.pixels.astype(np.uint32), sums.products) if summed else None
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    """Answers until there are no more questions: at the end of whoever asks, too."""
+    """Answers until the pipe is closed, also when the process that asks has ended."""
     size, quality = pickle.load(questions)
     while True:
         try:
             block = pickle.load(questions)
         except EOFError:
             return
-        said: tuple[bool, Answer | str]
+        reply: tuple[bool, Answer | str]  # whether it succeeded; answer or traceback
         try:
-            said = (True, answer(block, size, quality))
-        except Exception:  # Nothing a picture can cause: an error of ours, or memory.
-            said = (False, traceback.format_exc())
+            reply = (True, answer(block, size, quality))
+        except Exception:  # Not because of a picture: a bug, or too little memory.
+            reply = (False, traceback.format_exc())
         try:
-            pickle.dump(said, answers, protocol=pickle.HIGHEST_PROTOCOL)
+            pickle.dump(reply, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
         except BrokenPipeError:
             return

@@ -1,4 +1,4 @@
-"""Sums over pictures, of which mean and covariance of colours follow."""
+"""Sums over pictures, for the mean and the covariance of their colours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 class ColourSums:
     """Sums of pixels and of products of colours, exact and in bounded memory.
 
-    All are whole numbers, so that adding them up in another order, or in parts,
-    gives the same bits.
+    All are whole numbers, so that adding them in another order, or in parts, gives the
+    same bits.
 
     Args:
         size: Side of the pictures.

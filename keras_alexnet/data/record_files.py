@@ -12,7 +12,7 @@ from keras_alexnet.data.sources import TRAIN, VALIDATION
 
 FILE_NAME = "dataset.json"
 MEAN_PICTURE = "mean_picture.npy"
-UNFINISHED = "unfinished"  # The folder that goes when all is there.
+UNFINISHED = "unfinished"  # A folder that exists until all files are written.
 FORMAT_VERSION = 1
 _COLOURS = ("mean", "stddevs", "vectors")
 _FIELDS = {
@@ -38,14 +38,14 @@ class Description:
     """What a directory of prepared records holds.
 
     Args:
-        data: The set that it was made of, as a person named it.
+        data: The data set that was prepared, as `--data=` named it.
         identity: Settings and fingerprint of the data.
         class_names: Name of each label.
-        class_counts: Of each split, the pictures of each class.
-        shards: Of each split, its files in their order.
+        class_counts: For each split, the number of pictures of each class.
+        shards: For each split, its files in their order.
         skipped: How many pictures could not be read.
         statistics: Fields of `ColourComponents`.
-        prepared_with: Versions of what decoded and encoded the pictures.
+        prepared_with: Versions of the packages that decoded and encoded the pictures.
         file_stamp: `Source.file_stamp` of the data.
     """
 
@@ -65,7 +65,7 @@ class Description:
         return {split: sum(counts) for split, counts in self.class_counts.items()}
 
     def write(self, directory: Path) -> None:
-        """Writes the file, which says that everything else is there."""
+        """Writes the file. It comes last: all other files are there if it is."""
         content = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
         text = json.dumps(content, indent=1)
         files.write_text(directory / FILE_NAME, text + "\n")
@@ -90,24 +90,24 @@ class Description:
 
     @classmethod
     def _of(cls, content: dict[str, Any], path: Path) -> Description:
-        """From what the file says, whose members are of the right kinds."""
+        """Makes it from the content of the file, whose members have been checked."""
         try:
             shards = {
                 split: [ShardEntry(**entry) for entry in entries]
                 for split, entries in content.pop("shards").items()
             }
-            found = cls(shards=shards, **content)
-            if not found._fits():
+            description = cls(shards=shards, **content)
+            if not description._is_consistent():
                 raise TypeError("its members do not fit together")
-            return found
+            return description
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{FILE_NAME} must be as prepare wrote it; prepare the data again. "
                 f"Received: {str(path)!r} ({type(error).__name__}: {error})"
             ) from error
 
-    def _fits(self) -> bool:
-        """Whether there are sizes, classes, files and colours of both splits."""
+    def _is_consistent(self) -> bool:
+        """Whether sizes, classes, files and colours are there, for both splits."""
         names, counts = self.class_names, self.class_counts
         return (
             isinstance(self.identity["size"], int)
@@ -123,11 +123,11 @@ class Description:
         """Raises ValueError if a file is missing or of another length."""
         for entry in (each for entries in self.shards.values() for each in entries):
             path = directory / entry.file
-            there = path.stat().st_size if path.is_file() else None
-            if there != entry.bytes:
-                what = "which is missing" if there is None else f"of {there:,} bytes"
+            size = path.stat().st_size if path.is_file() else None
+            if size != entry.bytes:
+                what = "which is missing" if size is None else f"of {size:,} bytes"
                 raise ValueError(
-                    "prepared records must be whole; restore the file, or prepare the "
-                    f"data into another directory. Received: {str(path)!r}, {what} "
+                    "prepared records must be complete; restore the file, or prepare "
+                    f"the data into another directory. Received: {str(path)!r}, {what} "
                     f"instead of {entry.bytes:,}"
                 )

@@ -1,0 +1,68 @@
+"""Opens the data set that `--data=` names."""
+
+from __future__ import annotations
+
+from keras_alexnet import files
+from keras_alexnet.data.folder import FolderSource
+from keras_alexnet.data.records import RecordsSource
+from keras_alexnet.data.sources import Source
+
+GRAMMAR = "shapes, tfds:NAME[/CONFIG], folder:DIR or records:DIR"
+
+
+def open_source(
+    spec: str,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    *,
+    check_pictures: bool = True,
+    split: str | None = None,
+    training: bool = True,
+) -> Source:
+    """Opens a data set; tensorflow-datasets prepares its own sets on first use.
+
+    Args:
+        spec: `shapes` (drawn on first use), `tfds:NAME[/CONFIG]` (any image
+            classification set of tensorflow-datasets), `folder:DIR`, with pictures in
+            `DIR/train/CLASS/…` and `DIR/val/CLASS/…` (`val/`, `valid/`, `validation/`
+            and `test/` are tried in this order), or `records:DIR`, which
+            `scripts/prepare.py` wrote. `~` is the home directory.
+        data_dir: Where tensorflow-datasets keeps its data; its own default
+            otherwise.
+        manual_dir: Where the archives are that tensorflow-datasets cannot download
+            itself, such as ImageNet's; its own default otherwise.
+        check_pictures: Whether a file in a folder that cannot be a picture is an
+            error.
+        split: The folder of `DIR`, or the split of tensorflow-datasets, that has the
+            validation pictures, such as `"test"`; those named above by default.
+        training: Whether there must be training pictures. If not, they are not read,
+            and the classes are those of the validation pictures if nothing else
+            names them.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        ValueError: If the spec is none of these, or the data are missing, empty, or
+            have fewer than two classes.
+
+    Example:
+
+    >>> open_source("shapes").sizes  # doctest: +SKIP
+    {'train': 2000, 'validation': 500}
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "folder" and rest:
+        return FolderSource(files.expanded(rest), check_pictures, split, training)
+    if kind == "records" and rest:
+        return RecordsSource(files.expanded(rest), split)
+    if (kind == "tfds" and rest) or spec == "shapes":
+        # Here, because importing tensorflow-datasets takes seconds.
+        from keras_alexnet.data.tfds import TfdsSource
+
+        data_dir = data_dir and files.expanded(data_dir)
+        manual_dir = manual_dir and files.expanded(manual_dir)
+        files.check_text("data_dir", data_dir or "")
+        files.check_text("manual_dir", manual_dir or "")
+        return TfdsSource(spec, data_dir, manual_dir, split, training)
+    raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")
