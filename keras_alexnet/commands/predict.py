@@ -16,11 +16,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from keras_alexnet import files
-from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.reasons import reason
 from keras_alexnet.serving import Answer, Target, connect
 from keras_alexnet.serving.answers import Classify
+from keras_alexnet.settings import setting
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message
@@ -33,28 +33,26 @@ WRITES = False
 class Config(ModelOptions):
     """The flags of `predict`; what is no flag is a picture."""
 
-    top_k: int = option(5, "How many classes to show, at most what an export gives.")
-    json: bool = option(False, "Print a JSON object for each picture, one a line.")
-    batch_size: int = option(16, "Pictures in a request, or in a step.")
-    server: str | None = option(
+    top_k: int = setting(5, "How many classes to show, at most what an export gives.")
+    json: bool = setting(False, "Print a JSON object for each picture, one a line.")
+    batch_size: int = setting(16, "Pictures in a request, or in a step.")
+    server: str | None = setting(
         None,
         "Ask this server in place of --model: grpc://host:port or http://host:port "
         "(grpcs:// and https:// with encryption).",
     )
-    model_name: str = option("alexnet", "Name of the model on the server.")
-    model_version: int | None = option(
+    model_name: str = setting("alexnet", "Name of the model on the server.")
+    model_version: int | None = setting(
         None, "Version of it on the server; the newest by default."
     )
-    version_label: str | None = option(
+    version_label: str | None = setting(
         None, "Label of a version on the server, such as stable."
     )
-    timeout: float = option(10.0, "Seconds to wait for an answer of the server.")
+    timeout: float = setting(10.0, "Seconds to wait for an answer of the server.")
 
-    def __post_init__(self) -> None:
-        for name in ("top_k", "batch_size"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+    def check(self) -> None:
+        """Raises ValueError for values out of range, or that do not fit together."""
+        self.at_least(1, "top_k", "batch_size")
         if self.server is not None and (self.model or self.model_dir):
             raise ValueError(
                 "either --server or a model must be given, not both. Received: "

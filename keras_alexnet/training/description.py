@@ -12,8 +12,7 @@ from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.profiling import expected_memory
 from keras_alexnet.training.rates import Rates
-
-_SLOTS = {"adamw": 2}  # values beside each weight; one for the others, the velocity
+from keras_alexnet.training.updates import RULES
 
 
 def first_lines(
@@ -58,7 +57,9 @@ def layer_table(model: keras.Model) -> Table:
 
 def sizes(config: TrainingConfig, model: keras.Model, rates: Rates) -> str:
     """Steps, checkpoints and memory, a line each."""
-    slots = _SLOTS.get(config.update_rule, 1) + (config.average != "none")
+    rule = RULES.get(config.update_rule)
+    slots = len(rule.slot_names) if rule else 1  # tensorflow-addons keeps a velocity
+    slots += config.average != "none"
     state = model.count_params() * 4 * (1 + slots)
     memory = expected_memory(model, config.batch_size, slots)
     steps = rates.total_steps

@@ -10,6 +10,7 @@ from keras_alexnet import files
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN
 
+CHOICES = ("stop", "skip")  # the values of --on_nonfinite
 _SHOWN = 3
 FILE = "nonfinite_batch.txt"
 

@@ -18,31 +18,21 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.settings import kinds
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.weights import runs
 
 _LOCK = ".lock"
 _FINGERPRINT = "fingerprint"
 
-# These change nothing of what is trained; data and architecture are held to by what
-# they are, wherever they lie.
-_FREE = (
-    "architecture",
-    "data",
-    "model_dir",
-    "export_dir",
-    "checkpoint_steps",
-    "checkpoint_minutes",
-    "dry_run",
-    "data_dir",
-    "manual_dir",
-    "strategy",
-    "devices",
-    "tower_devices",
-    "on_nonfinite",
-    "nonfinite_limit",
-    "profile_steps",
+# Data and architecture are compared by what they are, wherever they are stored.
+_FREE = frozenset(
+    field.name
+    for field in dataclasses.fields(TrainingConfig)
+    if not field.metadata["defines_run"]
 )
+
+_KINDS = kinds(TrainingConfig)
 
 
 class RunDirectory:
@@ -84,7 +74,7 @@ class RunDirectory:
                     f"Received: {str(self.path)!r}, which holds something else"
                 )
             return
-        theirs, ours = self.config(), _making(runs.parse(config.as_flags()))
+        theirs, ours = self.config(), _defining(runs.parse(config.as_flags()))
         if _FINGERPRINT not in runs.data(self.path):  # of an older version
             theirs["data"] = runs.settings(self.path)["data"]
             ours["data"] = config.data
@@ -201,7 +191,7 @@ class RunDirectory:
         A setting that is younger than the run had its default's effect.
         """
         defaults = runs.parse(TrainingConfig().as_flags())
-        return _making({**defaults, **runs.settings(self.path)})
+        return _defining({**defaults, **runs.settings(self.path)})
 
 
 def _described(source: Source) -> dict[str, Any]:
@@ -244,6 +234,18 @@ def _encoded(source: Source, image: tf.Tensor) -> bytes:
     return image.numpy()
 
 
-def _making(settings: dict[str, str]) -> dict[str, str]:
-    """The settings that make a run what it is."""
-    return {name: value for name, value in settings.items() if name not in _FREE}
+def _defining(settings: dict[str, str]) -> dict[str, str]:
+    """The settings that define a run, each number in one spelling."""
+    return {
+        name: _spelled(name, value)
+        for name, value in settings.items()
+        if name not in _FREE
+    }
+
+
+def _spelled(name: str, value: str) -> str:
+    # Earlier versions wrote the 1 of TrainingConfig(bias_rate=1) as it was given.
+    if _KINDS.get(name) is float:
+        with contextlib.suppress(ValueError):
+            return str(float(value))
+    return value

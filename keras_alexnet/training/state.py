@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.models import build
-from keras_alexnet.training.addons import AddonsUpdate
+from keras_alexnet.training import addons
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.devices import tower_names
 from keras_alexnet.training.updates import (
+    AVERAGES,
     RULES,
     WITHOUT_DECAY,
     MovingAverage,
@@ -130,10 +131,12 @@ def _rule(
     decays = [
         0.0 if name in WITHOUT_DECAY else config.weight_decay for _, name in names
     ]
-    if config.update_rule == "addons_sgdw":
-        averaged = config.average == "addons_moving_average"
-        rule = AddonsUpdate(variables, decays, momentum, average if averaged else None)
-        return rule, rule if averaged else None
-    averages = config.average == "moving_average"
-    own = RULES[config.update_rule](variables, decays, momentum)
-    return own, MovingAverage(variables, average) if averages else None
+    if config.update_rule == addons.RULE:
+        averaged = config.average == addons.AVERAGE
+        theirs = addons.AddonsUpdate(
+            variables, decays, momentum, average if averaged else None
+        )
+        return theirs, theirs if averaged else None
+    rule = RULES[config.update_rule](variables, decays, momentum)
+    averaging = AVERAGES[config.average]
+    return rule, averaging(variables, average) if averaging else None

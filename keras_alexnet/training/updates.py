@@ -190,6 +190,10 @@ RULES: dict[str, type[UpdateRule]] = {
     "sgdw": SGDW,
     "adamw": AdamW,
 }
+AVERAGES: dict[str, type[MovingAverage] | None] = {
+    "none": None,
+    "moving_average": MovingAverage,
+}
 
 
 def _zeros_beside(variable: tf.Variable) -> tf.Variable:

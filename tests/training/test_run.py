@@ -126,6 +126,17 @@ def test_a_setting_younger_than_the_run_had_its_default(
         Trainer(dataclasses.replace(config, warmup_steps=5), quiet())
 
 
+def test_a_number_in_another_spelling_is_the_same_setting(
+    config: TrainingConfig,
+) -> None:
+    Trainer(config, quiet()).fit()
+    flags = Path(config.model_dir) / "config.flags"
+    text = flags.read_text()
+    assert "--bias_rate=2.0" in text
+    flags.write_text(text.replace("--bias_rate=2.0", "--bias_rate=2"))
+    assert not Trainer(config, quiet()).fit().fresh
+
+
 def test_a_run_that_died_as_it_began_is_taken_up(config: TrainingConfig) -> None:
     run = Path(config.model_dir)
     run.mkdir()
