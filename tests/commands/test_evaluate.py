@@ -180,7 +180,7 @@ BAD = {
     ),
     "ten views of an export": (
         ("--model={run}/servable", "--views=10"),
-        "cuts its own views",
+        "has its own views",
     ),
 }
 

@@ -15,7 +15,7 @@ from keras_alexnet import commands
 from keras_alexnet.data import open_source
 from keras_alexnet.data.preparation import Settings, prepare
 from keras_alexnet.training import TrainingConfig
-from keras_alexnet.weights import records
+from keras_alexnet.weights import published
 from keras_alexnet.weights.cache import location
 
 NAMES = ("0_red", "1_green", "2_blue")
@@ -255,4 +255,4 @@ def test_home_is_put_in_where_it_is_only_named(
     assert config.data_dir == f"{home}/c"
     assert config.manual_dir == str(home)
     monkeypatch.setenv("KERAS_HOME", "~/keras")
-    assert location(records.get("imagenet")).is_relative_to(home / "keras")
+    assert location(published.get("imagenet")).is_relative_to(home / "keras")
