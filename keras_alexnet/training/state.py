@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.models import build
+from keras_alexnet.optimizers import WITHOUT_DECAY
 from keras_alexnet.training import addons
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.devices import tower_names
 from keras_alexnet.training.updates import (
     AVERAGES,
     RULES,
-    WITHOUT_DECAY,
     MovingAverage,
     assign,
 )
