@@ -1,4 +1,4 @@
-"""`evaluate`: loss, right answers and errors on validation pictures."""
+"""`evaluate`: loss, accuracy and errors on validation pictures."""
 
 from __future__ import annotations
 

@@ -41,12 +41,12 @@ class Config(ModelOptions):
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Writes the export, checks it, and says where it is and what it is."""
+    """Writes the export, checks it, and prints its path."""
     no_arguments(rest)
     opened = config.open()
     if opened.recipe is None or opened.is_export:
         raise ValueError(
-            "the model must be one of Keras, to be exported. Received: "
+            "the model to export must be a Keras model. Received: "
             f"{opened.origin!r}, an export"
         )
     path = export_saved_model(

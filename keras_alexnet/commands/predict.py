@@ -31,14 +31,14 @@ WRITES = False
 
 @dataclasses.dataclass(frozen=True)
 class Config(ModelOptions):
-    """The flags of `predict`; what is no flag is a picture."""
+    """The flags of `predict`; all other arguments are pictures."""
 
     top_k: int = setting(5, "How many classes to show, at most what an export gives.")
     json: bool = setting(False, "Print a JSON object for each picture, one a line.")
     batch_size: int = setting(16, "Pictures in a request, or in a step.")
     server: str | None = setting(
         None,
-        "Ask this server in place of --model: grpc://host:port or http://host:port "
+        "Ask this server instead of a --model: grpc://host:port or http://host:port "
         "(grpcs:// and https:// with encryption).",
     )
     model_name: str = setting("alexnet", "Name of the model on the server.")
@@ -82,11 +82,11 @@ class Config(ModelOptions):
 
 
 class Row(NamedTuple):
-    """What is known of a picture.
+    """The result for a picture.
 
     Args:
-        path: As it was given.
-        fault: Why it cannot be read; empty if it can.
+        path: As on the command line.
+        fault: Why the picture cannot be read; empty if it can.
         classes: Name and score of the likeliest classes, best first.
     """
 
@@ -98,8 +98,8 @@ class Row(NamedTuple):
 def main(config: Config, rest: list[str]) -> None:
     """Prints the likeliest classes of each picture, a batch at a time.
 
-    What is no picture is shown as such, and the others all the same; at the end it is
-    an error.
+    An unreadable picture is shown as such, and does not stop the others; it is an
+    error at the end.
     """
     if not rest:
         raise ValueError("at least one picture's path must be given. Received: none")
@@ -121,7 +121,7 @@ def main(config: Config, rest: list[str]) -> None:
 
 @contextlib.contextmanager
 def asked(config: Config) -> Iterator[Classify]:
-    """Gives what classifies the bytes of some pictures: a server, or a model here."""
+    """Yields a function that classifies the bytes of pictures, by server or model."""
     target = config.target()
     if target is not None:
         with connect(target) as classify:
@@ -171,20 +171,20 @@ def _print_line(rows: list[Row]) -> None:
         line = {"picture": path, "valid": not fault, "classes": classes}
         if fault:
             line["fault"] = fault
-        # What another encoding has no sign for is escaped as JSON has it.
+        # In other encodings all but ASCII is escaped, as JSON allows.
         utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
         print(json.dumps(line, ensure_ascii=not utf8), flush=True)
 
 
 class _Table:
-    """A row for each picture and class, in columns that stay as wide as they were.
+    """A row for each picture and class, in columns that never become narrower.
 
     Args:
-        paths: Of all pictures that will be shown.
+        paths: The paths of all pictures that will be shown.
     """
 
     def __init__(self, paths: list[str]) -> None:
-        # What goes to a file or a pipe is not cut to the width of a terminal.
+        # Lines to a file or a pipe are not cut to the width of a terminal.
         width = None if sys.stdout is None or sys.stdout.isatty() else _WIDE
         self._console = Console(width=width, highlight=False, markup=False)
         widest = max(map(cell_len, ["picture", *paths]))
@@ -192,7 +192,7 @@ class _Table:
         self._begun = False
 
     def show(self, rows: list[Row]) -> None:
-        """Prints the rows, the first time with the names of the columns above."""
+        """Prints the rows; the first time with the names of the columns."""
         cells = [line for row in rows for line in _cells(row)]
         names = [cell_len(name) for _, name, _ in cells]
         self._widths[1] = max([self._widths[1], *names])

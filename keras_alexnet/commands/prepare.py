@@ -1,4 +1,4 @@
-"""`prepare`: every picture once in its final size, into sharded records."""
+"""`prepare`: writes every picture once, in its final size, to sharded records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Config(Settings):
     )
     max_bad: int = setting(100, "How many unreadable pictures may be skipped.")
     processes: int | None = setting(
-        None, "How many processes work; one for each core if not given."
+        None, "How many processes to use; one for each core if not given."
     )
     data_dir: str | None = setting(
         None, "Where tensorflow-datasets keeps its data.", path=True
@@ -61,7 +61,7 @@ class Config(Settings):
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Prepares the data, or says that they are, and what to do with them."""
+    """Prepares the data, unless they are, and prints what to do with them."""
     no_arguments(rest)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     source = open_source(
@@ -83,10 +83,10 @@ def main(config: Config, rest: list[str]) -> None:
         )
     if not fresh:
         console.print(f"{out} holds these data, prepared: nothing to do")
-    _tell(console, out, description)
+    _report(console, out, description)
 
 
-def _tell(console: Console, out: str, description: Description) -> None:
+def _report(console: Console, out: str, description: Description) -> None:
     sizes, size = description.sizes, description.identity["size"]
     files = sum(map(len, description.shards.values()))
     console.print(

@@ -1,4 +1,4 @@
-"""What a run will do: its first lines, and those of `--dry_run`."""
+"""Descriptions of a run: its first lines, and those of `--dry_run`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keras_alexnet.training.updates import RULES
 def first_lines(
     config: TrainingConfig, name: str, source: Source, rates: Rates, replicas: int
 ) -> str:
-    """What is trained on what, at which rate: the lines that a run begins with."""
+    """The first lines of a run: network, data, steps and learning rate."""
     return (
         f"{name} on {config.data}: {len(source.class_names)} classes, "
         f"{source.sizes[TRAIN]} pictures to train on\n"
@@ -29,7 +29,7 @@ def first_lines(
 
 
 def _rate(config: TrainingConfig) -> str:
-    """The learning rate, and how it was scaled if it was."""
+    """The learning rate, and its scaling if there is one."""
     rate = config.learning_rate * config.rate_scale
     if config.rate_scale == 1:
         return f"learning rate {rate:g}"

@@ -25,11 +25,11 @@ from keras_alexnet.weights.names import named_weights, tensorflow_variable
 
 
 class TrainState:
-    """A model, its update rule and its averages. Make it under the strategy.
+    """A model, its update rule and its averages. Make it in the scope of the strategy.
 
     Args:
         config: The run's settings.
-        architecture: What is built.
+        architecture: Of the model.
         classes: Number of classes.
     """
 
@@ -45,8 +45,8 @@ class TrainState:
             for name, variable in named.items()
         ]
         trained = [entry for entry in each if id(entry[2]) in ids]
-        # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); where the
-        # towers are apart, in this model ("conv1b", "kernel").
+        # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); in a model
+        # with its towers on devices of their own, ("conv1b", "kernel") too.
         self._own_names = [(layer, name) for layer, name, _ in trained]
         packed = packed_names(self.model)
         self.names = [(packed[layer], name) for layer, name in self._own_names]
