@@ -180,8 +180,8 @@ def test_wishes_are_heard_by_all_at_the_same_step() -> None:
     )
     sums = [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
     own = coordination.Signals(stop=1, save=1)
-    heard = [several.read(own, tf.constant(each)) for each in sums]
-    assert heard == [(0, 0), (0, 0), (0, 0), (2, 0), (0, 1)]
+    known = [several.read(own, tf.constant(each)) for each in sums]
+    assert known == [(0, 0), (0, 0), (0, 0), (2, 0), (0, 1)]
 
 
 def test_only_an_error_of_the_others_is_one() -> None:

@@ -63,7 +63,7 @@ def swap_classes(photos: Path) -> None:
         one.rename(photos / "aside")
         other.rename(one)
         (photos / "aside").rename(other)
-    # Without a renamed file nothing would tell, for the folders hold like names.
+    # Without a renamed file nothing would differ: the folders hold the same names.
     (photos / "train" / "0_red" / "000.jpg").rename(photos / "train/0_red/100.jpg")
 
 
