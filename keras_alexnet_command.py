@@ -1,9 +1,9 @@
 """The `keras-alexnet` command, outside the package for one reason.
 
 TensorFlow writes log lines to the standard error of the process as soon as it is
-imported, which importing anything of `keras_alexnet` does. A command must keep its
-messages apart from them, a library must not meddle: so the command does it here,
-before the import. Whoever sets `TF_CPP_MIN_LOG_LEVEL` sees the lines.
+imported, and every module of `keras_alexnet` imports it. A command must hide these
+lines, a library must not change the process: so the command does it here, before the
+import. If `TF_CPP_MIN_LOG_LEVEL` is set, the lines are shown.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 def main(name: str | None = None) -> None:
     """Runs the command `name`, or the one that the first argument names."""
-    # An import that is interrupted ends in whatever its C code makes of that.
+    # An interrupted import raises whatever its C code makes of that.
     default = signal.getsignal(signal.SIGINT) == signal.default_int_handler
-    if default:  # else it is ignored, as in the background
+    if default:  # otherwise it is ignored, as in the background
         signal.signal(signal.SIGINT, _end)
     _open_closed_streams()
     if os.path.expanduser("~") == "~":
-        # As Docker has it for a user without a name: else Keras and
+        # As Docker does for a user without a name: else Keras and
         # tensorflow-datasets make a directory that is called "~".
         os.environ["HOME"] = "/"
     _silence_native_logs()
@@ -46,7 +46,7 @@ def main(name: str | None = None) -> None:
         sys.exit(run())
     finally:
         output.flush()
-        if default:  # what is left is to end
+        if default:  # only the end of the process is left
             signal.signal(signal.SIGINT, _end)
 
 
@@ -57,9 +57,9 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Else the first file that is opened is taken for what was closed.
+    """Opens closed streams: else the first file to be opened would take their place.
 
-    Standard output is opened for reading: who needs it still hears that it is closed.
+    Standard output is opened for reading, so that writing to it still fails.
     """
     for descriptor, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
@@ -71,9 +71,9 @@ def _open_closed_streams() -> None:
 
 
 def _silence_native_logs() -> None:
-    """Gives Python a standard error of its own; native code writes to nowhere.
+    """Gives Python a standard error of its own; that of native code is discarded.
 
-    The log level alone does not do it: TensorFlow 2.21 logs before it is read.
+    The log level alone is not enough: TensorFlow 2.21 logs before it reads it.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
@@ -83,7 +83,7 @@ def _silence_native_logs() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    faulthandler.enable(sys.stderr)  # what a native crash leaves must be seen
+    faulthandler.enable(sys.stderr)  # the traceback of a native crash must be seen
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
+        os.chmod(name, new_file_mode())
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -216,6 +216,11 @@ def _hold(handle: int) -> None:
     if fcntl is not None:
         with contextlib.suppress(OSError):  # no locks on this file system: none removed
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def new_file_mode() -> int:
+    """The permissions that `open` would give to a new file."""
+    return 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -1,7 +1,7 @@
 """The update rule of 2012 (paper, section 5) as an optimizer of Keras.
 
-It stands outside the trainer, so that `import keras_alexnet` alone makes it known to
-Keras and loads a model that was saved with it.
+It is outside `keras_alexnet.training`, so that `import keras_alexnet` alone registers
+it with Keras, which then loads a model that was saved with it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,41 @@ import tensorflow as tf
 
 from keras_alexnet.whole_numbers import number
 
-_WITHOUT_DECAY = ("bias", "gamma", "beta")
+# Names of the weights that no update rule decays, here and in the trainer.
+WITHOUT_DECAY = ("bias", "gamma", "beta")
 _WRITTEN_BY_KERAS_2 = "is_legacy_optimizer"  # in its configurations, False
+
+
+def momentum_step(
+    variable: Any,
+    velocity: Any,
+    gradient: tf.Tensor,
+    rate: tf.Tensor,
+    momentum: tf.Tensor,
+    *,
+    nesterov: bool = False,
+) -> None:
+    """v ← m · v − ε · g, w ← w + v, in one pass where Keras' own ops take five.
+
+    The step of `PaperSGD` and of the trainer's rules `paper_sgd` and `sgdw`.
+
+    Args:
+        variable: w, a variable of TensorFlow or Keras, or a replica's.
+        velocity: v, of the same shape and type.
+        gradient: g, of the same shape and type.
+        rate: ε, a scalar of the same type.
+        momentum: m, a scalar of the same type.
+        nesterov: Whether w takes m · v − ε · g in place of v, with the new v.
+    """
+    tf.raw_ops.ResourceApplyKerasMomentum(
+        var=variable.handle,
+        accum=velocity.handle,
+        lr=rate,
+        grad=gradient,
+        momentum=momentum,
+        use_locking=True,
+        use_nesterov=nesterov,
+    )
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -25,22 +58,23 @@ class PaperSGD(keras.optimizers.SGD):
     `v ← momentum · v − decay · ε · w − ε · g`, `w ← w + v`
 
     with ε the learning rate and g the mean gradient of the batch. Biases have
-    `bias_rate` times the rate and no decay, nor have the scale and offset of batch
-    normalisation. The decay goes through the momentum,
-    which sets this rule apart from Keras' `weight_decay` (decoupled), and ε is
-    inside v, which sets it apart from PyTorch's SGD after the rate has dropped.
+    `bias_rate` times the rate and no decay; the scale and offset of batch
+    normalisation have no decay either. The decay goes through the momentum, unlike
+    Keras' `weight_decay` (decoupled), and ε is inside v, unlike in PyTorch's SGD,
+    which makes a difference after the rate has dropped.
 
     Args:
         learning_rate: ε, a number or a Keras schedule.
-        momentum: Share of the last step that a step keeps, from 0 to 1; 0 keeps no v.
+        momentum: Fraction of the last step that a step keeps, from 0 to 1; 0 keeps no
+            v.
         decay: Weight decay, the paper's 0.0005.
         bias_rate: Rate of biases over that of weights; the released source starts
             with 2 (`layer-params-145.cfg`).
-        **kwargs: Other arguments of `keras.optimizers.SGD`, which do here what they
-            do there: `clipnorm`, `use_ema` and so on; with `nesterov`, w takes
+        **kwargs: Other arguments of `keras.optimizers.SGD`, with the same meaning:
+            `clipnorm`, `use_ema` and so on; with `nesterov`, w takes
             `momentum · v − decay · ε · w − ε · g` in place of v. Not
-            `weight_decay`, since there is `decay`. `exclude_from_weight_decay`
-            leaves weights out of `decay`.
+            `weight_decay`, since there is `decay`; `exclude_from_weight_decay`
+            excludes weights from `decay`.
 
     Raises:
         ValueError: If an argument is out of range, is `weight_decay`, or is none of
@@ -84,21 +118,18 @@ class PaperSGD(keras.optimizers.SGD):
         name = _name(variable)
         if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
-        if name not in _WITHOUT_DECAY and self._use_weight_decay(variable):
+        if name not in WITHOUT_DECAY and self._use_weight_decay(variable):
             gradient = gradient + tf.cast(self.decay, variable.dtype) * variable
         if self.momentum == 0:  # for which Keras 3 keeps no velocity
             variable.assign_sub(rate * gradient)
             return
-        # One pass over the weights where Keras' own ops take five:
-        # v <- momentum v - rate g, w <- w + v.
-        tf.raw_ops.ResourceApplyKerasMomentum(
-            var=variable.handle,
-            accum=self._velocity(variable).handle,
-            lr=rate,
-            grad=gradient,
-            momentum=tf.cast(self.momentum, variable.dtype),
-            use_locking=True,
-            use_nesterov=bool(self.nesterov),
+        momentum_step(
+            variable,
+            self._velocity(variable),
+            gradient,
+            rate,
+            tf.cast(self.momentum, variable.dtype),
+            nesterov=bool(self.nesterov),
         )
 
     def _velocity(self, variable: Any) -> tf.Variable:
@@ -112,10 +143,10 @@ class PaperSGD(keras.optimizers.SGD):
 
 
 def _check_options(given: dict[str, Any]) -> None:
-    """Raises ValueError for what the rule could not honour."""
+    """Raises ValueError for arguments that have no meaning for this rule."""
     if given.get("weight_decay"):
         raise ValueError(
-            "weight_decay must be left out: the rule has decay, which goes through the "
+            "weight_decay must be omitted: the rule has decay, which goes through the "
             "momentum; take keras.optimizers.SGD for Keras' decoupled one. "
             f"Received: weight_decay={given['weight_decay']!r}"
         )

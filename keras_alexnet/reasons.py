@@ -1,8 +1,9 @@
-"""What an error said, on one line of bounded length, in words that help."""
+"""Messages of errors: one line of bounded length, in words that help."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _LIMIT = 200
 _WRAPPING = re.compile(r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
@@ -46,3 +47,22 @@ def shortened(text: str, limit: int = _LIMIT) -> str:
         return text
     start = (limit - 1) // 3
     return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
+
+
+def must_be(name: str, expected: str, value: Any) -> ValueError:
+    """The error for a value that is not what it must be, to raise.
+
+    Args:
+        name: What the person calls it.
+        expected: What it must be.
+        value: What was received; an array or a tensor takes one line too.
+
+    Example:
+
+    >>> must_be("epochs", "at least 1", 0)
+    ValueError('epochs must be at least 1. Received: epochs=0')
+    """
+    shown = repr(value)
+    if not isinstance(value, str):
+        shown = shortened(" ".join(shown.split()))
+    return ValueError(f"{name} must be {expected}. Received: {name}={shown}")

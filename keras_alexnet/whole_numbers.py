@@ -12,6 +12,8 @@ import operator
 from collections.abc import Mapping, Set
 from typing import Any
 
+from keras_alexnet.reasons import must_be
+
 _NO_NUMBER = ("bool", "str", "bytes")  # and "string", "str32", "bytes8"
 _NO_SEQUENCE = (str, bytes, Mapping, Set)
 # What the many kinds of numbers and tensors raise that are not of the kind asked for.
@@ -35,6 +37,18 @@ def as_whole(value: Any) -> int | None:
         return operator.index(value)
     except _UNFIT:
         return None
+
+
+def as_boolean(value: Any) -> bool | None:
+    """A boolean of Python, NumPy or TensorFlow as a `bool`; None for anything else.
+
+    Example:
+
+    >>> as_boolean(np.True_), as_boolean(tf.constant(False)), as_boolean(1)
+    (True, False, None)
+    """
+    single = getattr(value, "shape", ()) == ()
+    return bool(value) if single and _kind(value).startswith("bool") else None
 
 
 def is_whole(value: Any) -> bool:
@@ -62,10 +76,7 @@ def whole_number(
     if number is not None and least <= number and (most is None or number <= most):
         return number
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-    raise ValueError(
-        f"{name} must be {said or f'a whole number, {bounds}'}. "
-        f"Received: {name}={value!r}"
-    )
+    raise must_be(name, said or f"a whole number, {bounds}", value)
 
 
 def number(
@@ -86,9 +97,7 @@ def number(
         return found
     bounds = f", {least:g} or more" if least > -math.inf else ""
     bounds += f" and below {below:g}" if below < math.inf else ""
-    raise ValueError(
-        f"{name} must be a finite number{bounds}. Received: {name}={value!r}"
-    )
+    raise must_be(name, f"a finite number{bounds}", value)
 
 
 def _as_float(value: Any) -> float | None:
@@ -141,9 +150,7 @@ def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
     found = entries(value) if single is None else (single, single)
     if found is None or len(found) != 2 or not all(_at_least(least, x) for x in found):
         bound = "above 0" if least == 1 else f"of at least {least}"
-        raise ValueError(
-            f"{name} must be a whole number {bound}, or two. Received: {name}={value!r}"
-        )
+        raise must_be(name, f"a whole number {bound}, or two", value)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the scripts and the `keras-alexnet` command run: one module a command."""
+"""The commands of `keras-alexnet` and of the scripts, a module each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ COMMANDS = ("train", "evaluate", "export", "predict", "prepare", "doctor")
 def main(arguments: list[str]) -> None:
     """Runs the command that `arguments[1]` names, and exits with its code.
 
-    The code is 0 if all went well and 2, with one line on standard error, for
-    whatever a person can mend.
+    The code is 0 for success and 2, with one line on standard error, for whatever a
+    person can fix.
     """
     sys.exit(chosen(arguments)())
 
 
 def chosen(arguments: list[str]) -> Callable[[], int]:
-    """What runs the command that `arguments[1]` names, all imports made."""
+    """A function that runs the command of `arguments[1]`, its modules imported."""
     name = arguments[1] if len(arguments) > 1 else ""
     if name in ("--help", "-h", "help"):
         return _usage

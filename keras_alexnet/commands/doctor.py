@@ -1,4 +1,4 @@
-"""`doctor`: what this installation has, what it lacks, and what to do."""
+"""`doctor`: what this installation has, what it lacks, and what to do about it."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 from keras_alexnet.classifier import Classifier
-from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.export import check_saved_model, export_saved_model, export_tflite
 from keras_alexnet.export.lite import PRECISIONS as LITE_PRECISIONS
 from keras_alexnet.export.precision import PRECISIONS
+from keras_alexnet.settings import setting
 
 WRITES = True
 
@@ -19,38 +19,34 @@ WRITES = True
 class Config(ModelOptions):
     """The flags of `export`."""
 
-    export_dir: str = option(
+    export_dir: str = setting(
         "exports/alexnet", "Where the versions are written.", path=True
     )
-    version: int | None = option(None, "The version; the next free one if not given.")
-    top_k: int = option(5, "How many classes an answer names.")
-    views: int = option(1, "1, the centre, or 10, the mean over the ten views.")
-    precision: str = dataclasses.field(
-        default="float32",
-        metadata={"help": "What kernels are stored in.", "choices": PRECISIONS},
+    version: int | None = setting(None, "The version; the next free one if not given.")
+    top_k: int = setting(5, "How many classes an answer names.")
+    views: int = setting(1, "1, the centre, or 10, the mean over the ten views.")
+    precision: str = setting(
+        "float32", "What kernels are stored in.", choices=PRECISIONS
     )
-    warmup: bool = option(True, "Write requests for a server's warm-up.")
-    tflite: str | None = option(None, "A TFLite file to write as well.", path=True)
+    warmup: bool = setting(True, "Write requests for a server's warm-up.")
+    tflite: str | None = setting(None, "A TFLite file to write as well.", path=True)
 
-    def __post_init__(self) -> None:
-        if not self.export_dir:
-            raise ValueError("export_dir must be a name. Received: export_dir=''")
-        if self.tflite == "":
-            raise ValueError("tflite must be a file's name. Received: tflite=''")
-        if self.tflite is not None and self.precision not in LITE_PRECISIONS:
-            raise ValueError(
-                f"precision must be one of {LITE_PRECISIONS} for a TFLite file. "
-                f"Received: precision={self.precision!r}, tflite={self.tflite!r}"
-            )
+    def check(self) -> None:
+        """Raises ValueError for settings that do not fit together."""
+        self.require("export_dir", self.export_dir != "", "a name, not empty")
+        self.require("tflite", self.tflite != "", "a name, not empty")
+        lite = self.tflite is None or self.precision in LITE_PRECISIONS
+        expected = f"one of {LITE_PRECISIONS} for a TFLite file"
+        self.require("precision", lite, expected)
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Writes the export, checks it, and says where it is and what it is."""
+    """Writes the export, checks it, and prints its path."""
     no_arguments(rest)
     opened = config.open()
     if opened.recipe is None or opened.is_export:
         raise ValueError(
-            "the model must be one of Keras, to be exported. Received: "
+            "the model to export must be a Keras model. Received: "
             f"{opened.origin!r}, an export"
         )
     path = export_saved_model(

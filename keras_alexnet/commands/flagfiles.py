@@ -1,4 +1,4 @@
-"""Flagfiles: settings that a person, an editor or a run has written, a flag a line."""
+"""Flagfiles: settings that a person, an editor or a run wrote, a flag a line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _COMMENTS = ("#", "//")
 
 
 class Flags(flags.FlagValues):
-    """Flags as absl has them, whose flagfiles may begin with a BOM and are checked.
+    """absl's flags, with flagfiles that are checked and may begin with a BOM.
 
-    absl reads them in the encoding of the system, takes what is no flag for an
-    argument, and names a flag that is wrong, not the file.
+    absl itself reads them in the encoding of the system, takes a line that is not a
+    flag for an argument, and names only the flag in its errors, not the file.
     """
 
     def _get_flag_file_lines(
@@ -55,9 +55,9 @@ class Flags(flags.FlagValues):
 
 
 def _lines(filename: str) -> list[str]:
-    """What is neither empty nor a comment.
+    """The lines that are neither empty nor comments.
 
-    Bytes that are no UTF-8 are kept as Python keeps those of the command line.
+    Bytes that are not UTF-8 are kept as Python keeps them on the command line.
     """
     lines = files.read_text(Path(filename), errors="surrogateescape").split("\n")
     stripped = (line.strip() for line in lines)

@@ -1,7 +1,7 @@
-"""Standard output and standard error of a command: what if nobody takes them.
+"""Standard output and standard error of a command, when they cannot be written.
 
-A reader ends (`| head`), a disk is full, a terminal knows no "×": none of it may end a
-training run, or be seen as a traceback.
+A reader ends (`| head`), a disk is full, a terminal cannot show "×": none of these may
+end a training run or print a traceback.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _STDOUT = 1
 
 
 class _Stream(io.FileIO):
-    """A descriptor that leads to nowhere from its first failed write on.
+    """A descriptor that is redirected to /dev/null after its first failed write.
 
     Args:
-        descriptor: As the system numbers it.
-        failed: Called with what the write raised; it may raise something itself.
+        descriptor: Its number.
+        failed: Called with the error of the write; it may raise an error itself.
     """
 
     def __init__(self, descriptor: int, failed: Callable[[OSError], None]) -> None:
@@ -30,7 +30,7 @@ class _Stream(io.FileIO):
 
     def write(self, data: Any) -> Any:
         try:
-            while (written := super().write(data)) is None:  # full, and set not to wait
+            while (written := super().write(data)) is None:  # full, and non-blocking
                 select.select([], [self], [])
             return written
         except OSError as error:
@@ -42,29 +42,30 @@ class _Stream(io.FileIO):
 
 
 class _Needs:
-    """Whether a command is of use without its output."""
+    """Whether the command needs its output to be of use."""
 
     output = True
 
 
 def install() -> None:
-    """Puts such streams in the place of this process's own."""
+    """Replaces the streams of this process by those that survive failed writes."""
     sys.stdout = _text(sys.stdout, _Stream(_STDOUT, _output_failed))
-    # Of its own, since the one there is closes with its object.
+    # A copy of the descriptor: the old stream closes its own.
     errors = _Stream(os.dup(sys.stderr.fileno()), lambda error: None)
     sys.stderr = _text(sys.stderr, errors, line_buffering=True)
 
 
 def go_on_without() -> None:
-    """Says that the command does something even where nobody reads what it prints."""
+    """Declares that the command is of use even if nobody reads its output."""
     _Needs.output = False
 
 
 def flush() -> None:
-    """Writes what is held back, while a failure can still be told.
+    """Writes what is buffered, while a failure can still be reported.
 
     Raises:
-        SystemExit: With code 2 and one line, if it is needed and cannot be written.
+        SystemExit: With code 2 and one line, if the output is needed and cannot be
+            written.
     """
     try:
         sys.stdout.flush()
@@ -74,8 +75,8 @@ def flush() -> None:
 
 
 def _text(like: Any, stream: _Stream, line_buffering: bool = False) -> io.TextIOWrapper:
-    """What the encoding of the stream has no sign for is escaped."""
-    if like is not None:  # else it was closed
+    """A text stream that escapes the characters that its encoding lacks."""
+    if like is not None:  # None: it was closed
         like.flush()
     return io.TextIOWrapper(
         io.BufferedWriter(stream),
@@ -88,12 +89,12 @@ def _text(like: Any, stream: _Stream, line_buffering: bool = False) -> io.TextIO
 def _output_failed(error: OSError) -> None:
     if not _Needs.output:
         print(
-            "standard output must be read or have room; the command goes on without "
+            "standard output must be read or have room; the command continues without "
             f"it. Received: {error.strerror}",
             file=sys.stderr,
             flush=True,
         )
     elif isinstance(error, BrokenPipeError):
-        raise SystemExit(0)  # the reader has what it wanted
+        raise SystemExit(0)  # the reader has read enough
     else:
         raise OSError(error.errno, error.strerror, "standard output") from error

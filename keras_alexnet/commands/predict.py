@@ -16,11 +16,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from keras_alexnet import files
-from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.reasons import reason
 from keras_alexnet.serving import Answer, Target, connect
 from keras_alexnet.serving.answers import Classify
+from keras_alexnet.settings import setting
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message
@@ -31,30 +31,28 @@ WRITES = False
 
 @dataclasses.dataclass(frozen=True)
 class Config(ModelOptions):
-    """The flags of `predict`; what is no flag is a picture."""
+    """The flags of `predict`; all other arguments are pictures."""
 
-    top_k: int = option(5, "How many classes to show, at most what an export gives.")
-    json: bool = option(False, "Print a JSON object for each picture, one a line.")
-    batch_size: int = option(16, "Pictures in a request, or in a step.")
-    server: str | None = option(
+    top_k: int = setting(5, "How many classes to show, at most what an export gives.")
+    json: bool = setting(False, "Print a JSON object for each picture, one a line.")
+    batch_size: int = setting(16, "Pictures in a request, or in a step.")
+    server: str | None = setting(
         None,
-        "Ask this server in place of --model: grpc://host:port or http://host:port "
+        "Ask this server instead of a --model: grpc://host:port or http://host:port "
         "(grpcs:// and https:// with encryption).",
     )
-    model_name: str = option("alexnet", "Name of the model on the server.")
-    model_version: int | None = option(
+    model_name: str = setting("alexnet", "Name of the model on the server.")
+    model_version: int | None = setting(
         None, "Version of it on the server; the newest by default."
     )
-    version_label: str | None = option(
+    version_label: str | None = setting(
         None, "Label of a version on the server, such as stable."
     )
-    timeout: float = option(10.0, "Seconds to wait for an answer of the server.")
+    timeout: float = setting(10.0, "Seconds to wait for an answer of the server.")
 
-    def __post_init__(self) -> None:
-        for name in ("top_k", "batch_size"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+    def check(self) -> None:
+        """Raises ValueError for values out of range, or that do not fit together."""
+        self.at_least(1, "top_k", "batch_size")
         if self.server is not None and (self.model or self.model_dir):
             raise ValueError(
                 "either --server or a model must be given, not both. Received: "
@@ -84,11 +82,11 @@ class Config(ModelOptions):
 
 
 class Row(NamedTuple):
-    """What is known of a picture.
+    """The result for a picture.
 
     Args:
-        path: As it was given.
-        fault: Why it cannot be read; empty if it can.
+        path: As on the command line.
+        fault: Why the picture cannot be read; empty if it can.
         classes: Name and score of the likeliest classes, best first.
     """
 
@@ -100,8 +98,8 @@ class Row(NamedTuple):
 def main(config: Config, rest: list[str]) -> None:
     """Prints the likeliest classes of each picture, a batch at a time.
 
-    What is no picture is shown as such, and the others all the same; at the end it is
-    an error.
+    An unreadable picture is shown as such, and does not stop the others; it is an
+    error at the end.
     """
     if not rest:
         raise ValueError("at least one picture's path must be given. Received: none")
@@ -123,7 +121,7 @@ def main(config: Config, rest: list[str]) -> None:
 
 @contextlib.contextmanager
 def asked(config: Config) -> Iterator[Classify]:
-    """Gives what classifies the bytes of some pictures: a server, or a model here."""
+    """Yields a function that classifies the bytes of pictures, by server or model."""
     target = config.target()
     if target is not None:
         with connect(target) as classify:
@@ -173,20 +171,20 @@ def _print_line(rows: list[Row]) -> None:
         line = {"picture": path, "valid": not fault, "classes": classes}
         if fault:
             line["fault"] = fault
-        # What another encoding has no sign for is escaped as JSON has it.
+        # In other encodings all but ASCII is escaped, as JSON allows.
         utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
         print(json.dumps(line, ensure_ascii=not utf8), flush=True)
 
 
 class _Table:
-    """A row for each picture and class, in columns that stay as wide as they were.
+    """A row for each picture and class, in columns that never become narrower.
 
     Args:
-        paths: Of all pictures that will be shown.
+        paths: The paths of all pictures that will be shown.
     """
 
     def __init__(self, paths: list[str]) -> None:
-        # What goes to a file or a pipe is not cut to the width of a terminal.
+        # Lines to a file or a pipe are not cut to the width of a terminal.
         width = None if sys.stdout is None or sys.stdout.isatty() else _WIDE
         self._console = Console(width=width, highlight=False, markup=False)
         widest = max(map(cell_len, ["picture", *paths]))
@@ -194,7 +192,7 @@ class _Table:
         self._begun = False
 
     def show(self, rows: list[Row]) -> None:
-        """Prints the rows, the first time with the names of the columns above."""
+        """Prints the rows; the first time with the names of the columns."""
         cells = [line for row in rows for line in _cells(row)]
         names = [cell_len(name) for _, name, _ in cells]
         self._widths[1] = max([self._widths[1], *names])

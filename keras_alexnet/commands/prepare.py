@@ -1,80 +1,69 @@
-"""`prepare`: every picture once in its final size, into sharded records."""
+"""`prepare`: writes every picture once, in its final size, to sharded records."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
 import time
-from typing import Any
 
 from rich.console import Console
 
-from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.running import no_arguments, sibling
-from keras_alexnet.data import open_source
+from keras_alexnet.data import open_source, preparation
 from keras_alexnet.data.opening import GRAMMAR
-from keras_alexnet.data.preparation import ENCODINGS, Settings, prepare
 from keras_alexnet.data.record_files import Description
 from keras_alexnet.data.sources import TRAIN, VALIDATION
 from keras_alexnet.live_line import LiveLine, clock
+from keras_alexnet.settings import Settings, setting
 
 WRITES = True
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _CROP = 224 / 256
 
 
-def _format() -> Any:
-    metadata = {"help": "What is stored of each picture.", "choices": ENCODINGS}
-    return dataclasses.field(default="jpeg", metadata=metadata)
-
-
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Settings):
     """The flags of `prepare`."""
 
-    data: str = option("shapes", f"{GRAMMAR}.")
-    split: str | None = option(
+    data: str = setting("shapes", f"{GRAMMAR}.")
+    split: str | None = setting(
         None,
         "Which pictures the validation records are made of, as in test; by default "
         "those for validation.",
     )
-    out: str | None = option(None, "The directory to write to.", path=True)
-    size: int = option(256, "Side of the stored squares, in pixels.")
-    quality: int = option(95, "Quality of the JPEGs, 1 to 100.")
-    format: str = _format()
-    max_bad: int = option(100, "How many unreadable pictures may be skipped.")
-    processes: int | None = option(
-        None, "How many processes work; one for each core if not given."
+    out: str | None = setting(None, "The directory to write to.", path=True)
+    size: int = setting(256, "Side of the stored squares, in pixels.")
+    quality: int = setting(95, "Quality of the JPEGs, 1 to 100.")
+    format: str = setting(
+        "jpeg", "What is stored of each picture.", choices=preparation.ENCODINGS
     )
-    data_dir: str | None = option(
+    max_bad: int = setting(100, "How many unreadable pictures may be skipped.")
+    processes: int | None = setting(
+        None, "How many processes to use; one for each core if not given."
+    )
+    data_dir: str | None = setting(
         None, "Where tensorflow-datasets keeps its data.", path=True
     )
-    manual_dir: str | None = option(
+    manual_dir: str | None = setting(
         None,
-        "Where archives lie that tensorflow-datasets cannot fetch, as ImageNet's.",
+        "Directory of archives that tensorflow-datasets cannot fetch, as ImageNet's.",
         path=True,
     )
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises ValueError for values that are out of range."""
         self.settings()
-        if not self.out:
-            raise ValueError(
-                f"out must be a directory's name. Received: out={self.out}"
-            )
-        for name, least in (("max_bad", 0), ("processes", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(
-                    f"{name} must be at least {least}. Received: {name}={value}"
-                )
+        self.require("out", bool(self.out), "a directory's name")
+        self.at_least(0, "max_bad")
+        self.at_least(1, "processes")
 
-    def settings(self) -> Settings:
+    def settings(self) -> preparation.Settings:
         """Those of the preparation; ValueError if one is out of range."""
-        return Settings(self.size, self.quality, self.format)
+        return preparation.Settings(self.size, self.quality, self.format)
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Prepares the data, or says that they are, and what to do with them."""
+    """Prepares the data, unless they are, and prints what to do with them."""
     no_arguments(rest)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     source = open_source(
@@ -86,7 +75,7 @@ def main(config: Config, rest: list[str]) -> None:
     )
     out = str(config.out)
     with _Progress(console) as progress:
-        description, fresh = prepare(
+        description, fresh = preparation.prepare(
             source,
             out,
             config.settings(),
@@ -96,10 +85,10 @@ def main(config: Config, rest: list[str]) -> None:
         )
     if not fresh:
         console.print(f"{out} holds these data, prepared: nothing to do")
-    _tell(console, out, description)
+    _report(console, out, description)
 
 
-def _tell(console: Console, out: str, description: Description) -> None:
+def _report(console: Console, out: str, description: Description) -> None:
     sizes, size = description.sizes, description.identity["size"]
     files = sum(map(len, description.shards.values()))
     console.print(

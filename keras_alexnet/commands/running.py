@@ -1,4 +1,4 @@
-"""Runs a command: flags in, exit code out, one line for what a person can mend."""
+"""Runs a command: flags in, exit code out, one line for what a person can fix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_alexnet.commands import flags, output
 from keras_alexnet.reasons import reason
 
 USAGE_ERROR = 2
-_LONG = 1000  # characters of what TensorFlow says
+_LONG = 1000  # characters of an error of TensorFlow
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -23,7 +23,7 @@ def run(command: ModuleType, arguments: list[str]) -> int:
 
     Args:
         command: A module with a dataclass `Config`, a function `main`, and `WRITES`:
-            whether it leaves more than what it prints.
+            whether it writes more than its output.
         arguments: The program, the name of the command, its flags and the rest.
     """
     tf.get_logger().setLevel("ERROR")
@@ -50,7 +50,7 @@ def run(command: ModuleType, arguments: list[str]) -> int:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return (
-            f"the file must be there and allow it. Received: {error.filename!r} "
+            f"the file must exist and be accessible. Received: {error.filename!r} "
             f"({error.strerror})"
         )
     if isinstance(error, tf.errors.OpError):
@@ -59,7 +59,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _program(script: str, name: str) -> str:
-    """How the person calls the command `name`."""
+    """The program as the person types it, for the command `name`."""
     folder, base = os.path.split(script)
     if base.endswith(".py"):
         return f"python {os.path.join(folder, name)}.py"
@@ -67,11 +67,11 @@ def _program(script: str, name: str) -> str:
 
 
 def sibling(name: str) -> str:
-    """How to call another command, the way that this one was called."""
+    """How to call another command, in the same way as this one was called."""
     return _program(sys.argv[0], name)
 
 
 def no_arguments(rest: list[str]) -> None:
-    """Raises ValueError if there are arguments that are no flags."""
+    """Raises ValueError if there are arguments that are not flags."""
     if rest:
         raise ValueError(f"all arguments must be flags: --name=value. Received: {rest}")

@@ -11,14 +11,15 @@ from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.training import Trainer
 from keras_alexnet.training import TrainingConfig as Config
 from keras_alexnet.training.stopping import STOPPED, Stopped
+from keras_alexnet.weights import runs
 
 WRITES = True
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Trains as the flags say, or goes on, or says that there is nothing to do.
+    """Trains, resumes a run, or reports that it is finished.
 
-    Exits with the code `STOPPED` if a signal ended it, its state saved.
+    Exits with the code `STOPPED` if a signal ended it, after its state was saved.
     """
     no_arguments(rest)
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -29,25 +30,25 @@ def main(config: Config, rest: list[str]) -> None:
     try:
         result = trainer.fit()
     except Stopped as stopped:
-        print(f"train: {stopped}; the same command goes on from there", file=sys.stderr)
+        print(f"train: {stopped}; the same command resumes it", file=sys.stderr)
         raise SystemExit(STOPPED) from stopped
     if not result.fresh:
-        left = "it was exported now" if result.exported else "nothing to do"
-        console.print(f"{config.model_dir} holds this run, finished: {left}")
-    _tell(console, config, result.values)
+        done = "it was exported now" if result.exported else "nothing to do"
+        console.print(f"{config.model_dir} holds this run, finished: {done}")
+    _report(console, config, result.values)
 
 
-def _tell(console: Console, config: Config, values: dict) -> None:
+def _report(console: Console, config: Config, values: dict) -> None:
     run = config.model_dir
     console.print(
         f"val top-1 {values['val_top1']:.3f}, top-5 {values['val_top5']:.3f}, "
         f"loss {values['val_loss']:.3f} on {values['val_pictures']} pictures\n"
         f"\n"
-        f"result       {run}/result.json\n"
-        f"each epoch   {run}/metrics.csv\n"
-        f"settings     {run}/config.flags\n"
-        f"checkpoints  {run}/checkpoints\n"
-        f"TensorBoard  tensorboard --logdir={run}/events"
+        f"result       {run}/{runs.RESULT}\n"
+        f"each epoch   {run}/{runs.METRICS}\n"
+        f"settings     {run}/{runs.SETTINGS}\n"
+        f"checkpoints  {run}/{runs.CHECKPOINTS}\n"
+        f"TensorBoard  tensorboard --logdir={run}/{runs.EVENTS}"
     )
     if values.get("export") is not None:
         console.print(f"SavedModel   {values['export']}")
@@ -57,7 +58,7 @@ def _tell(console: Console, config: Config, values: dict) -> None:
     model = f"--model={run}"
     console.print("\nnext:")
     for command, *arguments in (
-        ("predict", model, f"{run}/example.jpg"),
+        ("predict", model, f"{run}/{runs.EXAMPLE}"),
         ("evaluate", model, *data),
         ("export", model, "--export_dir=exports/mine"),
     ):

@@ -8,18 +8,21 @@ from typing import Any
 
 import tensorflow as tf
 
+RULE = "addons_sgdw"  # the value of --update_rule
+AVERAGE = "addons_moving_average"  # the value of --average
+
 
 class AddonsUpdate:
-    """`tfa.optimizers.SGDW`, within `tfa.optimizers.MovingAverage` perhaps.
+    """`tfa.optimizers.SGDW`, with `tfa.optimizers.MovingAverage` around it if asked.
 
-    Their decay is λ · w a step whatever the rate is, where Keras' and our `sgdw`
-    take ε · λ · w; their average begins with the first weights, ours and Keras' with
-    those after the first step.
+    It decays by λ · w in each step, whatever the rate is; Keras and the rule `sgdw`
+    decay by ε · λ · w. Its average begins with the initial weights, theirs with the
+    weights after the first step.
 
     Args:
         variables: What is trained.
         decays: Weight decay of each: one number, or 0.
-        momentum: Share of the last step that a step keeps.
+        momentum: Fraction of the last step that a step keeps.
         average: Momentum of the moving average; None for none.
 
     Raises:
@@ -41,8 +44,8 @@ class AddonsUpdate:
             self._optimizer = optimizers.MovingAverage(
                 self._inner, average_decay=average
             )
-        # MovingAverage does not hand it on to the optimizer within, which sets it
-        # anew at each call of its own.
+        # MovingAverage does not pass the list on to its inner optimizer, which sets it
+        # again at each call of its own.
         decaying = [v for v, decay in zip(variables, decays, strict=True) if decay]
         self._arguments = {"decay_var_list": decaying} if average is None else {}
         self._inner._set_decay_var_list(self._variables, decaying)
@@ -51,7 +54,7 @@ class AddonsUpdate:
 
     @property
     def slots(self) -> dict[str, list[tf.Variable]]:
-        """What the optimizer keeps for each variable but its average, by name."""
+        """What the optimizer keeps for each variable, except its average, by name."""
         return {name: self._slot(name) for name in self._inner.get_slot_names()}
 
     @property
@@ -73,11 +76,11 @@ class AddonsUpdate:
 def _optimizers() -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # It tells of its own end.
+            warnings.simplefilter("ignore")  # that the project has ended
             from tensorflow_addons import optimizers
     except ImportError as error:
         raise ValueError(
-            "update_rule=addons_sgdw needs tensorflow-addons, which imports on "
+            f"update_rule={RULE} needs tensorflow-addons, which imports on "
             "TensorFlow 2.15 only: pip install 'keras-alexnet[addons]'. "
             f"Received: TensorFlow {tf.__version__} ({error})"
         ) from error

@@ -1,4 +1,4 @@
-"""A run's checkpoints: written whole, checked, the newest good one resumed from."""
+"""A run's checkpoints: written whole and checked; the newest good one is restored."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _SET_ASIDE = "damaged-"
 
 
 def _nothing() -> None:
-    """Most states are what is written."""
+    """Most states need nothing before or after."""
 
 
 class Checkpoints:
-    """Saves and restores all that a run needs to go on.
+    """Saves and restores all that a run needs to resume.
 
     TensorFlow keeps a checksum of every value, and of the index of them.
 
     Args:
         run: The run's directory.
         state: The variables, nested by names.
-        say: Shows a line to the person.
-        before: Is called before the state is written.
-        after: Is called after it was read.
-        strategy: Under which the variables were made; the current one if None.
+        say: Prints a line.
+        before: Called before the state is written.
+        after: Called after the state was read.
+        strategy: The strategy of the variables; the current one if None.
     """
 
     def __init__(
@@ -64,10 +64,13 @@ class Checkpoints:
         self._say = say
 
     def save(self, step: int) -> None:
-        """Saves the state after `step` steps.
+        """Saves the state after a step.
+
+        Args:
+            step: Number of the step, from 1.
 
         Raises:
-            ValueError: If it cannot be written; those that there are stay.
+            ValueError: If it cannot be written; earlier checkpoints stay.
         """
         self._step.assign(step)
         path = at_step(self._directory, step)
@@ -93,18 +96,20 @@ class Checkpoints:
         older = [each for each in written_checkpoints(self._directory) if each != path]
         self._record([*older[-(_KEPT - 1) :], path])
         for each in older[: -(_KEPT - 1)]:
-            self._clear(each)  # What cannot be removed, the next save tries again.
+            self._clear(each)  # The next save tries again if this fails.
 
     def restore(self) -> int:
-        """Restores the newest state that is whole; returns its number of steps.
+        """Restores the newest state that is whole.
 
-        One that is damaged, by its checksums or its lengths, is set aside under
-        another name, with a line that says so. Without any the state stays as it is,
-        and the number is 0.
+        A checkpoint that is damaged, by its checksums or its lengths, is renamed, and
+        a line reports it. Without any checkpoint the state stays as it is.
+
+        Returns:
+            How many steps were done when it was saved; 0 without a checkpoint.
 
         Raises:
             ValueError: If none is whole, the newest cannot be read for a reason
-                other than damage, or it is another network's.
+                other than damage, or it is of another network.
             OSError: If the directory cannot be listed.
         """
         written = written_checkpoints(self._directory)
@@ -133,25 +138,25 @@ class Checkpoints:
         self._after()
 
     def _fall_back(self, path: Path, damage: Damaged, older: list[Path]) -> None:
-        """Sets a damaged checkpoint aside, where there is an older one."""
-        if not self._chief:  # The chief has read it.
+        """Renames a damaged checkpoint, if there is an older one."""
+        if not self._chief:  # The chief could read it.
             raise ValueError(
-                "a checkpoint must be readable by all workers; look at the file "
+                "a checkpoint must be readable by all workers; check the file "
                 f"system and start all again. Received: {str(path)!r} ({damage.reason})"
             )
         if not older:
             raise ValueError(
-                "a checkpoint must be whole; begin anew with another --model_dir. "
+                "a checkpoint must be whole; start again with another --model_dir. "
                 f"Received: {str(path)!r}, the only one ({damage.reason})"
             )
         name = self._set_aside(path)
         self._say(
             f"the checkpoint {path.name} is damaged and was set aside as {name}; the "
-            f"run goes on from {older[-1].name} ({damage.reason})"
+            f"run resumes from {older[-1].name} ({damage.reason})"
         )
 
     def _set_aside(self, path: Path) -> str:
-        """Renames a checkpoint, so that it is none any more; returns the new name."""
+        """Renames a checkpoint, so that it is ignored; returns the new name."""
         new, number = f"{_SET_ASIDE}{path.name}", 2
         while checkpoint_files(path.with_name(new)):
             new, number = f"{_SET_ASIDE}{path.name}-{number}", number + 1
@@ -162,18 +167,18 @@ class Checkpoints:
     def _record(self, paths: list[Path]) -> None:
         """Writes the file by which TensorFlow knows the newest checkpoint."""
         names = [path.name for path in paths]
-        # Beside a relative directory TensorFlow would take the names as from here.
+        # With a relative directory TensorFlow would resolve the names from here.
         state = tf.compat.v1.train.generate_checkpoint_state_proto(
             str(self._directory.absolute()), names[-1], names
         )
         files.write_text(self._directory / "checkpoint", str(state))
 
     def _clear(self, path: Path, keep: bool = False) -> None:
-        """Removes a checkpoint, or only what a write of it has begun, as far as it can.
+        """Removes a checkpoint, or only an unfinished write of it; errors are ignored.
 
         Args:
             path: The checkpoint.
-            keep: Whether it was there before, and good.
+            keep: Whether to keep the checkpoint, since it is an earlier and good one.
         """
         with contextlib.suppress(OSError):
             for file in () if keep else checkpoint_files(path):

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 
-from keras_alexnet.training.settings import (
-    NetworkSettings,
-    PictureSettings,
-    RecipeSettings,
-    RunningSettings,
-)
+from keras_alexnet import architectures, initializations
+from keras_alexnet.data.batches import CROPS
+from keras_alexnet.data.colour import FORMS
+from keras_alexnet.data.opening import GRAMMAR
+from keras_alexnet.settings import Settings, setting
+from keras_alexnet.training import addons, nonfinite, updates
+from keras_alexnet.training.devices import STRATEGIES
+from keras_alexnet.training.profiling import profile_window
+from keras_alexnet.training.schedules import SCHEDULES, LayerRates, whole_epochs
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSettings):
+class TrainingConfig(Settings):
     """The settings of a training run.
 
-    Each field is a flag of `scripts/train.py`, with the help that stands beside it in
-    `keras_alexnet.training.settings`.
+    Each field is a flag of `scripts/train.py`; its help says what it is. Numbers of
+    NumPy and TensorFlow are taken too.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -28,32 +33,210 @@ class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSe
     128
     """
 
-    def __post_init__(self) -> None:
-        self.expand()
-        self.check()
-        self._check_addons()
+    # ---- Data and pictures ----
 
-    def _check_addons(self) -> None:
-        """tensorflow-addons' own can less than ours."""
-        if self.average == "addons_moving_average":
-            theirs = self.update_rule == "addons_sgdw"
-            self.require("update_rule", theirs, "addons_sgdw for that average")
-        if self.update_rule != "addons_sgdw":
-            return
-        kept = "for update_rule=addons_sgdw"
-        self.require("layer_rates", not self.layer_rates, f"empty {kept}")
-        self.require("bias_rate", self.bias_rate == 1, f"1 {kept}")
-        self.require(
-            "bias_learning_rate", not self.bias_learning_rate, f"left out {kept}"
-        )
-        self.require("on_nonfinite", self.on_nonfinite == "stop", f"stop {kept}")
-        whole = self.precision != "mixed_float16"  # where steps are left out
-        self.require("precision", whole, f"float32 or mixed_bfloat16 {kept}")
-        self.require("average", self.average != "moving_average", f"another one {kept}")
+    data: str = setting("shapes", f"{GRAMMAR}.", defines_run=False)
+    data_dir: str | None = setting(
+        None,
+        "Where tensorflow-datasets keeps its data; its own default if not given.",
+        path=True,
+        defines_run=False,
+    )
+    manual_dir: str | None = setting(
+        None,
+        "Where tensorflow-datasets finds what was downloaded by hand.",
+        path=True,
+        defines_run=False,
+    )
+    image_size: int = setting(224, "Side of the crops that the network sees.")
+    crop: str = setting(
+        "paper",
+        "How crops are cut: at a random position of the scaled picture, or a random "
+        "window of any size and shape, resized.",
+        choices=CROPS,
+    )
+    crop_area: float = setting(
+        0.25, "Smallest part of the picture's area that --crop=resized cuts."
+    )
+    crop_chunk: int = setting(
+        1,
+        "How many successive pictures have the same crop and mirroring; 32 in the "
+        "source.",
+    )
+    colour_noise: str = setting(
+        "paper", "Form of the noise along the colour components.", choices=FORMS
+    )
+    colour_noise_strength: float = setting(0.1, "Strength of the colour noise.")
+    colour_noise_epochs: int | None = setting(
+        None, "After how many epochs the colour noise stops; never if not given."
+    )
+
+    # ---- Network ----
+
+    variant: str = setting(
+        "paper", "Which AlexNet to train.", choices=architectures.names()
+    )
+    architecture: str | None = setting(
+        None,
+        "JSON file of a network that is none of these, in place of --variant; see "
+        "architectures.to_json.",
+        path=True,
+        # A run keeps the architecture itself, and compares that.
+        defines_run=False,
+    )
+    initialization: str = setting(
+        "default", "Starting values of the weights.", choices=initializations.names()
+    )
+    init_from: str | None = setting(
+        None,
+        "Weights to begin with, as far as their layers fit: a run, one of its "
+        "checkpoints, a file, or the name of published ones.",
+    )
+    init_layers: str = setting(
+        "",
+        "Which layers to take from --init_from, with commas between; all that fit if "
+        "not given.",
+    )
+    precision: str = setting(
+        "float32", "What the layers compute in.", choices=PRECISIONS
+    )
+
+    # ---- Batches and rates ----
+
+    batch_size: int = setting(128, "Pictures in a step, over all devices together.")
+    epochs: int = setting(90, "Number of epochs; each ends with an evaluation.")
+    steps_per_epoch: int | None = setting(
+        None, "Steps of an epoch; one pass over the data by default."
+    )
+    learning_rate: float = setting(0.01, "Highest learning rate of the weights.")
+    rate_batch_size: int | None = setting(
+        None,
+        "Batch that --learning_rate is meant for: the rate is scaled by --batch_size "
+        "over it. Not scaled if not given.",
+    )
+    schedule: str = setting(
+        "constant", "How the learning rate changes over the run.", choices=SCHEDULES
+    )
+    warmup_steps: int = setting(0, "Steps of linear rise to the learning rate.")
+    step_epochs: str = setting(
+        "", "With --schedule=step: after which epochs the rate drops, as in 25,51,79."
+    )
+    patience: int = setting(
+        5, "With --schedule=plateau: epochs without a lower validation error."
+    )
+    layer_rates: str = setting(
+        "",
+        "Factors of the learning rates of single layers, from the beginning or after "
+        "an epoch, as in fc8=10,conv1=0.1@67,conv1=0@72.",
+    )
+
+    # ---- Update rule ----
+
+    update_rule: str = setting(
+        "paper_sgd",
+        "How gradients change the weights.",
+        choices=(*updates.RULES, addons.RULE),
+    )
+    momentum: float = setting(0.9, "Fraction of the last step that a step keeps.")
+    weight_decay: float = setting(
+        0.0005, "Decay of weights, not of biases, in the form of the update rule."
+    )
+    bias_rate: float = setting(
+        2.0, "Learning rate of biases, as a multiple of that of weights."
+    )
+    bias_learning_rate: float | None = setting(
+        None, "A constant learning rate of biases, in place of --bias_rate."
+    )
+    label_smoothing: float = setting(
+        0.0, "Fraction of the target that is spread evenly over the classes."
+    )
+    average: str = setting(
+        "none",
+        "Which average of the weights is evaluated.",
+        choices=(*updates.AVERAGES, addons.AVERAGE),
+    )
+    average_momentum: float = setting(
+        0.999, "Fraction of itself that the average keeps in a step."
+    )
+
+    # ---- Running ----
+
+    strategy: str = setting(
+        "auto",
+        "How several devices or machines divide a batch.",
+        choices=STRATEGIES,
+        defines_run=False,
+    )
+    devices: str = setting(
+        "",
+        "The devices, as in GPU:0,GPU:1; all GPUs, or one CPU, if not given.",
+        defines_run=False,
+    )
+    tower_devices: str = setting(
+        "",
+        "A device for each tower of the network, as in GPU:0,GPU:1; all towers on one "
+        "if not given. Not together with --strategy=mirrored.",
+        defines_run=False,
+    )
+    seed: int = setting(
+        0, "Seed of the initial weights, order, crops, noise and dropout."
+    )
+    deterministic: bool = setting(
+        False, "Let TensorFlow use only ops that give the same bits every time."
+    )
+    model_dir: str = setting(
+        "runs/alexnet",
+        "Directory of the run, for all that it writes.",
+        path=True,
+        defines_run=False,
+    )
+    export_dir: str | None = setting(
+        None,
+        "Where to export the trained model; not exported if not given.",
+        path=True,
+        defines_run=False,
+    )
+    checkpoint_steps: int = setting(
+        1000,
+        "Steps between checkpoints; there is one at the end of each epoch too.",
+        defines_run=False,
+    )
+    checkpoint_minutes: float | None = setting(
+        None, "Minutes between checkpoints, besides those.", defines_run=False
+    )
+    on_nonfinite: str = setting(
+        "stop",
+        "What to do when loss or gradient is not finite: end the run, or skip the "
+        "batch.",
+        choices=nonfinite.CHOICES,
+        defines_run=False,
+    )
+    nonfinite_limit: int = setting(
+        10,
+        "How many batches --on_nonfinite=skip skips before the run ends.",
+        defines_run=False,
+    )
+    profile_steps: str = setting(
+        "",
+        "First and last step of a profile for TensorBoard, as in 20,30.",
+        defines_run=False,
+    )
+    dry_run: bool = setting(
+        False, "Print what would be done, and stop.", defines_run=False
+    )
+
+    def check(self) -> None:
+        """Raises ValueError for values out of range, or that do not fit together."""
+        self._check_texts()
+        self._check_pictures()
+        self._check_network()
+        self._check_rates()
+        self._check_running()
+        self._check_addons()
 
     @property
     def rate_scale(self) -> float:
-        """What the learning rates are multiplied by: batch size over that meant."""
+        """Factor of the learning rates: `batch_size` over `rate_batch_size`."""
         return self.batch_size / (self.rate_batch_size or self.batch_size)
 
     def as_flags(self) -> str:
@@ -66,3 +249,71 @@ class TrainingConfig(RunningSettings, RecipeSettings, NetworkSettings, PictureSe
             elif value is not None:
                 lines.append(f"--{field.name}={value}")
         return "\n".join(lines) + "\n"
+
+    def _check_texts(self) -> None:
+        """Refuses what a line of a flagfile cannot hold, or TensorFlow cannot name."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                expected = "one line of UTF-8, without spaces around it"
+                self.require(field.name, _is_line(value), expected)
+
+    def _check_pictures(self) -> None:
+        self.require("data", self.data != "", "a name, not empty")
+        self.at_least(1, "image_size", "crop_chunk")
+        self.at_least(0, "colour_noise_strength", "colour_noise_epochs")
+        self.require("crop_area", 0 < self.crop_area <= 1, "above 0, and 1 at most")
+
+    def _check_network(self) -> None:
+        self.require("init_from", self.init_from != "", "a name, not empty")
+        alone = bool(self.init_layers) and self.init_from is None
+        self.require("init_layers", not alone, "given with --init_from")
+
+    def _check_rates(self) -> None:
+        self.at_least(1, "batch_size", "epochs", "steps_per_epoch", "patience")
+        self.at_least(1, "rate_batch_size")
+        self.above_zero("learning_rate", "bias_learning_rate")
+        self.at_least(0, "warmup_steps", "weight_decay", "bias_rate")
+        self.below_one("momentum", "label_smoothing", "average_momentum")
+        expected = "given with --schedule=step, and only then"
+        stepped = self.schedule == "step"
+        self.require("step_epochs", bool(self.step_epochs) == stepped, expected)
+        whole_epochs(self.step_epochs)
+        LayerRates(self.layer_rates)
+
+    def _check_running(self) -> None:
+        self.at_least(1, "checkpoint_steps", "nonfinite_limit")
+        self.above_zero("checkpoint_minutes")
+        for name in ("model_dir", "export_dir"):
+            self.require(name, getattr(self, name) != "", "a name, not empty")
+        self.require("seed", 0 <= self.seed < 2**31, "0 or more, and below 2**31")
+        profile_window(self.profile_steps)
+
+    def _check_addons(self) -> None:
+        """tensorflow-addons supports less than the update rules of the trainer."""
+        if self.update_rule != addons.RULE:
+            theirs = self.average == addons.AVERAGE
+            self.require("update_rule", not theirs, f"{addons.RULE} for that average")
+            return
+        for name, holds, expected in (
+            ("layer_rates", not self.layer_rates, "empty"),
+            ("bias_rate", self.bias_rate == 1, "1"),
+            ("bias_learning_rate", self.bias_learning_rate is None, "omitted"),
+            ("on_nonfinite", self.on_nonfinite == "stop", "stop"),
+            # mixed_float16 skips the steps that overflow.
+            (
+                "precision",
+                self.precision != "mixed_float16",
+                "float32 or mixed_bfloat16",
+            ),
+            ("average", self.average != "moving_average", f"none or {addons.AVERAGE}"),
+        ):
+            self.require(name, holds, f"{expected} for update_rule={addons.RULE}")
+
+
+def _is_line(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a file name that are not UTF-8
+        return False
+    return text.splitlines() in ([], [text]) and text == text.strip()

@@ -1,4 +1,4 @@
-"""What a run will do: its first lines, and those of `--dry_run`."""
+"""Descriptions of a run: its first lines, and those of `--dry_run`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.profiling import expected_memory
 from keras_alexnet.training.rates import Rates
-
-_SLOTS = {"adamw": 2}  # values beside each weight; one for the others, the velocity
+from keras_alexnet.training.updates import RULES
 
 
 def first_lines(
     config: TrainingConfig, name: str, source: Source, rates: Rates, replicas: int
 ) -> str:
-    """What is trained on what, at which rate: the lines that a run begins with."""
+    """The first lines of a run: network, data, steps and learning rate."""
     return (
         f"{name} on {config.data}: {len(source.class_names)} classes, "
         f"{source.sizes[TRAIN]} pictures to train on\n"
@@ -30,7 +29,7 @@ def first_lines(
 
 
 def _rate(config: TrainingConfig) -> str:
-    """The learning rate, and how it was scaled if it was."""
+    """The learning rate, and its scaling if there is one."""
     rate = config.learning_rate * config.rate_scale
     if config.rate_scale == 1:
         return f"learning rate {rate:g}"
@@ -58,7 +57,9 @@ def layer_table(model: keras.Model) -> Table:
 
 def sizes(config: TrainingConfig, model: keras.Model, rates: Rates) -> str:
     """Steps, checkpoints and memory, a line each."""
-    slots = _SLOTS.get(config.update_rule, 1) + (config.average != "none")
+    rule = RULES.get(config.update_rule)
+    slots = len(rule.slot_names) if rule else 1  # tensorflow-addons keeps a velocity
+    slots += config.average != "none"
     state = model.count_params() * 4 * (1 + slots)
     memory = expected_memory(model, config.batch_size, slots)
     steps = rates.total_steps

@@ -1,4 +1,4 @@
-"""Which devices a run uses, on this machine or on several."""
+"""The devices of a run, on this machine or on several."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from keras_alexnet._version import __version__
+from keras_alexnet.reasons import must_be
 from keras_alexnet.training.workers.environment import Workers, find_workers
 from keras_alexnet.training.workers.rendezvous import rendezvous
 from keras_alexnet.training.workers.strategy import open_workers
@@ -26,26 +27,27 @@ def open_strategy(
     must_match: Mapping[str, str] | None = None,
     wait: float = _WAIT,
 ) -> tf.distribute.Strategy:
-    """The strategy under which a run makes its variables and takes its steps.
+    """The strategy for the variables and the steps of a run.
 
     With several workers this must come before anything else that uses TensorFlow's
-    runtime; it waits until all of them are there.
+    runtime; it waits until all of them are connected.
 
     Args:
-        kind: `"none"`: one device. `"mirrored"`: devices of this machine share each
-            batch. `"multi_worker"`: those of all workers do, which `TF_CONFIG` or
-            Slurm names. `"auto"`: the last where several workers are named, mirrored
-            where there are several devices, else none.
+        kind: `"none"`: one device. `"mirrored"`: each batch is divided among the
+            devices of this machine. `"multi_worker"`: among those of all workers,
+            which `TF_CONFIG` or Slurm names. `"auto"`: `"multi_worker"` where several
+            workers are named, `"mirrored"` where there are several devices, else
+            `"none"`.
         devices: `"GPU:0,GPU:1"` or `("GPU:0", "GPU:1")`, of each machine; if empty,
-            all GPUs, or where there is none the CPU. `CPU:1` and so on are logical
-            devices, which share the cores.
+            all GPUs, or without a GPU the CPU. `CPU:1` and so on are logical devices,
+            which use the same cores.
         batch_size: Pictures in a batch, over all devices of all machines.
         must_match: Settings that must be the same for all workers, by name.
         wait: Seconds that workers wait for one another.
 
     Raises:
-        ValueError: If a device is not there, the devices cannot share the batch
-            evenly, or the workers are not named or not there.
+        ValueError: If a device does not exist, the batch cannot be divided evenly
+            among the devices, or the workers are not named or do not connect.
 
     Example:
 
@@ -53,7 +55,7 @@ def open_strategy(
     1
     """
     if kind not in STRATEGIES:
-        raise ValueError(f"strategy must be one of {STRATEGIES}. Received: {kind!r}")
+        raise must_be("strategy", f"one of {STRATEGIES}", kind)
     chosen = choose(devices)
     workers = find_workers() if kind in ("auto", "multi_worker") else None
     several = workers is not None and len(workers.addresses) > 1
@@ -61,7 +63,7 @@ def open_strategy(
         return _of_workers(workers, chosen, batch_size, must_match or {}, wait)
     if kind == "multi_worker":
         raise ValueError(
-            "strategy=multi_worker must be told its workers; set TF_CONFIG, or start "
+            "strategy=multi_worker must know its workers; set TF_CONFIG, or start "
             "with Slurm's srun. Received: neither"
         )
     return _of_this_machine(kind, chosen, batch_size)
@@ -80,7 +82,7 @@ def _of_workers(
             "devices of a worker must be GPUs, or CPU:0 alone. Received: devices="
             f"{','.join(chosen.names)}"
         )
-    _check_shares(batch_size, count * len(workers.addresses), "devices of all workers")
+    _check_divides(batch_size, count * len(workers.addresses), "devices of all workers")
     if tf.config.list_physical_devices("GPU"):
         show_only(chosen)
     alike = {
@@ -95,7 +97,7 @@ def _of_workers(
 def _of_this_machine(
     kind: str, chosen: Chosen, batch_size: int
 ) -> tf.distribute.Strategy:
-    _check_shares(batch_size, len(chosen.indices), "devices")
+    _check_divides(batch_size, len(chosen.indices), "devices")
     names = make_usable(chosen)
     if kind == "mirrored" or (kind == "auto" and len(names) > 1):
         return _mirrored(tuple(names))
@@ -106,23 +108,20 @@ def _of_this_machine(
         )
     gpus = tf.config.list_logical_devices("GPU")
     if names == ["GPU:0" if gpus else "CPU:0"]:
-        return tf.distribute.get_strategy()  # where TensorFlow goes by itself
+        return tf.distribute.get_strategy()  # TensorFlow's own choice of device
     return tf.distribute.OneDeviceStrategy(f"/{names[0]}")
 
 
 @functools.cache
 def _mirrored(names: tuple[str, ...]) -> tf.distribute.Strategy:
-    # Each new one numbers its collective operations from the beginning again, and a
-    # process in which two networks of other shapes were trained so would fail.
+    # Each new strategy numbers its collective operations from the beginning again: a
+    # process that trained two networks of different shapes with two would fail.
     return tf.distribute.MirroredStrategy([f"/{name}" for name in names])
 
 
-def _check_shares(batch_size: int, count: int, what: str) -> None:
+def _check_divides(batch_size: int, count: int, what: str) -> None:
     if batch_size % count:
-        raise ValueError(
-            f"batch_size must be a multiple of the {count} {what} that share it. "
-            f"Received: batch_size={batch_size}"
-        )
+        raise must_be("batch_size", f"a multiple of the {count} {what}", batch_size)
 
 
 _NAME = re.compile(r"(CPU|GPU):(\d+)")
@@ -140,10 +139,11 @@ class Chosen(NamedTuple):
 
 
 def choose(devices: Sequence[str] | str) -> Chosen:
-    """The devices that a person named; if none, all GPUs, or without any the CPU.
+    """The devices that are named; if none, all GPUs, or without a GPU the CPU.
 
     Raises:
-        ValueError: If they are not different ones of one kind, or a GPU is not there.
+        ValueError: If they are not different devices of one kind, or a GPU does not
+            exist.
     """
     given = devices.split(",") if isinstance(devices, str) else list(devices)
     found = [_NAME.fullmatch(name.strip().upper()) for name in given if name]
@@ -155,20 +155,20 @@ def choose(devices: Sequence[str] | str) -> Chosen:
     kinds = {kind for kind, _ in pairs}
     if len(pairs) < len(found) or len(kinds) > 1 or len(set(pairs)) < len(pairs):
         raise ValueError(
-            "devices must be different ones of one kind, as GPU:0,GPU:1 or CPU:0. "
+            "devices must differ and be of one kind, as GPU:0,GPU:1 or CPU:0. "
             f"Received: devices={','.join(given)}"
         )
     chosen = Chosen(kinds.pop(), tuple(index for _, index in pairs))
     if chosen.kind == "GPU" and max(chosen.indices) >= there:
         raise ValueError(
-            f"devices must be there. Received: devices={','.join(given)}, where "
+            f"devices must exist. Received: devices={','.join(given)}, where "
             f"TensorFlow sees {there} GPU(s)"
         )
     return chosen
 
 
 def make_usable(chosen: Chosen) -> list[str]:
-    """Readies the devices; returns their names, which may count anew from 0."""
+    """Prepares the devices; returns their names, which may be numbered from 0 again."""
     if chosen.kind == "CPU":
         make_cpus(max(chosen.indices) + 1)
     if not tf.config.list_physical_devices("GPU"):
@@ -183,14 +183,14 @@ def make_usable(chosen: Chosen) -> list[str]:
 
 
 def show_only(chosen: Chosen) -> None:
-    """Keeps TensorFlow off all other GPUs, whose memory it would take."""
+    """Hides all other GPUs from TensorFlow, which would take their memory."""
     gpus = tf.config.list_physical_devices("GPU")
     own = [gpus[index] for index in chosen.indices] if chosen.kind == "GPU" else []
     tf.config.set_visible_devices(own, "GPU")
 
 
 def make_cpus(count: int) -> None:
-    """Makes so many logical CPUs, unless there are as many.
+    """Makes this number of logical CPUs, unless there are as many already.
 
     Raises:
         ValueError: If TensorFlow's runtime has started with fewer.
@@ -215,15 +215,16 @@ def _logical_cpus() -> int:
 
 
 def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
-    """Readies a device for each tower, which share every picture, not the batch.
+    """Prepares a device for each tower; each device sees the whole batch.
 
     Args:
         kind: As in `open_strategy`: `"auto"` or `"none"`.
         devices: As there; empty.
-        tower_devices: `"GPU:0,GPU:1"`; one may stand there twice.
+        tower_devices: `"GPU:0,GPU:1"`; a device may be named twice.
 
     Raises:
-        ValueError: If a batch is to be shared too, or a device is not there.
+        ValueError: If the batch would have to be divided too, or a device does not
+            exist.
 
     Example:
 
@@ -234,13 +235,13 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
     count = len(workers.addresses) if workers else 1
     if kind not in ("auto", "none") or devices or count > 1:
         raise ValueError(
-            "tower_devices must stand without --devices, and with --strategy=none: "
-            "towers and batches cannot both be shared so far. Received: "
+            "tower_devices must come without --devices, and with --strategy=none: "
+            "towers and batches cannot both be divided so far. Received: "
             f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
             + (f", with {count} workers named" if count > 1 else "")
         )
     names = dict.fromkeys(tower_names(tower_devices) or ())
-    for name in names:  # Each by itself: one tower may be on a GPU, one on a CPU.
+    for name in names:  # one by one: one tower may be on a GPU, another on a CPU
         chosen = choose(name)
         if chosen.kind == "CPU":
             make_cpus(max(chosen.indices) + 1)
@@ -248,7 +249,7 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
 
 
 def tower_names(tower_devices: str) -> list[str] | None:
-    """The devices of `--tower_devices`, one a tower; None for none."""
+    """The devices of `--tower_devices`, one for each tower; None if not given."""
     return (
         [name.strip() for name in tower_devices.split(",")] if tower_devices else None
     )

@@ -1,4 +1,4 @@
-"""What is shown of steps, and written down of epochs: metrics, events, pictures."""
+"""What is shown of steps, and recorded of epochs: metrics, events, pictures."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ COLUMNS = (
 
 
 def new_errors(epochs: int) -> tf.Variable:
-    """The validation error of each epoch of a run, NaN for those to come.
+    """The validation error of each epoch of a run, NaN for future epochs.
 
-    A variable, since it is saved with the checkpoints: the paper's schedule reads it.
+    It is a variable since checkpoints contain it: the schedule `plateau` needs it.
     """
     none = tf.fill([epochs], tf.constant(math.nan, tf.float64))
     return tf.Variable(none, trainable=False)
 
 
 class Epochs:
-    """The epochs of a run: those that are over, and where each is written down.
+    """The epochs of a run that are done, and the record of each.
 
     Args:
         run: The run's directory.
-        errors: What `new_errors` gave, after the checkpoint was read.
-        model: Whose first kernels are shown.
+        errors: The variable of `new_errors`, after the checkpoint was read.
+        model: The model, whose first kernels are shown.
 
     Attributes:
-        errors: The validation errors of the epochs that are over: shares of pictures.
+        errors: The validation errors of the epochs that are done, from 0 to 1.
 
     Raises:
         ValueError: If metrics.csv is damaged.
@@ -80,7 +80,18 @@ class Epochs:
         watch: Stopwatch,
         step: int,
     ) -> str:
-        """Writes an epoch down; returns the line to show of it."""
+        """Records an epoch.
+
+        Args:
+            trained: Scores of the training pictures.
+            held_out: Scores of the validation pictures.
+            rate: Learning rate of the last step.
+            watch: Times of the steps.
+            step: Number of the last step, from 1.
+
+        Returns:
+            A line to show.
+        """
         self._variable[len(self.errors)].assign(held_out.top1_error)
         self.errors.append(held_out.top1_error)
         row = {
@@ -102,7 +113,7 @@ class Epochs:
 
 
 def _first_kernels(model: keras.Model) -> np.ndarray:
-    """Those of conv1, of all towers."""
+    """The kernels of conv1, of all towers."""
     packed = packed_names(model)
     named = named_weights(model)
     first = {layer: named[layer] for layer in named if packed[layer] == "conv1"}
@@ -122,15 +133,15 @@ def _line(row: dict[str, Any], epochs: int, memory: float) -> str:
 class MetricsLog:
     """Writes what was measured, once for each epoch.
 
-    The file is written anew each time, so that it is whole whenever it is read,
-    and a run that is resumed drops the lines of epochs that it repeats.
+    The whole file is written each time: so it is complete whenever it is read, and a
+    run that is resumed drops the lines of epochs that it repeats.
 
     Args:
-        run: Where to write.
-        epochs: Number of epochs that are done: earlier lines stay.
+        run: The run's directory.
+        epochs: Number of epochs that are done: their lines stay.
 
     Raises:
-        ValueError: If the file that is there is damaged.
+        ValueError: If the file exists and is damaged.
     """
 
     def __init__(self, run: RunDirectory, epochs: int) -> None:
@@ -146,7 +157,7 @@ class MetricsLog:
 
         Args:
             row: Its values by the names in `COLUMNS`.
-            step: After which step they were measured.
+            step: Number of the step after which they were measured, from 1.
             more: Values for TensorBoard alone, by name.
             filters: The first kernels as a picture, uint8 `[height, width, 3]`.
         """
@@ -165,7 +176,7 @@ class MetricsLog:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The lines of the file; ValueError if it is not as it was written."""
+    """The lines of the file; ValueError if it is damaged."""
     text = files.read_text(path)
     try:
         rows = list(csv.DictReader(io.StringIO(text), strict=True))
@@ -181,7 +192,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _damaged(path: Path, why: str) -> ValueError:
     return ValueError(
         "metrics.csv must be as train wrote it; restore the file, or move it away, "
-        f"and it begins anew. Received: {str(path)!r} ({why})"
+        f"to begin another. Received: {str(path)!r} ({why})"
     )
 
 
@@ -190,7 +201,7 @@ def _shown(value: Any) -> Any:
 
 
 class Stopwatch:
-    """Times the steps of an epoch, evaluation and checkpoints left out."""
+    """Times the steps of an epoch, without evaluation and checkpoints."""
 
     def __init__(self) -> None:
         self.restart()
@@ -202,14 +213,14 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Times what stands within as waiting for data."""
+        """Times the body as waiting for data."""
         began = time.perf_counter()
         yield
         self._waited += time.perf_counter() - began
 
     @contextlib.contextmanager
     def working(self, pictures: int) -> Iterator[None]:
-        """Times what stands within as work on so many pictures."""
+        """Times the body as work on this number of pictures."""
         began = time.perf_counter()
         yield
         self._worked += time.perf_counter() - began
@@ -217,34 +228,42 @@ class Stopwatch:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures over all time, waiting included."""
+        """Pictures per second of the whole time, waiting included."""
         return self._pictures / max(self._waited + self._worked, 1e-9)
 
     @property
     def data_wait(self) -> float:
-        """Share of the time that went into waiting for data."""
+        """Fraction of the time that was spent waiting for data."""
         return self._waited / max(self._waited + self._worked, 1e-9)
 
 
 class ProgressLine(LiveLine):
-    """Shows step, loss, top-1, images/s, time to go and the share of data wait.
+    """Shows step, loss, top-1, images/s, fraction of data wait and remaining time.
 
     Args:
         console: Where to show it.
-        first: Number of steps that were done before.
+        done: Number of steps that were done before.
         total: Number of steps of the whole run.
     """
 
-    def __init__(self, console: Console, first: int, total: int) -> None:
+    def __init__(self, console: Console, done: int, total: int) -> None:
         super().__init__(console)
-        self._first, self._total = first, total
+        self._done, self._total = done, total
         self._began = time.monotonic()
 
     def update(
         self, step: int, loss: float, top1: float, images_per_second: float, wait: float
     ) -> None:
-        """Shows the state after `step` steps; means are over the epoch so far."""
-        pace = (time.monotonic() - self._began) / max(1, step - self._first)
+        """Shows the state after a step.
+
+        Args:
+            step: Its number, from 1.
+            loss: Mean of the epoch so far.
+            top1: Mean of the epoch so far, from 0 to 1.
+            images_per_second: Mean of the epoch so far.
+            wait: Fraction of the time that was spent waiting for data.
+        """
+        pace = (time.monotonic() - self._began) / max(1, step - self._done)
         text = (
             f"step {step}/{self._total} loss {loss:.3f} top-1 {top1:.3f} "
             f"{images_per_second:.0f} images/s data wait {wait:.1%} "

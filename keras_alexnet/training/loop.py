@@ -1,4 +1,4 @@
-"""The loop over steps and epochs: train, show, evaluate, write down, save."""
+"""The loop over steps and epochs: train, show, evaluate, record, save."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _READ_EVERY = 0.5  # seconds between two reads of the sums, which wait for the d
 
 
 class Loop:
-    """Trains from one step to the last.
+    """Trains from one step to the last. Steps are counted from 1.
 
     Args:
         config: The run's settings.
         source: The data.
-        train_step: What a step does.
-        strategy: Under which the step was made.
+        train_step: The compiled training step.
+        strategy: The strategy of the step.
         rates: The learning rate of each step.
-        epochs: Those that are over, and where each is written down.
+        epochs: The epochs that are done, and the record of each.
         checkpoints: Where the state is saved.
-        progress: Where it is shown how the run goes.
-        profiler: Watches some of the steps.
+        progress: Where progress is shown.
+        profiler: Profiles some of the steps.
     """
 
     def __init__(
@@ -72,21 +72,21 @@ class Loop:
         self._signals = Signals()
         self._save_requested = False
         self._skipped_before = int(train_step.skipped.numpy()[0])
-        self.scores: Scores | None = None  # of the last epoch that ended here
+        self.scores: Scores | None = None  # of the last epoch of this call
 
     def run(self, start: int) -> int:
         """Trains to the end.
 
         Args:
-            start: Number of steps that are done.
+            start: Number of steps that are done: 0 for a new run.
 
         Returns:
-            The number of steps that the run came to.
+            The number of steps that the whole run has taken.
 
         Raises:
             ValueError: If a picture cannot be decoded, the loss is not finite, or
                 the state cannot be saved.
-            Stopped: If it was asked to stop, once its state is saved.
+            Stopped: If it was asked to stop, after its state was saved.
         """
         self._check_start(start)
         steps_per_epoch = self._rates.steps_per_epoch
@@ -110,28 +110,29 @@ class Loop:
             return self._train_step.evaluator.evaluate(
                 self._source,
                 self._config.batch_size,
-                # Several workers cannot stop there, each at a batch of its own.
+                # Several workers cannot stop here: each would at another batch.
                 None if coordination.several(self._strategy) else self._requests.check,
             )
 
-    def _check_start(self, step: int) -> None:
-        """Raises ValueError unless the checkpoint lies within the epoch to go on with.
+    def _check_start(self, start: int) -> None:
+        """Raises ValueError unless the checkpoint is of the epoch to resume.
 
         Else epochs would follow without a step, or with more steps than they have.
         """
         done, steps = len(self._epochs.errors), self._rates.steps_per_epoch
-        if not done * steps <= step <= (done + 1) * steps:
+        if not done * steps <= start <= (done + 1) * steps:
             raise ValueError(
                 f"a checkpoint after {done} epochs of {steps} steps must be of a step "
-                f"from {done * steps} to {(done + 1) * steps}; bring back the data "
-                f"that the run has begun with. Received: {step} steps"
+                f"from {done * steps} to {(done + 1) * steps}; restore the data that "
+                f"the run began with. Received: {start} steps"
             )
 
     def _over(self) -> bool:
         errors = self._epochs.errors
         return len(errors) == self._config.epochs or self._rates.over(errors)
 
-    def _batches(self, step: int) -> Any:
+    def _batches(self, start: int) -> Any:
+        """The batches of the steps after the first `start`."""
         config = self._config
 
         def stream(rows: range) -> tf.data.Dataset:
@@ -140,7 +141,7 @@ class Loop:
                 config.image_size,
                 config.batch_size,
                 config.seed,
-                start=step * config.batch_size,
+                start=start * config.batch_size,
                 crop_chunk=config.crop_chunk,
                 crop=config.crop,
                 crop_area=config.crop_area,
@@ -162,15 +163,16 @@ class Loop:
 
     def _inputs(self, step: int) -> StepInputs:
         quiet = self._config.colour_noise_epochs
-        epoch = (step - 1) // self._rates.steps_per_epoch
-        noise = 0.0 if quiet is not None and epoch >= quiet else 1.0
-        rates = self._rates.each(step - 1, self._epochs.errors)
+        done = self._rates.epochs_before(step)
+        noise = 0.0 if quiet is not None and done >= quiet else 1.0
+        rates = self._rates.each(step, self._epochs.errors)
         return StepInputs(step, rates, noise, self._own_signals())
 
     def _own_signals(self) -> Signals:
         minutes = self._config.checkpoint_minutes or math.inf
         due = time.monotonic() - self._saved_at >= 60 * minutes
-        # By one clock, the chief's, and once: all read it some steps later.
+        # The clock of the chief alone decides, and it asks once: all workers, itself
+        # included, read the signal some steps later.
         save = due and not self._save_requested and self._is_chief
         self._save_requested = self._save_requested or save
         return Signals(self._requests.name is not None, save)
@@ -180,13 +182,13 @@ class Loop:
         return coordination.is_chief(self._strategy)
 
     def _explained(self, error: Exception, step: int) -> Exception:
-        """The error that names the picture, where it was a picture's fault."""
+        """The error that names the picture, if a picture caused it."""
         size = self._config.batch_size
         stream = self._source.shuffled(TRAIN, self._config.seed, (step - 1) * size)
         return explained(error, stream.take(size), self._source)
 
     def _after(self, step: int, last: bool) -> None:
-        """Shows how it goes, saves if that is due, and stops if that was asked for."""
+        """Shows progress, saves if that is due, and stops if that was requested."""
         now = time.monotonic()
         # The chief alone: its errors end the others too.
         if now - self._read_at >= _READ_EVERY and self._is_chief:
@@ -199,18 +201,18 @@ class Loop:
             self._save(step)
 
     def _to_stop(self) -> bool:
-        """Whether all workers are to stop after this step."""
+        """Whether all workers stop after this step."""
         if coordination.several(self._strategy):
             return self._signals.stop > 0
-        return self._requests.name is not None  # even if it came within the step
+        return self._requests.name is not None  # even one that came during the step
 
     def _stop(self, step: int) -> None:
         self._save(step)
-        coordination.gathered(self._strategy, 0)  # It is saved once the chief has.
+        coordination.gathered(self._strategy, 0)  # until the chief has saved too
         raise Stopped(step, self._requests.name or "another worker")
 
     def _save(self, step: int) -> None:
-        self._scores_so_far(step)  # so that nothing is saved that has gone wrong
+        self._scores_so_far(step)  # raises if training failed: then nothing is saved
         self._checkpoints.save(step)
         self._saved_at = time.monotonic()
         self._save_requested = False
@@ -224,7 +226,7 @@ class Loop:
 
     def _scores_so_far(self, step: int) -> Scores:
         """The scores of the epoch so far; ValueError if too many steps were skipped."""
-        with self._watch.working(0):  # on a GPU the steps are waited for here
+        with self._watch.working(0):  # on a GPU this waits for the steps
             scores = Scores.of(self._train_step.totals.numpy())
             skipped = self._train_step.skipped.numpy()
         limit = self._config.nonfinite_limit
@@ -241,7 +243,7 @@ class Loop:
         names = nonfinite.batch_names(
             self._source, config.seed, config.batch_size, step
         )
-        rate = self._rates.weights(step - 1, self._epochs.errors)
+        rate = self._rates.weights(step, self._epochs.errors)
         return nonfinite.stop_message(
             names, Path(config.model_dir), step, reached, rate
         )
@@ -250,8 +252,8 @@ class Loop:
         trained = self._scores_so_far(step)
         if not trained.pictures:
             raise ValueError(
-                "an epoch must have trained on some pictures to be written down; look "
-                "at the data and at --on_nonfinite. Received: epoch "
+                "an epoch must have trained on some pictures to be recorded; check "
+                "the data and --on_nonfinite. Received: epoch "
                 f"{len(self._epochs.errors) + 1}, up to step {step}, with none"
             )
         try:
@@ -259,7 +261,7 @@ class Loop:
         except InterruptedError:
             self._stop(step)
         assert self.scores is not None
-        rate = self._rates.weights(step - 1, self._epochs.errors)
+        rate = self._rates.weights(step, self._epochs.errors)
         line = self._epochs.end(trained, self.scores, rate, self._watch, step)
         self._progress.say(line)
         self._train_step.totals.assign(tf.zeros_like(self._train_step.totals))

@@ -1,4 +1,4 @@
-"""Where the time of steps goes, and how much memory they take."""
+"""Time and memory of steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
+
+from keras_alexnet.reasons import must_be
 
 
 def profile_window(steps: str) -> tuple[int, int] | None:
@@ -24,10 +26,8 @@ def profile_window(steps: str) -> tuple[int, int] | None:
         first, last = map(int, parts)
         if 1 <= first <= last:
             return first, last
-    raise ValueError(
-        "profile_steps must be the first and the last step, from 1 on, as in 20,30. "
-        f"Received: profile_steps={steps!r}"
-    )
+    expected = "the first and the last step, counted from 1, as in 20,30"
+    raise must_be("profile_steps", expected, steps)
 
 
 class Profiler:
@@ -44,7 +44,7 @@ class Profiler:
 
     @contextlib.contextmanager
     def step(self, number: int) -> Iterator[None]:
-        """Stands around the step of this number."""
+        """Profiles the body, if the step of this number, from 1, is in the window."""
         first, last = self._window or (None, None)
         if number == first:
             tf.profiler.experimental.start(self._logdir)
@@ -54,8 +54,8 @@ class Profiler:
             self.close()
 
     def close(self) -> None:
-        """Ends a profile that is under way, as when the run ends within it."""
-        with contextlib.suppress(tf.errors.UnavailableError):  # None was.
+        """Ends a profile that has started; needed if the run ends in its window."""
+        with contextlib.suppress(tf.errors.UnavailableError):  # none had started
             tf.profiler.experimental.stop()
 
 
@@ -63,10 +63,10 @@ _GIB = 2.0**30
 
 
 def peak_memory() -> float:
-    """The most memory that was taken so far, in GiB.
+    """The most memory that was used so far, in GiB.
 
-    Of the GPUs together where there are any, as TensorFlow counts it; else the
-    largest resident size of this process.
+    With GPUs it is the sum over them, as TensorFlow counts it; else the largest
+    resident size of this process.
     """
     gpus = tf.config.list_logical_devices("GPU")
     if gpus:
@@ -77,10 +77,10 @@ def peak_memory() -> float:
 
 
 def expected_memory(model: keras.Model, batch_size: int, slots: int) -> float:
-    """About what a training step needs beyond the program, in GiB.
+    """Estimates the memory of a training step, without the program itself, in GiB.
 
-    Weights, gradients and `slots` values beside each weight, in float32, and the
-    outputs of all layers for a batch, which the gradients read.
+    It counts weights, gradients and `slots` more values for each weight, in float32,
+    and the outputs of all layers for a batch, which the gradients need.
 
     Args:
         model: The model.

@@ -23,7 +23,7 @@ class Rates:
     Args:
         config: The run's settings.
         names: `(layer, weight)` of each trained variable, as `("conv1", "bias")`.
-        steps_per_epoch: Steps from one report to the next.
+        steps_per_epoch: Steps of an epoch.
 
     Raises:
         ValueError: If `layer_rates` names a layer that is not trained.
@@ -49,22 +49,21 @@ class Rates:
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole run, if no rule ends it before."""
+        """Steps of the whole run, unless the schedule `plateau` ends it before."""
         return self._config.epochs * self.steps_per_epoch
 
     def weights(self, step: int, errors: Sequence[float]) -> float:
-        """The rate of weights at a step, layers' factors aside.
+        """The rate of weights at a step, without the factors of layers.
 
         Args:
-            step: Number of steps that came before.
-            errors: Validation errors of the epochs that are over.
+            step: Number of the step, from 1.
+            errors: Validation errors of the epochs that are done.
         """
-        config = self._config
-        epoch = step // self.steps_per_epoch
+        config, done = self._config, self.epochs_before(step)
         if config.schedule == "plateau":
-            drops = plateau(errors[:epoch], config.patience).drops
+            drops = plateau(errors[:done], config.patience).drops
         else:
-            drops = sum(after <= epoch for after in self._drops_after)
+            drops = sum(after <= done for after in self._drops_after)
         return learning_rate(
             step,
             schedule=config.schedule,
@@ -74,17 +73,26 @@ class Rates:
             drops=drops,
         )
 
+    def epochs_before(self, step: int) -> int:
+        """How many whole epochs come before a step, which is counted from 1."""
+        return (step - 1) // self.steps_per_epoch
+
     def over(self, errors: Sequence[float]) -> bool:
         """Whether the paper's rule ends the run after these epochs."""
         config = self._config
         return config.schedule == "plateau" and plateau(errors, config.patience).over
 
     def each(self, step: int, errors: Sequence[float]) -> np.ndarray:
-        """The rate of every trained variable at a step, float32 `[variables]`."""
-        rate, epoch = self.weights(step, errors), step // self.steps_per_epoch
+        """The rate of every trained variable at a step, float32 `[variables]`.
+
+        Args:
+            step: Number of the step, from 1.
+            errors: Validation errors of the epochs that are done.
+        """
+        rate, done = self.weights(step, errors), self.epochs_before(step)
         return np.array(
             [
-                self._layers.factor(layer, epoch) * self._of(name, rate)
+                self._layers.factor(layer, done) * self._of(name, rate)
                 for layer, name in self._names
             ],
             np.float32,

@@ -1,16 +1,16 @@
-"""What lies in the directory of a run, and whose run it is."""
+"""The directory of a run: what it contains, and which run it belongs to."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import tensorflow as tf
 
 from keras_alexnet import architectures, files
@@ -18,31 +18,20 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.settings import kinds
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.weights import runs
 
-_LOCK = ".lock"
 _FINGERPRINT = "fingerprint"
 
-# These change nothing of what is trained; data and architecture are held to by what
-# they are, wherever they lie.
-_FREE = (
-    "architecture",
-    "data",
-    "model_dir",
-    "export_dir",
-    "checkpoint_steps",
-    "checkpoint_minutes",
-    "dry_run",
-    "data_dir",
-    "manual_dir",
-    "strategy",
-    "devices",
-    "tower_devices",
-    "on_nonfinite",
-    "nonfinite_limit",
-    "profile_steps",
+# Data and architecture are compared by what they are, wherever they are stored.
+_FREE = frozenset(
+    field.name
+    for field in dataclasses.fields(TrainingConfig)
+    if not field.metadata["defines_run"]
 )
+
+_KINDS = kinds(TrainingConfig)
 
 
 class RunDirectory:
@@ -50,9 +39,9 @@ class RunDirectory:
 
     `config.flags` holds its settings, `data.json` its classes, their colours and
     which pictures they are (written once, when the run begins), `recipe.json` what
-    pictures go through, `metrics.csv` a line each epoch, `result.json` what it came to,
-    `checkpoints/` its state, `events/` what TensorBoard shows, and `example.jpg`
-    the first validation picture, to try `predict` on.
+    pictures go through, `metrics.csv` a line for each epoch, `result.json` the scores
+    at the end, `checkpoints/` its state, `events/` what TensorBoard shows, and
+    `example.jpg` the first validation picture, to try `predict` on.
 
     Args:
         path: The directory; it need not exist.
@@ -60,31 +49,30 @@ class RunDirectory:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self.flags_path = self.path / "config.flags"
-        self.metrics_path = self.path / "metrics.csv"
-        self.example_path = self.path / "example.jpg"
-        self.events_path = self.path / "events"
-        self._result_path = self.path / "result.json"
-        self._data_path = self.path / runs.DATA
+        self.metrics_path = self.path / runs.METRICS
+        self.events_path = self.path / runs.EVENTS
+        self.flags_path = self.path / runs.SETTINGS
+        self.example_path = self.path / runs.EXAMPLE
+        self._result_path = self.path / runs.RESULT
 
     def check(
         self, config: TrainingConfig, architecture: Architecture | None = None
     ) -> None:
-        """Raises ValueError if the directory is not this run's, or free.
+        """Raises ValueError unless the directory is this run's, or free.
 
         Args:
             config: The run's settings.
-            architecture: The record that it trains, if it is none of the variants.
+            architecture: The record to train, if it is none of the variants.
         """
         files.check_directory("model_dir", self.path)
-        if not self.flags_path.is_file():
+        if not runs.is_run(self.path):
             if self._foreign():
                 raise ValueError(
                     "model_dir must be new, empty, or hold this run. "
                     f"Received: {str(self.path)!r}, which holds something else"
                 )
             return
-        theirs, ours = self.config(), _making(runs.parse(config.as_flags()))
+        theirs, ours = self.config(), _defining(runs.parse(config.as_flags()))
         if _FINGERPRINT not in runs.data(self.path):  # of an older version
             theirs["data"] = runs.settings(self.path)["data"]
             ours["data"] = config.data
@@ -106,21 +94,20 @@ class RunDirectory:
             )
 
     def _foreign(self) -> bool:
-        """Whether there is something that no run of ours has left, or has begun."""
-        own = {self.example_path.name, runs.DATA, runs.RECIPE, runs.ARCHITECTURE}
-        there = (
-            (each.name for each in self.path.iterdir()) if self.path.exists() else ()
-        )
-        return any(name not in own and not name.startswith(".") for name in there)
+        """Whether there is anything that a run of ours does not begin with."""
+        own = {runs.EXAMPLE, runs.DATA, runs.RECIPE, runs.ARCHITECTURE}
+        there = self.path.iterdir() if self.path.exists() else ()
+        names = [each.name for each in there]
+        return any(name not in own and not name.startswith(".") for name in names)
 
     def check_data(self, source: Source) -> None:
-        """Raises ValueError unless these are the data that the run has begun with."""
-        if not self.flags_path.is_file():
+        """Raises ValueError unless these are the data that the run began with."""
+        if not runs.is_run(self.path):
             return
         changed = _changed(runs.data(self.path), _described(source))
         if changed is not None:
             raise ValueError(
-                "data must be those that the run has begun with; bring them back, or "
+                "data must be those that the run began with; restore them, or "
                 f"give another --model_dir. Received: data={source.spec!r}, where "
                 f"{changed}, with model_dir={str(self.path)!r}"
             )
@@ -132,17 +119,17 @@ class RunDirectory:
         recipe: Recipe,
         architecture: Architecture | None = None,
     ) -> None:
-        """Makes the directory this run's, and clears what a killed one had begun.
+        """Makes the directory this run's, and removes what a killed run left.
 
         Args:
             config: The run's settings.
             source: Its data.
             recipe: What its pictures go through.
-            architecture: The record that it trains, if it is none of the variants.
+            architecture: The record to train, if it is none of the variants.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         files.remove_leftovers(self.path)
-        for begun in self.path.glob("checkpoints/*_temp"):
+        for begun in self.path.glob(f"{runs.CHECKPOINTS}/*_temp"):
             shutil.rmtree(begun)
         if not self.example_path.is_file():
             for example in source.ordered(VALIDATION).take(1):
@@ -156,56 +143,68 @@ class RunDirectory:
         files.write_text(self.flags_path, config.as_flags())
 
     def _claim_data(self, source: Source) -> None:
-        """Writes down which data these are, unless the run has done so before."""
+        """Records which data these are, unless the run has done so before."""
         described = _described(source)
-        if self.flags_path.is_file():
+        if runs.is_run(self.path):
             theirs = runs.data(self.path)
             if _FINGERPRINT in theirs:
                 return
             described = {**theirs, _FINGERPRINT: described[_FINGERPRINT]}
-        files.write_text(self._data_path, json.dumps(described, indent=2) + "\n")
+        files.write_text(self.path / runs.DATA, json.dumps(described, indent=2) + "\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes of this machine from training in the directory.
 
+        The system releases the lock when the process ends, however it ends.
+
         Raises:
-            ValueError: If one does.
+            ValueError: If another process is training there.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / _LOCK, "w", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ValueError(
-                    "model_dir must be no other process's; wait for it, or give "
-                    f"another one. Received: {str(self.path)!r}, which one trains in"
-                ) from error
+        # Several people may resume a run; the default of older filelocks is 0o644.
+        mode = files.new_file_mode()
+        lock = filelock.FileLock(self.path / runs.LOCK, timeout=0, mode=mode)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise ValueError(
+                "model_dir must be no other process's; wait for it, or give "
+                f"another one. Received: {str(self.path)!r}, which one trains in"
+            ) from error
+        except NotImplementedError as error:  # newer versions of filelock find a way
+            raise ValueError(
+                "model_dir must be on a file system that has locks; give another one, "
+                f"or upgrade filelock. Received: {str(self.path)!r}"
+            ) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the run came to, or None as long as it is not finished."""
+        """The content of `result.json`, or None as long as the run is not finished."""
         if not self._result_path.is_file():
             return None
-        shares = dict.fromkeys(("val_top1", "val_top5", "val_loss"), float)
-        return files.read_json(self._result_path, val_pictures=int, **shares)
+        scores = dict.fromkeys(("val_top1", "val_top5", "val_loss"), float)
+        return files.read_json(self._result_path, val_pictures=int, **scores)
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Writes what the run came to: its last act."""
+        """Writes `result.json`, the last file of a run."""
         files.write_text(self._result_path, json.dumps(result, indent=2) + "\n")
 
     def config(self) -> dict[str, str]:
-        """The settings that the run was made with, as text by their names.
+        """The settings that define the run, as text by their names.
 
-        A setting that is younger than the run had its default's effect.
+        A setting that is newer than the run has its default.
         """
         defaults = runs.parse(TrainingConfig().as_flags())
-        return _making({**defaults, **runs.settings(self.path)})
+        return _defining({**defaults, **runs.settings(self.path)})
 
 
 def _described(source: Source) -> dict[str, Any]:
-    """What `data.json` says of a data set."""
+    """The description of a data set in `data.json`."""
     return {
         "spec": source.spec,
         "sizes": source.sizes,
@@ -231,7 +230,7 @@ def _changed(theirs: dict[str, Any], ours: dict[str, Any]) -> str | None:
         if theirs["sizes"].get(split) != size:
             return f"{split} has {size} pictures, not {theirs['sizes'].get(split)}"
     if theirs.get(_FINGERPRINT, ours[_FINGERPRINT]) != ours[_FINGERPRINT]:
-        return "the pictures are as many, but others"
+        return "there are as many pictures, but other ones"
     return None
 
 
@@ -244,6 +243,18 @@ def _encoded(source: Source, image: tf.Tensor) -> bytes:
     return image.numpy()
 
 
-def _making(settings: dict[str, str]) -> dict[str, str]:
-    """The settings that make a run what it is."""
-    return {name: value for name, value in settings.items() if name not in _FREE}
+def _defining(settings: dict[str, str]) -> dict[str, str]:
+    """The settings that define a run, each number in one spelling."""
+    return {
+        name: _spelled(name, value)
+        for name, value in settings.items()
+        if name not in _FREE
+    }
+
+
+def _spelled(name: str, value: str) -> str:
+    # Earlier versions wrote the 1 of TrainingConfig(bias_rate=1) as it was given.
+    if _KINDS.get(name) is float:
+        with contextlib.suppress(ValueError):
+            return str(float(value))
+    return value

@@ -1,4 +1,4 @@
-"""The learning rate as a function of step, layer and what was reached so far."""
+"""The learning rate as a function of the step, the layer and the errors so far."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from keras_alexnet.reasons import must_be
+
 SCHEDULES = ("constant", "cosine", "step", "plateau")
 _DROP = 0.1  # paper, section 5
 _MOST_DROPS = 3  # "reduced three times prior to termination"
 
 
 class Plateau(NamedTuple):
-    """How far the paper's rule has come.
+    """The state of the paper's rule after some epochs.
 
     Args:
         drops: How often the rate was divided by 10.
@@ -63,16 +65,16 @@ def learning_rate(
     """Returns the learning rate of a step.
 
     After a linear rise over `warmup_steps` it is `highest` (`"constant"`),
-    `highest · (1 + cos(π · t)) / 2` with t going from 0 to 1 (`"cosine"`), or
+    `highest · (1 + cos(π · t)) / 2` with t rising from 0 towards 1 (`"cosine"`), or
     `highest / 10^drops` (`"step"` and `"plateau"`).
 
     Args:
-        step: Number of the step, from 0.
+        step: Number of the step, from 1.
         schedule: One of `SCHEDULES`.
         highest: Rate after the rise.
-        warmup_steps: Length of the rise; 0 for none.
+        warmup_steps: Steps of the rise; 0 for none.
         total_steps: Steps of the whole run.
-        drops: How often the rate has dropped by then.
+        drops: How often the rate has dropped before this step.
 
     Returns:
         The rate.
@@ -82,17 +84,15 @@ def learning_rate(
 
     Example:
 
-    >>> learning_rate(50, schedule="cosine", highest=0.1, total_steps=100)
+    >>> learning_rate(51, schedule="cosine", highest=0.1, total_steps=100)
     0.05
     """
     if schedule not in SCHEDULES:
-        raise ValueError(
-            f"schedule must be one of {SCHEDULES}. Received: schedule={schedule!r}"
-        )
-    if step < warmup_steps:
-        return highest * (step + 1) / warmup_steps
+        raise must_be("schedule", f"one of {SCHEDULES}", schedule)
+    if step <= warmup_steps:
+        return highest * step / warmup_steps
     if schedule == "cosine":
-        done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+        done = (step - 1 - warmup_steps) / max(1, total_steps - warmup_steps)
         return highest * (1 + math.cos(math.pi * min(1.0, done))) / 2
     return highest * _DROP**drops
 
@@ -106,26 +106,24 @@ def whole_epochs(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")] if text else []
     numbers = [int(part) if part.isdecimal() else 0 for part in parts]
     if any(b <= a for a, b in zip([0, *numbers], numbers, strict=False)):
-        raise ValueError(
-            "step_epochs must be rising whole numbers from 1 on, as in 25,51,79. "
-            f"Received: step_epochs={text!r}"
-        )
+        expected = "rising whole numbers from 1 on, as in 25,51,79"
+        raise must_be("step_epochs", expected, text)
     return tuple(numbers)
 
 
 class LayerRates:
     """Factors of single layers' learning rates.
 
-    So that the source's end game can be had: `conv1` slows down after epoch 67 and
-    stands still after 72 (`layer-params-145.cfg`), and its fine-tuning from the
-    full ImageNet, where `fc8` is fresh.
+    The released source needs them twice: `conv1` slows down after epoch 67 and is
+    frozen after 72 (`layer-params-145.cfg`); and `fc8` is new when the network is
+    fine-tuned from the full ImageNet.
 
     Args:
         text: `"fc8=10,conv1=0.1@67,conv1=0@72"`: a layer, its factor, and after how
-            many epochs it holds, 0 if not given.
+            many epochs it applies, 0 if not given.
 
     Raises:
-        ValueError: If the text is nothing of the kind.
+        ValueError: If the text has another form.
 
     Example:
 
@@ -139,14 +137,17 @@ class LayerRates:
 
     @property
     def layers(self) -> frozenset[str]:
-        """The layers that are named."""
+        """The layers that have factors."""
         return frozenset(layer for layer, _, _ in self._changes)
 
-    def factor(self, layer: str, epoch: int) -> float:
-        """The factor of a layer after so many epochs: the latest that holds."""
-        held = [(e, factor) for name, factor, e in self._changes if name == layer]
-        held = [change for change in held if change[0] <= epoch]
-        return max(held, key=lambda change: change[0])[1] if held else 1.0
+    def factor(self, layer: str, epochs: int) -> float:
+        """The factor of a layer after so many whole epochs: the latest that applies."""
+        applying = [
+            (after, factor)
+            for name, factor, after in self._changes
+            if name == layer and after <= epochs
+        ]
+        return max(applying, key=lambda change: change[0])[1] if applying else 1.0
 
 
 def _change(part: str, text: str) -> tuple[str, float, int]:
@@ -158,7 +159,5 @@ def _change(part: str, text: str) -> tuple[str, float, int]:
             return change
     except ValueError:
         pass
-    raise ValueError(
-        "layer_rates must be LAYER=FACTOR or LAYER=FACTOR@EPOCH, with commas between, "
-        f"as in conv1=0.1@67,conv1=0@72. Received: layer_rates={text!r}"
-    )
+    expected = "LAYER=FACTOR or LAYER=FACTOR@EPOCH, with commas between, as in "
+    raise must_be("layer_rates", f"{expected}conv1=0.1@67,conv1=0@72", text)

@@ -1,4 +1,4 @@
-"""Weights to begin with: those layers of other weights that fit."""
+"""Initial weights from other weights, layer by layer, as far as they fit."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from keras_alexnet.weights.names import named_weights
 def start_from(
     model: keras.Model, origin: str, architecture: Architecture, layers: str = ""
 ) -> str:
-    """Takes over layers of other weights.
+    """Copies layers of other weights into a model.
 
     Args:
-        model: The model to begin with, which may be another variant's or for other
-            classes.
-        origin: What `AlexNet(weights=…)` takes.
-        architecture: The model's.
-        layers: Which to take, as `"conv1,conv2"`; if empty, all whose shapes fit.
+        model: The model; the weights may be of another variant or for other classes.
+        origin: The weights, as `AlexNet(weights=…)` takes them.
+        architecture: Of the model.
+        layers: The layers to copy, as `"conv1,conv2"`; if empty, all whose shapes fit.
 
     Returns:
-        A line that says which layers were taken, and which start fresh.
+        A line that names the layers that were copied, and those that were not.
 
     Raises:
-        ValueError: If the weights cannot be had, no layer fits, or one that is to be
-            taken does not.
+        ValueError: If the weights cannot be read, no layer fits, or one of `layers`
+            does not.
 
     Example:
 
@@ -65,7 +64,7 @@ def start_from(
 
 
 def _theirs(found: Weights, ours: Architecture) -> Architecture:
-    """The architecture by which the other weights are read."""
+    """The architecture with which to read the other weights."""
     if found.architecture is not None:
         return found.architecture
     if not found.variants or ours.name in found.variants:
@@ -74,7 +73,7 @@ def _theirs(found: Weights, ours: Architecture) -> Architecture:
 
 
 def checksum(model: keras.Model) -> int:
-    """A number that tells a model's weights from others."""
+    """A checksum of a model's weights."""
     number = 0
     for weight in model.get_weights():
         number = zlib.crc32(weight.tobytes(), number)
@@ -82,11 +81,11 @@ def checksum(model: keras.Model) -> int:
 
 
 def _wanted(layers: str, fitting: list[str]) -> list[str]:
-    """Those layers that a person named, all of which must fit."""
+    """The layers that are named, all of which must fit."""
     wanted = [layer.strip() for layer in layers.split(",")]
     if not set(wanted) <= set(fitting):
         raise ValueError(
-            f"init_layers must be of the layers that fit: {', '.join(fitting)}. "
+            f"init_layers must name layers that fit: {', '.join(fitting)}. "
             f"Received: init_layers={layers}"
         )
     return [layer for layer in fitting if layer in wanted]

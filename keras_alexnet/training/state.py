@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.models import build
-from keras_alexnet.training.addons import AddonsUpdate
+from keras_alexnet.optimizers import WITHOUT_DECAY
+from keras_alexnet.training import addons
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.devices import tower_names
 from keras_alexnet.training.updates import (
+    AVERAGES,
     RULES,
-    WITHOUT_DECAY,
     MovingAverage,
     assign,
 )
@@ -24,11 +25,11 @@ from keras_alexnet.weights.names import named_weights, tensorflow_variable
 
 
 class TrainState:
-    """A model, its update rule and its averages. Make it under the strategy.
+    """A model, its update rule and its averages. Make it in the scope of the strategy.
 
     Args:
         config: The run's settings.
-        architecture: What is built.
+        architecture: Of the model.
         classes: Number of classes.
     """
 
@@ -44,8 +45,8 @@ class TrainState:
             for name, variable in named.items()
         ]
         trained = [entry for entry in each if id(entry[2]) in ids]
-        # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); where the
-        # towers are apart, in this model ("conv1b", "kernel").
+        # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); in a model
+        # with its towers on devices of their own, ("conv1b", "kernel") too.
         self._own_names = [(layer, name) for layer, name, _ in trained]
         packed = packed_names(self.model)
         self.names = [(packed[layer], name) for layer, name in self._own_names]
@@ -130,10 +131,12 @@ def _rule(
     decays = [
         0.0 if name in WITHOUT_DECAY else config.weight_decay for _, name in names
     ]
-    if config.update_rule == "addons_sgdw":
-        averaged = config.average == "addons_moving_average"
-        rule = AddonsUpdate(variables, decays, momentum, average if averaged else None)
-        return rule, rule if averaged else None
-    averages = config.average == "moving_average"
-    own = RULES[config.update_rule](variables, decays, momentum)
-    return own, MovingAverage(variables, average) if averages else None
+    if config.update_rule == addons.RULE:
+        averaged = config.average == addons.AVERAGE
+        theirs = addons.AddonsUpdate(
+            variables, decays, momentum, average if averaged else None
+        )
+        return theirs, theirs if averaged else None
+    rule = RULES[config.update_rule](variables, decays, momentum)
+    averaging = AVERAGES[config.average]
+    return rule, averaging(variables, average) if averaging else None

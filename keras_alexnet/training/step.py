@@ -32,7 +32,7 @@ class StepInputs(NamedTuple):
         step: Number of the step, from 1.
         rates: Learning rate of each trained variable, float32 `[variables]`.
         noise: Strength of the colour noise, from 0 (none) to 1 (as configured).
-        signals: This worker's signals to the others, summed over all replicas.
+        signals: This worker's signals, which the step sums over all replicas.
     """
 
     step: int
@@ -41,7 +41,7 @@ class StepInputs(NamedTuple):
     signals: Signals = Signals()
 
     def tensors(self) -> dict[str, tf.Tensor]:
-        """As tensors, so that no step is traced again."""
+        """The inputs as tensors, so that no step is traced again."""
         return {
             "step": tf.constant(self.step, tf.int64),
             "rates": tf.constant(self.rates),
@@ -57,8 +57,8 @@ class TrainStep:
         config: The run's settings.
         architecture: Of the network.
         classes: Number of classes.
-        statistics: Mean colour and components of the data.
-        strategy: Under which the variables are made.
+        statistics: Mean colour and colour components of the data.
+        strategy: The strategy for the variables.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TrainStep:
         )
         colours = dataclasses.replace(architecture.preprocessing, mean=statistics.mean)
         self.recipe = Recipe.of_colours(colours, config.image_size)
-        # Colour noise is for R, G, B about the mean in 0-255: between the two halves.
+        # Colour noise is for R, G, B around the mean in 0-255: between these two.
         self._centre = Preprocessing(mean=statistics.mean)
         self._finish = dataclasses.replace(colours, mean=(0.0, 0.0, 0.0))
         with strategy.scope():
@@ -94,7 +94,7 @@ class TrainStep:
         )
 
     def variables(self) -> dict[str, Any]:
-        """All variables that a step changes, by names that hold for every Keras."""
+        """All variables that a step changes, by names of our own."""
         scale = {"scale": self._scale.scale, "steps": self._scale.steps}
         return {
             **self.train_state.variables(),
@@ -104,7 +104,11 @@ class TrainStep:
         }
 
     def step(self, batch: dict[str, tf.Tensor], inputs: StepInputs) -> tf.Tensor:
-        """Updates the weights by one batch, as `training_batches` gives it.
+        """Updates the weights by one batch.
+
+        Args:
+            batch: As `training_batches` yields it.
+            inputs: The other inputs.
 
         Returns:
             The sums of the signals.
@@ -113,7 +117,7 @@ class TrainStep:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within the context the model has the averages of its weights, if any."""
+        """Within the context the weights of the model are their averages, if any."""
         self._swap()
         try:
             yield
@@ -125,7 +129,7 @@ class TrainStep:
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tf.Tensor:
         sums = self._strategy.run(self._replica_step, (batch, inputs))
-        # The same in all replicas: summed there already.
+        # They are summed already, so that all replicas have the same.
         sums, good, signals = self._strategy.experimental_local_results(sums)[0]
         self.totals.assign_add(tf.where(good, sums, tf.zeros_like(sums)))
         step = inputs["step"]
@@ -135,7 +139,7 @@ class TrainStep:
         return signals
 
     def prepared(self, batch: dict[str, tf.Tensor], noise: Any = 1.0) -> tf.Tensor:
-        """What the model sees of a batch: mean, colour noise, order and scale."""
+        """The input of the model for a batch: mean, colour noise, order and scale."""
         pictures = self._noise(self._centre(batch["image"]), batch["noise"], noise)
         return self._finish(pictures)
 
@@ -145,7 +149,7 @@ class TrainStep:
         before = [each.read_value() for each in self.train_state.statistics]
         with tf.GradientTape() as tape:
             logits = self._logits(batch, inputs)
-            # Where the towers have devices of their own, the logits stay on fc8's.
+            # If the towers have devices of their own, the logits stay on that of fc8.
             with self._on_logits_device():
                 loss = self._loss(logits, batch["label"])
                 loss *= self._scale.scale.read_value()
@@ -176,11 +180,11 @@ class TrainStep:
         rows = self._config.batch_size // self._replicas
         place = Place(self._config.seed, inputs["step"], replica * rows)
         with dropout_at(place):
-            # Softmax and loss in float32, whatever the layers compute in.
+            # Softmax and loss are in float32, whatever the layers compute in.
             return tf.cast(self.model(pictures, training=True), tf.float32)
 
     def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the batch: gradients are summed."""
+        """This replica's part of the mean over the batch: the gradients are summed."""
         smoothing = self._config.label_smoothing
         if smoothing:
             targets = tf.one_hot(
@@ -201,7 +205,7 @@ class TrainStep:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
     def _on_logits_device(self) -> contextlib.AbstractContextManager:
-        """On the device of fc8, where towers have devices of their own."""
+        """The device of fc8, if the towers have devices of their own."""
         if not self._config.tower_devices:
             return contextlib.nullcontext()
         index = self.train_state.names.index(("fc8", "kernel"))
@@ -210,7 +214,7 @@ class TrainStep:
     def _on_devices(
         self, function: Callable[[tf.Tensor], tf.Tensor], gradients: list[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """A function of each gradient, on the device of its variable."""
+        """Applies a function to each gradient, on the device of its variable."""
         results = []
         for gradient, variable in zip(gradients, self.train_state.trained, strict=True):
             with tf.device(variable.device):
@@ -218,7 +222,7 @@ class TrainStep:
         return results
 
     def _undo(self, before: list[tf.Tensor]) -> tf.Tensor:
-        """Undoes what the forward pass of a skipped batch changed: no weights."""
+        """Restores the running statistics after the forward pass of a skipped batch."""
         for variable, value in zip(self.train_state.statistics, before, strict=True):
             assign(variable, value)
         return tf.constant(False)
@@ -229,18 +233,18 @@ class TrainStep:
 
 
 def _finite(sums: list[tf.Tensor]) -> tf.Tensor:
-    """Whether all values are finite; sums are cheaper than looking at each."""
+    """Whether all values are finite; sums are cheaper to check than each value."""
     return tf.math.is_finite(tf.add_n(sums))
 
 
 class LossScale:
     """A factor of the loss that halves with every overflow and slowly grows again.
 
-    The rule of Keras' `LossScaleOptimizer`. Make it under the strategy, and use it in
-    its replicas; without `dynamic` the factor is 1 and stays.
+    The rule of Keras' `LossScaleOptimizer`. Make it in the scope of the strategy, and
+    use it in the replicas; without `dynamic` the factor stays 1.
 
     Args:
-        dynamic: Whether there is a scale at all: for `mixed_float16`.
+        dynamic: Whether the loss is scaled at all: for `mixed_float16`.
 
     Reference:
         - Micikevicius et al. 2018, "Mixed precision training", section 3.2.
@@ -265,5 +269,5 @@ class LossScale:
         assign(self.steps, tf.where(finite & ~grown, steps, start))
 
     def exhausted(self) -> tf.Tensor:
-        """Whether no smaller scale is left, so that an overflow is a fault."""
+        """Whether the scale cannot become smaller, so that an overflow is an error."""
         return self.scale.read_value() <= 1.0

@@ -1,4 +1,4 @@
-"""Stopping on demand: a signal lets a step end, then a checkpoint is made."""
+"""Stopping by a signal: the step ends, then a checkpoint is made."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-# sysexits.h: EX_TEMPFAIL, "try again": a run that was stopped can be taken up again.
+# sysexits.h: EX_TEMPFAIL, "try again": a run that was stopped can be resumed.
 STOPPED = 75
-# SIGHUP is what a terminal that is closed sends; Windows has none.
+# A terminal that is closed sends SIGHUP; Windows has none.
 _SIGNALS = tuple(
     signal.Signals[name]
     for name in ("SIGTERM", "SIGINT", "SIGHUP")
@@ -19,10 +19,10 @@ _SIGNALS = tuple(
 
 
 class Stopped(Exception):
-    """A run was stopped on demand, its state saved.
+    """A run was stopped by a signal, and its state saved.
 
     Args:
-        step: Number of steps that are done and saved.
+        step: Number of the last step that is done and saved, from 1.
         name: Name of the signal.
     """
 
@@ -39,10 +39,10 @@ class StopRequests:
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Within it, the first signal is noted; a SIGINT after that interrupts.
+        """Within the context the first signal is noted; a later SIGINT interrupts.
 
         A SIGHUP that is ignored, as under `nohup`, stays ignored. Only Python's main
-        thread can take signals: in another one nothing is noted.
+        thread can handle signals: in another thread nothing is noted.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -56,7 +56,7 @@ class StopRequests:
                 signal.signal(each, handler)
 
     def check(self) -> None:
-        """Raises InterruptedError once a request has come: between two batches."""
+        """Raises InterruptedError if there was a request; called between batches."""
         if self.name is not None:
             raise InterruptedError(self.name)
 
@@ -67,10 +67,11 @@ class StopRequests:
 
 
 def _to_ignore(number: signal.Signals) -> bool:
-    """Whether whoever started this process wants it to outlive its terminal.
+    """Whether this process was started to outlive its terminal, as by `nohup`.
 
-    SIGINT is ignored in every background job of a shell's script, for another reason:
-    that the terminal's Ctrl-C is not for it. Sent by number, it is.
+    Only SIGHUP counts. SIGINT is ignored in every background job of a shell script,
+    for another reason: Ctrl-C at the terminal is not meant for that job. A SIGINT that
+    is sent to the process itself is.
     """
     ignored = signal.getsignal(number) == signal.SIG_IGN
     return number.name == "SIGHUP" and ignored

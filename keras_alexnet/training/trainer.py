@@ -1,4 +1,4 @@
-"""`Trainer(config).fit()`: a run from its first step, or from where it stopped."""
+"""`Trainer(config).fit()`: a run from its first step, or resumed."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from keras_alexnet.weights import runs
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run came to.
+    """The result of a run.
 
     Args:
-        values: What `result.json` holds.
-        fresh: False if the run had been finished before.
-        exported: Whether a run that had been finished was exported now.
+        values: The content of `result.json`.
+        fresh: False if the run was finished before this call.
+        exported: Whether this call exported a run that was finished before.
     """
 
     values: dict[str, Any]
@@ -56,7 +56,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class _Setup:
-    """What is made once before the first step."""
+    """What a run needs before its first step."""
 
     strategy: tf.distribute.Strategy
     source: Source
@@ -69,16 +69,16 @@ class _Setup:
 
 
 class Trainer:
-    """Trains an AlexNet as a configuration says.
+    """Trains an AlexNet by a configuration.
 
-    Run again with the same configuration, it goes on from the newest checkpoint; a
-    finished run is left as it is, but for an export that it has not written yet.
+    Run again with the same configuration, it resumes from the newest checkpoint; a
+    finished run does not change, but it is exported if it was not yet.
 
     Args:
         config: The settings.
         console: Where progress is shown; standard output if not given.
-        architecture: A record of your own to train, in place of `config.variant`:
-            `dataclasses.replace` makes others of those of
+        architecture: A record of your own to train, in place of `config.variant`;
+            `dataclasses.replace` makes one from those of
             `keras_alexnet.architectures`.
 
     Raises:
@@ -115,19 +115,19 @@ class Trainer:
         """Trains to the end, evaluates, exports, and writes `result.json`.
 
         Returns:
-            The `Result`, which is an earlier one's if the run had been finished.
+            The `Result`; that of the earlier call if the run was finished before.
 
         Raises:
-            ValueError: If the data cannot be had, are others than the run has begun
-                with, a picture cannot be decoded, the loss is not finite, or a
+            ValueError: If the data cannot be opened, differ from those that the run
+                began with, a picture cannot be decoded, the loss is not finite, or a
                 checkpoint cannot be written.
-            Stopped: On SIGTERM, SIGINT and SIGHUP, once the state is saved.
+            Stopped: On SIGTERM, SIGINT and SIGHUP, after the state was saved.
         """
         finished = self.run.result
         if finished is not None:
             return self._finished(finished)
         began = time.monotonic()
-        # First of all: a strategy over several machines stands no work before it.
+        # Before anything else: a strategy over several machines requires that.
         strategy = self._opened()
         try:
             return self._fit(self._set_up(strategy), began)
@@ -138,9 +138,9 @@ class Trainer:
             raise lost from error
 
     def dry_run(self) -> None:
-        """Prints settings, layers, steps and memory, and writes nothing.
+        """Prints settings, layers, steps and memory; the run writes nothing.
 
-        Data that have to be drawn or fetched first are, all the same.
+        Data that have to be drawn or downloaded are, since their sizes are needed.
         """
         setup = self._set_up(self._opened())
         model = setup.train_step.model
@@ -149,7 +149,7 @@ class Trainer:
         self._console.print(f"\n{sizes(self.config, model, setup.rates)}")
 
     def _finished(self, values: dict[str, Any]) -> Result:
-        """A run that had been finished, with an export if one is asked for now."""
+        """The result of a finished run, which is exported if that is requested."""
         wanted, workers = self.config.export_dir, find_workers()
         chief = workers is None or workers.own == 0
         if wanted is None or not chief or _is_version_of(values.get("export"), wanted):
@@ -208,7 +208,7 @@ class Trainer:
         strategy = setup.strategy
         coordination.check_shared(strategy, "model_dir", self.run.path)
         with coordination.directory_of(strategy, self.run.path) as path:
-            # The run's directory for the chief, for others one that does not stay.
+            # The run's directory for the chief, a temporary one for other workers.
             run = RunDirectory(str(path))
             with run.locked():
                 run.claim(
@@ -221,7 +221,7 @@ class Trainer:
                 return Result(self._finish(setup, run, scores, steps, began), True)
 
     def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores, int]:
-        """Goes on from the newest checkpoint; returns the last scores and steps."""
+        """Resumes from the newest checkpoint; returns the last scores, all steps."""
         say, train_step = self._console.print, setup.train_step
         errors = new_errors(self.config.epochs)
         checkpoints = Checkpoints(
@@ -232,7 +232,7 @@ class Trainer:
             train_step.train_state.scatter,
             setup.strategy,
         )
-        with coordination.chief_first(setup.strategy):  # It sets damaged ones aside.
+        with coordination.chief_first(setup.strategy):  # it renames damaged ones
             start = checkpoints.restore()
         coordination.agree(
             setup.strategy, "the step that the run resumes from", lambda: start
@@ -262,7 +262,7 @@ class Trainer:
         return loop.scores or loop.evaluate(), steps
 
     def _begin(self, origin: str, setup: _Setup) -> str:
-        """Starts from other weights; returns the line that says which."""
+        """Copies other weights into the model; returns a line to show."""
         model = setup.train_step.model
         line = start_from(model, origin, self._architecture, self.config.init_layers)
         coordination.agree(
@@ -284,7 +284,7 @@ class Trainer:
             "val_loss": scores.loss,
             "val_pictures": scores.pictures,
             "steps": steps,
-            "seconds": round(time.monotonic() - began, 1),  # of this call
+            "seconds": round(time.monotonic() - began, 1),  # this call alone
             "peak_memory_gib": round(peak_memory(), 2),
             "export": None,
             "tensorflow": tf.__version__,
@@ -294,12 +294,12 @@ class Trainer:
         if setup.is_chief and self.config.export_dir is not None:
             values["export"] = str(self._export(self.config.export_dir))
         run.finish(values)
-        # All end together: if the chief fails here, all have to be started again.
+        # Workers end together: if the chief fails here, all have to start again.
         coordination.gathered(setup.strategy, 0)
         return values
 
     def _export(self, path: str) -> Path:
-        # A model of its own, from the checkpoint: plain variables on one device.
+        # A new model from the checkpoint has plain variables on one device.
         run = self.run.path
         return export_saved_model(
             AlexNet(weights=run),
@@ -312,7 +312,7 @@ class Trainer:
 def _own(
     config: TrainingConfig, architecture: Architecture | None
 ) -> Architecture | None:
-    """The record that stands in place of a variant, if there is one."""
+    """The record that replaces the variant, if there is one."""
     if config.architecture is None:
         return None if architecture is None else architectures.checked(architecture)
     if architecture is not None:
@@ -333,7 +333,7 @@ def _check_size(config: TrainingConfig, architecture: Architecture) -> None:
 
 
 def _is_version_of(export: str | None, directory: str) -> bool:
-    """Whether there is such an export, a version in this directory."""
+    """Whether `export` exists and is a version in `directory`."""
     if export is None or not os.path.isdir(export):
         return False
     return os.path.dirname(os.path.abspath(export)) == os.path.abspath(directory)

@@ -1,30 +1,30 @@
-"""The update rules of the trainer, each one pass over the weights and no more.
+"""The update rules of the trainer, each a single pass over the weights.
 
-They work on the variables of one replica, with gradients that are summed over all of
-them, and with a rate for each variable. Keras' optimizers reduce gradients within the
-update, so that a step could not be left out once its gradient was seen.
+They change the variables of one replica, with gradients that are summed over all
+replicas, and with a rate for each variable. Keras' optimizers sum the gradients within
+the update: a step could not be skipped after a look at its gradient.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tensorflow as tf
 
-WITHOUT_DECAY = ("bias", "gamma", "beta")
+from keras_alexnet.optimizers import momentum_step
 
 
 class UpdateRule(abc.ABC):
-    """Changes variables by their gradients, and keeps what it needs for that.
+    """Changes variables by their gradients, and keeps the variables that this needs.
 
-    Make it under the strategy of the variables, and apply it in its replicas.
+    Make it in the scope of the strategy, and apply it in the replicas.
 
     Args:
-        variables: What is trained.
-        decays: Weight decay of each.
-        momentum: Share of the last step that a step keeps.
+        variables: The variables to train.
+        decays: Weight decay of each variable.
+        momentum: Fraction of the last step that a step keeps.
     """
 
     slot_names: ClassVar[tuple[str, ...]]
@@ -38,7 +38,7 @@ class UpdateRule(abc.ABC):
         self._variables = variables
         self._decays = decays
         self._momentum = momentum
-        # Steps that were applied: one that is left out does not count.
+        # Steps that were applied; a skipped step does not count.
         self.iterations = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.slots = {
             name: [_zeros_beside(variable) for variable in variables]
@@ -46,7 +46,7 @@ class UpdateRule(abc.ABC):
         }
 
     def apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
-        """Changes the variables of the replica that this is called in.
+        """Changes the variables of the replica in which this is called.
 
         Args:
             gradients: One for each variable, summed over the replicas.
@@ -62,24 +62,39 @@ class UpdateRule(abc.ABC):
     def _update(
         self, index: int, gradient: tf.Tensor, rate: tf.Tensor, count: tf.Tensor
     ) -> None:
-        """Changes the variable of this number; `count` steps with this one."""
+        """Changes the variable of this index.
+
+        Args:
+            index: Of the variable.
+            gradient: Its gradient.
+            rate: Its learning rate.
+            count: Number of this step among those that were applied, from 1.
+        """
 
     def _decay(self, index: int, rate: tf.Tensor) -> None:
-        """w ← w − ε · λ · w, apart from the gradient, as Keras decays."""
+        """w ← w − ε · λ · w, without the gradient, as Keras decays."""
         if self._decays[index]:
             variable = self._variables[index]
-            share = 1.0 - rate * self._decays[index]
-            assign(variable, variable.read_value() * share)
+            factor = 1.0 - rate * self._decays[index]
+            assign(variable, variable.read_value() * factor)
 
-    def _handle(self, slot: str, index: int) -> Any:
-        return self.slots[slot][index].handle
+    def _momentum_step(self, index: int, gradient: tf.Tensor, rate: tf.Tensor) -> None:
+        """v ← m · v − ε · g, w ← w + v; at a rate of 0 v becomes 0.
+
+        So a frozen layer stops at once, instead of using up its momentum
+        (`_epsW > 0` in `weights.cu` of cuda-convnet). `PaperSGD` does not do that:
+        Keras' SGD does not.
+        """
+        momentum = tf.where(rate > 0, self._momentum, 0.0)
+        velocity = self.slots["velocity"][index]
+        momentum_step(self._variables[index], velocity, gradient, rate, momentum)
 
 
 class PaperUpdate(UpdateRule):
     """`v ← m · v − λ · ε · w − ε · g`, `w ← w + v` (paper, section 5).
 
     λ is the decay and ε the rate. `keras_alexnet.optimizers.PaperSGD` is the same
-    rule as an optimizer of Keras.
+    rule as an optimizer of Keras; both take `momentum_step`.
     """
 
     slot_names = ("velocity",)
@@ -90,14 +105,14 @@ class PaperUpdate(UpdateRule):
         variable = self._variables[index]
         if self._decays[index]:
             gradient = gradient + self._decays[index] * variable.read_value()
-        _momentum_step(self, index, gradient, rate)
+        self._momentum_step(index, gradient, rate)
 
 
 class SGDW(UpdateRule):
     """`w ← w − ε · λ · w`, `v ← m · v − ε · g`, `w ← w + v`.
 
-    As `keras.optimizers.SGD(weight_decay=λ)`; the decay stays out of the momentum
-    (Loshchilov and Hutter 2019).
+    As `keras.optimizers.SGD(weight_decay=λ)`; the decay does not go through the
+    momentum (Loshchilov and Hutter 2019).
     """
 
     slot_names = ("velocity",)
@@ -106,11 +121,11 @@ class SGDW(UpdateRule):
         self, index: int, gradient: tf.Tensor, rate: tf.Tensor, count: tf.Tensor
     ) -> None:
         self._decay(index, rate)
-        _momentum_step(self, index, gradient, rate)
+        self._momentum_step(index, gradient, rate)
 
 
 class AdamW(UpdateRule):
-    """Adam with decoupled decay, as `keras.optimizers.AdamW` has it.
+    """Adam with decoupled decay, as `keras.optimizers.AdamW`.
 
     `w ← w − ε · λ · w`, `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`,
     `w ← w − ε · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + 10⁻⁷)` (Loshchilov and Hutter
@@ -128,8 +143,8 @@ class AdamW(UpdateRule):
         steps = tf.cast(count, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
             var=self._variables[index].handle,
-            m=self._handle("mean", index),
-            v=self._handle("square", index),
+            m=self.slots["mean"][index].handle,
+            v=self.slots["square"][index].handle,
             beta1_power=tf.pow(self._momentum, steps),
             beta2_power=tf.pow(self._beta2, steps),
             lr=rate,
@@ -141,31 +156,13 @@ class AdamW(UpdateRule):
         )
 
 
-def _momentum_step(
-    rule: UpdateRule, index: int, gradient: tf.Tensor, rate: tf.Tensor
-) -> None:
-    """v ← m · v − ε · g, w ← w + v, in one pass where Keras' own ops take five.
-
-    At a rate of 0 v becomes 0: a layer that is frozen stands still at once, and does
-    not run out on its momentum (`_epsW > 0` in `weights.cu` of cuda-convnet).
-    """
-    tf.raw_ops.ResourceApplyKerasMomentum(
-        var=rule._variables[index].handle,
-        accum=rule._handle("velocity", index),
-        lr=rate,
-        grad=gradient,
-        momentum=tf.where(rate > 0, rule._momentum, 0.0),
-        use_locking=True,
-    )
-
-
 class MovingAverage:
     """`a ← m · a + (1 − m) · w` after each step; after the first one `a = w`.
 
-    The meaning of `use_ema` in Keras' optimizers.
+    As `use_ema` in the optimizers of Keras 3.
 
     Args:
-        variables: What is averaged.
+        variables: The variables to average.
         momentum: m.
     """
 
@@ -175,13 +172,17 @@ class MovingAverage:
         self.averages = [_zeros_beside(variable) for variable in variables]
 
     def apply(self, count: tf.Tensor) -> None:
-        """Takes in the variables of a replica, after `count` steps."""
-        share = 1 - tf.where(count == 1, 0.0, self._momentum)
+        """Updates the averages of a replica by its variables.
+
+        Args:
+            count: Number of the step that was just applied, from 1.
+        """
+        weight = 1 - tf.where(count == 1, 0.0, self._momentum)
         for average, variable in zip(self.averages, self._variables, strict=True):
             with tf.device(variable.device):
-                behind = average.read_value() - variable.read_value()
+                difference = average.read_value() - variable.read_value()
                 tf.raw_ops.AssignSubVariableOp(
-                    resource=average.handle, value=share * behind
+                    resource=average.handle, value=weight * difference
                 )
 
 
@@ -189,6 +190,10 @@ RULES: dict[str, type[UpdateRule]] = {
     "paper_sgd": PaperUpdate,
     "sgdw": SGDW,
     "adamw": AdamW,
+}
+AVERAGES: dict[str, type[MovingAverage] | None] = {
+    "none": None,
+    "moving_average": MovingAverage,
 }
 
 
@@ -201,8 +206,8 @@ def _zeros_beside(variable: tf.Variable) -> tf.Variable:
 def assign(variable: tf.Variable, value: tf.Tensor) -> tf.Tensor:
     """Sets the replica's own copy of a variable, and returns the value.
 
-    All replicas compute the same value, so there is nothing to aggregate, which is
-    what `variable.assign` would ask for.
+    All replicas compute the same value: there is nothing to aggregate, but
+    `variable.assign` would require a way to do it.
     """
     tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
     return value

@@ -15,11 +15,18 @@ from keras_alexnet.weights.checkpoint_files import (
 )
 from keras_alexnet.weights.names import Named
 
-CHECKPOINTS = "checkpoints"
+# The names of what is in the directory of a run.
+SETTINGS = "config.flags"
 DATA = "data.json"
 ARCHITECTURE = "architecture.json"
 RECIPE = "recipe.json"
-_SETTINGS = "config.flags"
+METRICS = "metrics.csv"
+RESULT = "result.json"
+EXAMPLE = "example.jpg"
+NONFINITE = "nonfinite_batch.txt"
+CHECKPOINTS = "checkpoints"
+EVENTS = "events"
+LOCK = ".lock"
 _MODEL = "model/"
 _AVERAGE = "average/"
 _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -27,7 +34,7 @@ _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 def is_run(path: Path) -> bool:
     """Whether `path` is the directory of a training run."""
-    return (path / _SETTINGS).is_file()
+    return (path / SETTINGS).is_file()
 
 
 def run_of(path: Path) -> Path | None:
@@ -45,7 +52,7 @@ def settings(run: Path) -> dict[str, str]:
     Raises:
         ValueError: If they are not as a run writes them.
     """
-    path = run / _SETTINGS
+    path = run / SETTINGS
     found = parse(files.read_text(path))
     if not found.get("variant") or not found.get("image_size", "").isdecimal():
         raise ValueError(

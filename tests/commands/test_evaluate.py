@@ -75,8 +75,8 @@ def test_each_model_and_their_mean_on_both_kinds_of_views(
     assert code == 0
     found = [LINE.fullmatch(line) for line in lines]
     kinds = ["centre", "ten views"]
-    told = [(each["model"], each["views"]) for each in found]
-    assert told == [
+    named = [(each["model"], each["views"]) for each in found]
+    assert named == [
         (name, kind) for name in (str(run), other, "mean of 2 models") for kind in kinds
     ]
     assert len({each["loss"] for each in found[::2]}) == 3
@@ -180,7 +180,7 @@ BAD = {
     ),
     "ten views of an export": (
         ("--model={run}/servable", "--views=10"),
-        "cuts its own views",
+        "has its own views",
     ),
 }
 

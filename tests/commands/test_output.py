@@ -13,7 +13,7 @@ import pytest
 
 PROGRAM = str(Path(sys.executable).parent / "keras-alexnet")
 CLOSED = "head -c 0 </dev/null"  # reads nothing and ends
-WITHOUT = "the command goes on without it"
+WITHOUT = "the command continues without it"
 
 
 @pytest.fixture

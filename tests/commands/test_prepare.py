@@ -35,13 +35,13 @@ def test_the_script_prepares_and_tells_what_is_next(
     settings = (f"--data=folder:{pictures}", "--out=out", "--size=73")
     first = script("prepare", *settings)
     assert (first.returncode, first.stderr) == (0, "")
-    told = "24 training and 9 validation pictures of 3 classes, 73×73, in 2 files"
-    assert told in first.stdout
+    line = "24 training and 9 validation pictures of 3 classes, 73×73, in 2 files"
+    assert line in first.stdout
     assert first.stdout.endswith("train.py --data=records:out --image_size=64\n")
     code, out, _ = command(*settings)
     assert code == 0
     assert out.startswith("out holds these data, prepared: nothing to do\n")
-    assert told in out
+    assert line in out
 
 
 def test_bare_pixels_and_the_papers_size(command, pictures: Path) -> None:

@@ -118,7 +118,7 @@ def small(path: Path, outputs: int) -> None:
 def there(
     tmp_path_factory: pytest.TempPathFactory, run: Path, pictures: Path, shapes_dir: str
 ) -> dict[str, Path]:
-    """What lies in the directory whose name is odd."""
+    """The content of the directory whose name is odd."""
     root = tmp_path_factory.mktemp("there")
     small(root / "my.keras", 3)
     small(root / "ten.keras", 10)

@@ -80,7 +80,7 @@ def test_a_damaged_one_is_told_and_the_one_before_is_used(
     if (kind, damage) != ("index", "gone"):  # Without its index it never was.
         assert len(kept.said) == 1
         assert "step-9 is damaged and was set aside" in kept.said[0]
-        assert "goes on from step-6" in kept.said[0]
+        assert "resumes from step-6" in kept.said[0]
         aside = run / "checkpoints" / f"damaged-{path.name}"
         assert aside.exists() is (damage != "gone")
         if damage != "gone":  # Nothing is thrown away that a person may repair.

@@ -50,11 +50,11 @@ def test_one_device_may_be_mirrored() -> None:
     ("kind", "devices", "message"),
     [
         ("both", "", "strategy must be one of"),
-        ("auto", "TPU:0", "different ones of one kind.*devices=TPU:0"),
+        ("auto", "TPU:0", "differ and be of one kind.*devices=TPU:0"),
         ("auto", "CPU:0,GPU:0", "of one kind"),
-        ("auto", "CPU:0,CPU:0", "different ones"),
-        ("none", "GPU:3", r"must be there.*GPU:3, where TensorFlow sees \d GPU"),
-        ("multi_worker", "", "must be told its workers; set TF_CONFIG"),
+        ("auto", "CPU:0,CPU:0", "devices must differ"),
+        ("none", "GPU:3", r"must exist.*GPU:3, where TensorFlow sees \d GPU"),
+        ("multi_worker", "", "must know its workers; set TF_CONFIG"),
         ("auto", "CPU:0,CPU:1,CPU:2", "multiple of the 3 devices.*batch_size=8"),
     ],
 )
@@ -180,8 +180,8 @@ def test_wishes_are_heard_by_all_at_the_same_step() -> None:
     )
     sums = [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
     own = coordination.Signals(stop=1, save=1)
-    heard = [several.read(own, tf.constant(each)) for each in sums]
-    assert heard == [(0, 0), (0, 0), (0, 0), (2, 0), (0, 1)]
+    known = [several.read(own, tf.constant(each)) for each in sums]
+    assert known == [(0, 0), (0, 0), (0, 0), (2, 0), (0, 1)]
 
 
 def test_only_an_error_of_the_others_is_one() -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import math
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import tensorflow as tf
 from finished_runs import assert_same, quiet, rows
 
-from keras_alexnet import commands
+from keras_alexnet import commands, files
 from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.stopping import STOPPED, Stopped, StopRequests
 from keras_alexnet.weights.runs import newest_checkpoint
@@ -84,7 +87,7 @@ def test_the_command_ends_with_a_code_of_its_own(
     assert caught.value.code == STOPPED == 75
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "train: stopped by SIGTERM after step 2; the same command goes on from there"
+        "train: stopped by SIGTERM after step 2; the same command resumes it"
     )
 
 
@@ -196,6 +199,35 @@ def test_one_process_at_a_time_trains_in_a_directory(config: TrainingConfig) -> 
     first, second = Trainer(config, quiet()), Trainer(config, quiet())
     with first.run.locked(), pytest.raises(ValueError, match="no other process's"):
         second.fit()
+
+
+@pytest.mark.compat
+def test_the_lock_is_the_systems_own(tmp_path: Path) -> None:
+    run = RunDirectory(str(tmp_path / "run"))
+    with run.locked():
+        pass
+    path = tmp_path / "run" / ".lock"
+    assert path.stat().st_mode & 0o777 == files.new_file_mode()
+    with open(path, "w") as lock:  # as earlier versions lock a run
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(ValueError, match="no other process's"), run.locked():
+            pass
+    with run.locked(), open(path) as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_file_system_without_locks_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def acquire(lock: filelock.FileLock) -> None:
+        raise NotImplementedError("no flock")  # as older versions of filelock
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with (
+        pytest.raises(ValueError, match=r"^model_dir must .* locks.*Received: .*run"),
+        RunDirectory(str(tmp_path / "run")).locked(),
+    ):
+        pass
 
 
 def test_half_precision_finds_its_loss_scale(config: TrainingConfig) -> None:

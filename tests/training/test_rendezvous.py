@@ -1,4 +1,4 @@
-"""Who the workers of a run are, and that they meet before they start."""
+"""The workers of a run, and their rendezvous before they start."""
 
 from __future__ import annotations
 
@@ -132,8 +132,10 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def meeting(settings: list[dict[str, str]], seconds: float, expected: int) -> list[str]:
-    """What workers hear that meet in threads, of as many as are expected."""
+def verdicts_of(
+    settings: list[dict[str, str]], seconds: float, expected: int
+) -> list[str]:
+    """The verdicts of workers in threads, where `expected` of them are named."""
     addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(expected))
     verdicts = ["" for _ in settings]
 
@@ -155,18 +157,18 @@ def meeting(settings: list[dict[str, str]], seconds: float, expected: int) -> li
 
 @pytest.mark.compat
 def test_workers_meet() -> None:
-    assert meeting([{"seed": "1"}] * 3, 60, expected=3) == [""] * 3
+    assert verdicts_of([{"seed": "1"}] * 3, 60, expected=3) == [""] * 3
 
 
 def test_all_hear_who_was_started_otherwise() -> None:
     settings = [{"seed": "1"}, {"seed": "1"}, {"seed": "2"}]
-    first, *others = meeting(settings, 60, expected=3)
+    first, *others = verdicts_of(settings, 60, expected=3)
     assert "Received: seed=2 on worker 2, seed=1 on worker 0" in first
     assert others == [first] * 2
 
 
 def test_all_hear_who_did_not_come() -> None:
-    first, second = meeting([{}, {}], 3, expected=3)
+    first, second = verdicts_of([{}, {}], 3, expected=3)
     assert "within 3 s of each other" in first
     assert "nothing from worker 2 (127.0.0.1:" in first
     assert second.startswith("all workers must be started within 3 s")

@@ -1,4 +1,4 @@
-"""Runs: what they write, and that they go on where they stopped."""
+"""Runs: what they write, and that they resume where they stopped."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Killed(Exception):
 
 
 def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a run die after so many steps, where no handler sees it."""
+    """Lets a run die after so many steps, without any handler."""
     step = Loop._step
 
     def dying(self: Loop, batches: object, number: int) -> None:
@@ -81,7 +81,7 @@ def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("steps", [3, 4])
-def test_a_killed_run_goes_on_as_if_nothing_had_been(
+def test_a_killed_run_resumes_as_if_it_had_not_been_killed(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, steps: int, tmp_path: Path
 ) -> None:
     whole = dataclasses.replace(config, model_dir=str(tmp_path / "whole"))
@@ -112,7 +112,7 @@ def test_a_directory_with_other_things_is_not_taken(tmp_path: Path) -> None:
         Trainer(TrainingConfig(model_dir=str(tmp_path)), quiet())
 
 
-def test_a_setting_younger_than_the_run_had_its_default(
+def test_a_setting_newer_than_the_run_had_its_default(
     config: TrainingConfig,
 ) -> None:
     Trainer(config, quiet()).fit()
@@ -126,7 +126,18 @@ def test_a_setting_younger_than_the_run_had_its_default(
         Trainer(dataclasses.replace(config, warmup_steps=5), quiet())
 
 
-def test_a_run_that_died_as_it_began_is_taken_up(config: TrainingConfig) -> None:
+def test_a_number_in_another_spelling_is_the_same_setting(
+    config: TrainingConfig,
+) -> None:
+    Trainer(config, quiet()).fit()
+    flags = Path(config.model_dir) / "config.flags"
+    text = flags.read_text()
+    assert "--bias_rate=2.0" in text
+    flags.write_text(text.replace("--bias_rate=2.0", "--bias_rate=2"))
+    assert not Trainer(config, quiet()).fit().fresh
+
+
+def test_a_run_that_was_killed_as_it_began_is_resumed(config: TrainingConfig) -> None:
     run = Path(config.model_dir)
     run.mkdir()
     (run / ".keras_alexnet.metrics.csv.abcd1234").write_text("half a li")
@@ -161,7 +172,7 @@ def test_a_picture_that_goes_bad_is_named(
         Trainer(spoiled, quiet()).fit()
 
 
-# Two devices share each batch of what one device takes alone.
+# Two devices divide each batch, which one device takes alone.
 TWO_DEVICES = """
 import dataclasses, io, sys
 import keras, tensorflow as tf

@@ -63,7 +63,7 @@ def swap_classes(photos: Path) -> None:
         one.rename(photos / "aside")
         other.rename(one)
         (photos / "aside").rename(other)
-    # Without a renamed file nothing would tell, for the folders hold like names.
+    # Without a renamed file nothing would differ: the folders hold the same names.
     (photos / "train" / "0_red" / "000.jpg").rename(photos / "train/0_red/100.jpg")
 
 
@@ -75,7 +75,7 @@ def delete_pictures(photos: Path) -> None:
 CHANGES: dict[Callable[[Path], None], str] = {
     rename_class: r"the classes are others: gone \['0_red'\], new \['9_red'\]",
     add_class: r"the classes are others: new \['00_new'\]",
-    swap_classes: "the pictures are as many, but others",
+    swap_classes: "there are as many pictures, but other ones",
     delete_pictures: "train has 12 pictures, not 24",
 }
 
@@ -91,7 +91,7 @@ def test_other_data_are_refused_and_nothing_is_written(
     trainer = Trainer(begun, quiet())
     with pytest.raises(ValueError, match=CHANGES[change]) as caught:
         trainer.dry_run() if dry else trainer.fit()
-    assert "data must be those that the run has begun with" in str(caught.value)
+    assert "data must be those that the run began with" in str(caught.value)
     after = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert after == before
 

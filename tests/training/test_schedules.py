@@ -21,23 +21,23 @@ def rate(step: int, schedule: str, warmup: int = 0) -> float:
 
 
 def test_the_constant_schedule_is() -> None:
-    assert {rate(step, "constant") for step in range(110)} == {0.2}
+    assert {rate(step, "constant") for step in range(1, 111)} == {0.2}
 
 
 def test_the_cosine_falls_from_the_highest_rate_to_nothing() -> None:
-    for step in range(10, 110):
-        expected = 0.1 * (1 + math.cos(math.pi * (step - 10) / 100))
+    for step in range(11, 111):
+        expected = 0.1 * (1 + math.cos(math.pi * (step - 11) / 100))
         assert rate(step, "cosine", warmup=10) == pytest.approx(expected)
 
 
 def test_the_rise_is_linear_and_ends_at_the_highest_rate() -> None:
-    rises = [rate(step, "cosine", warmup=4) for step in range(4)]
+    rises = [rate(step, "cosine", warmup=4) for step in range(1, 5)]
     assert rises == pytest.approx([0.05, 0.1, 0.15, 0.2])
 
 
 def test_an_unknown_schedule_is_named() -> None:
     with pytest.raises(ValueError, match="Received: schedule='square'"):
-        rate(0, "square")
+        rate(1, "square")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_rates_by_plateau_do_not_know_the_future() -> None:
     config = TrainingConfig(schedule="plateau", patience=1, learning_rate=1.0)
     rates = Rates(config, NAMES, steps_per_epoch=10)
     errors = [0.5, 0.5, 0.4, 0.4]
-    seen = [rates.weights(10 * epoch, errors) for epoch in range(5)]
+    seen = [rates.weights(10 * epoch + 1, errors) for epoch in range(5)]
     assert seen == pytest.approx([1, 1, 0.1, 0.1, 0.01])
     assert not rates.over(errors)
     assert rates.over([*errors, 0.4, 0.4])
@@ -72,7 +72,7 @@ def test_rates_by_plateau_do_not_know_the_future() -> None:
 def test_steps_drop_after_their_epochs() -> None:
     config = TrainingConfig(schedule="step", step_epochs="2,3", learning_rate=1.0)
     rates = Rates(config, NAMES, steps_per_epoch=10)
-    seen = [rates.weights(step, []) for step in (0, 19, 20, 29, 30)]
+    seen = [rates.weights(step, []) for step in (1, 20, 21, 30, 31)]
     assert seen == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
@@ -80,11 +80,11 @@ def test_biases_and_single_layers_have_rates_of_their_own() -> None:
     settings = {"learning_rate": 0.1, "layer_rates": "conv1=0.5,conv1=0@2,fc8=10"}
     config = TrainingConfig(**settings, bias_rate=2.0)
     rates = Rates(config, NAMES, steps_per_epoch=5)
-    np.testing.assert_allclose(rates.each(0, []), [0.05, 0.1, 1, 2])
-    np.testing.assert_allclose(rates.each(10, []), [0, 0, 1, 2])
+    np.testing.assert_allclose(rates.each(1, []), [0.05, 0.1, 1, 2])
+    np.testing.assert_allclose(rates.each(11, []), [0, 0, 1, 2])
     config = TrainingConfig(**settings, bias_learning_rate=0.3)
     rates = Rates(config, NAMES, steps_per_epoch=5)
-    np.testing.assert_allclose(rates.each(0, []), [0.05, 0.15, 1, 3])
+    np.testing.assert_allclose(rates.each(1, []), [0.05, 0.15, 1, 3])
 
 
 def test_the_latest_change_of_a_layer_holds() -> None:

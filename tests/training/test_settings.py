@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import os
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_alexnet.commands import flags
+from keras_alexnet.commands import evaluate, export, flags, predict, prepare
+from keras_alexnet.settings import kinds
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.profiling import profile_window
+
+CONFIGS = (TrainingConfig, evaluate.Config, export.Config, predict.Config)
+EVERY_SETTING = [
+    pytest.param(config, field, id=f"{config.__module__}.{field.name}")
+    for config in (*CONFIGS, prepare.Config)
+    for field in dataclasses.fields(config)
+]
+SERVER = {"server": "grpc://localhost:8500"}
+# Settings that others must come with.
+NEEDED = {"model_version": SERVER, "version_label": SERVER}
+# Values where the default is None; each type's forms, and values of other types.
+VALUES: dict[type, Any] = {int: 3, float: 0.5, bool: True, str: "a", tuple: ("a",)}
+FORMS: dict[type, list[Any]] = {
+    int: [np.int64, np.uint16, np.array, tf.constant],
+    float: [np.float64, np.array, lambda x: tf.constant(x, tf.float64)],
+    bool: [np.bool_, np.array, tf.constant],
+    str: [np.str_, os.fsencode],
+    tuple: [list, np.array],
+}
+OTHERS: dict[type, list[Any]] = {
+    int: [2.0, True, "2", np.float32(2), np.True_, tf.constant([2]), [2, 3]],
+    float: ["0.5", True, math.nan, tf.constant(True), np.ones([2, 2])],
+    bool: [1, 0.0, "true", np.int64(1), np.array([True])],
+    str: [5, 0.5, True, ["a"], tf.constant("a")],
+    tuple: [[5]],
+}
 
 
 @pytest.mark.compat
@@ -95,6 +128,60 @@ def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
 def test_settings_that_do_not_go_together_are_named(name: str, more: dict) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be .*Received: {name}="):
         TrainingConfig(**more)
+
+
+def made(config: type, name: str, value: Any) -> Any:
+    out = {"out": "records"} if config is prepare.Config else {}
+    return config(**{**out, **NEEDED.get(name, {}), name: value})
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(("config", "field"), EVERY_SETTING)
+def test_values_of_numpy_and_tensorflow_become_pythons_own(
+    config: type, field: dataclasses.Field
+) -> None:
+    kind = kinds(config)[field.name]
+    value = VALUES[kind] if field.default in (None, ()) else field.default
+    value = SERVER.get(field.name, value)
+    plain = made(config, field.name, value)
+    for form in FORMS[kind]:
+        config_of_form = made(config, field.name, form(value))
+        assert config_of_form == plain
+        assert type(getattr(config_of_form, field.name)) is kind
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(("config", "field"), EVERY_SETTING)
+def test_values_of_another_type_are_refused_in_a_line(
+    config: type, field: dataclasses.Field
+) -> None:
+    others = list(OTHERS[kinds(config)[field.name]])
+    if field.default not in (None, ()):
+        others.append(None)
+    for other in others:
+        with pytest.raises(ValueError, match=r"must be .*Received: ") as caught:
+            made(config, field.name, other)
+        assert str(caught.value).startswith(f"{field.name} must be ")
+        assert f"Received: {field.name}=" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_path_is_taken_wherever_a_text_is() -> None:
+    config = TrainingConfig(model_dir=Path("~/run"), init_from=Path("b/c"))
+    assert config.model_dir == str(Path.home() / "run")
+    assert config.init_from == "b/c"
+
+
+def test_a_number_of_32_bits_keeps_its_value() -> None:
+    rate = TrainingConfig(learning_rate=np.float32(0.1)).learning_rate
+    assert rate == 0.10000000149011612
+
+
+@pytest.mark.parametrize("name", ["data", "init_from", "layer_rates", "devices"])
+@pytest.mark.parametrize("text", ["a\nb", " a", "a\u2028b", "caf\udce9"])
+def test_a_text_that_no_line_can_hold_is_refused(name: str, text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be one line of UTF-8"):
+        TrainingConfig(**{name: text})
 
 
 def test_the_rate_is_scaled_by_the_batch_only_if_asked() -> None:

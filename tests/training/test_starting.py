@@ -71,10 +71,10 @@ def test_a_run_that_ends_within_the_window_leaves_its_profile(
 def test_a_dry_run_tells_layers_steps_and_memory(config: TrainingConfig) -> None:
     console = quiet()
     Trainer(dataclasses.replace(config, epochs=5), console).dry_run()
-    told = console.file.getvalue()
-    assert "--epochs=5" in told
-    assert "conv1" in told
-    assert "15 × 15 × 96" in told
-    assert "10: 5 epochs of 2" in told
-    assert "GiB" in told
+    shown = console.file.getvalue()
+    assert "--epochs=5" in shown
+    assert "conv1" in shown
+    assert "15 × 15 × 96" in shown
+    assert "10: 5 epochs of 2" in shown
+    assert "GiB" in shown
     assert not Path(config.model_dir).exists()

@@ -69,13 +69,13 @@ def test_towers_and_batches_are_not_shared_together(
     config: TrainingConfig, settings: dict
 ) -> None:
     both = dataclasses.replace(config, tower_devices="CPU:0,CPU:0", **settings)
-    with pytest.raises(ValueError, match="tower_devices must stand without"):
+    with pytest.raises(ValueError, match="tower_devices must come without"):
         Trainer(both, quiet()).fit()
 
 
 def test_a_device_that_is_missing_is_one_line(config: TrainingConfig) -> None:
     missing = dataclasses.replace(config, tower_devices="GPU:0,GPU:7")
-    with pytest.raises(ValueError, match=r"must be there.*Received: devices=GPU:"):
+    with pytest.raises(ValueError, match=r"must exist.*Received: devices=GPU:"):
         Trainer(missing, quiet()).fit()
 
 

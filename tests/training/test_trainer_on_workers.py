@@ -39,7 +39,7 @@ def test_two_workers_lose_nothing_and_are_as_one(
 ) -> None:
     config = dataclasses.replace(
         config,
-        # Batch normalisation has the workers meet within the forward pass too.
+        # Batch normalisation makes the workers exchange sums in the forward pass too.
         architecture=narrow("modern"),
         epochs=5,
         learning_rate=0.001,

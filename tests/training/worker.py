@@ -63,7 +63,7 @@ def losses(strategy: tf.distribute.Strategy, steps: int = 20) -> list[float]:
 
 
 def agreements(strategy: tf.distribute.Strategy, place: Path) -> Line:
-    """What the workers tell one another, and who writes where."""
+    """The numbers that workers exchange, and who writes where."""
     own = strategy.cluster_resolver.task_id
     line: Line = {"gathered": coordination.gathered(strategy, 10 + own)}
     for name, act in {
@@ -110,7 +110,7 @@ def seen(strategy: tf.distribute.Strategy) -> Line:
 
 
 def steps(strategy: tf.distribute.Strategy) -> Iterator[int]:
-    """Steps without end, until a worker is told to stop: then all stop."""
+    """Steps without end, until a worker is asked to stop: then all stop."""
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
 
@@ -118,17 +118,17 @@ def steps(strategy: tf.distribute.Strategy) -> Iterator[int]:
     def step(own: tf.Tensor) -> tf.Tensor:
         return strategy.reduce("SUM", strategy.run(tf.identity, (own,)), axis=None)
 
-    signals, number, heard = (
+    signals, number, known = (
         coordination.SharedSignals(strategy),
         0,
         coordination.Signals(),
     )
-    while not heard.stop:
+    while not known.stop:
         number += 1
         own = coordination.Signals(stop=len(asked))
         summed = step(tf.constant(own, tf.float32))
         yield number
-        heard = signals.read(own, summed)
+        known = signals.read(own, summed)
 
 
 def main(act: str, place: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What the workers of a run do together: agree, share a directory, stop, end."""
+"""What the workers of a run do together: compare, share a directory, stop, end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TASK = re.compile(r"/job:worker/(?:replica:0/)?task:(\d+)")
 
 
 def addresses(strategy: tf.distribute.Strategy) -> Sequence[str]:
-    """`HOST:PORT` of each worker; of a run on one machine, none."""
+    """`HOST:PORT` of each worker; empty for a run on one machine."""
     resolver = strategy.cluster_resolver
     return [] if resolver is None else resolver.cluster_spec().job_tasks("worker")
 
@@ -31,24 +31,23 @@ def several(strategy: tf.distribute.Strategy) -> bool:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes: the only one, or worker 0."""
+    """Whether this process writes the run: it is the only one, or worker 0."""
     return not addresses(strategy) or strategy.cluster_resolver.task_id == 0
 
 
 def introduction(strategy: tf.distribute.Strategy) -> str:
     """The only line of a worker that is not the chief."""
     known, own = addresses(strategy), strategy.cluster_resolver.task_id
-    return f"worker {own} of {len(known)}: worker 0 ({known[0]}) shows how the run goes"
+    return f"worker {own} of {len(known)}: worker 0 ({known[0]}) shows the progress"
 
 
 def gathered(strategy: tf.distribute.Strategy, number: int) -> list[int]:
-    """One number of each worker, below 2**63. All must call this, and all wait."""
+    """A number from each worker, below 2**63. All must call this, and all wait."""
     if not several(strategy):
         return [number]
     each = _of_all(strategy, tf.constant([number], tf.int64)).numpy()
-    return each.reshape(len(addresses(strategy)), -1)[
-        :, 0
-    ].tolist()  # a worker's replicas say the same
+    by_worker = each.reshape(len(addresses(strategy)), -1)
+    return by_worker[:, 0].tolist()  # all replicas of a worker have the same number
 
 
 @tf.function
@@ -65,7 +64,7 @@ def agree(
     Args:
         strategy: Of the run.
         name: What the number is, for the message.
-        number: Gives it; is called where there are several workers alone.
+        number: Returns it; called only if there are several workers.
     """
     if not several(strategy):
         return
@@ -79,7 +78,7 @@ def agree(
 
 @contextlib.contextmanager
 def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Lets the chief do what stands in the body before the others do it."""
+    """Lets the chief run the body before the other workers do."""
     if not is_chief(strategy):
         gathered(strategy, 0)
     yield
@@ -93,11 +92,11 @@ def check_shared(strategy: tf.distribute.Strategy, name: str, path: Path) -> Non
     Args:
         strategy: Of the run.
         name: What the person calls it, for the message.
-        path: The directory, which is made.
+        path: The directory, which is made if it does not exist.
     """
     if not several(strategy):
         return
-    # Named as what a killed run leaves, which the next one clears away.
+    # Named like an unfinished file: if this run is killed, the next one removes it.
     mark = path / f"{files.PREFIX}workers.{secrets.token_hex(4)}"
     if is_chief(strategy):
         path.mkdir(parents=True, exist_ok=True)
@@ -117,10 +116,10 @@ def check_shared(strategy: tf.distribute.Strategy, name: str, path: Path) -> Non
 
 @contextlib.contextmanager
 def directory_of(strategy: tf.distribute.Strategy, path: Path) -> Iterator[Path]:
-    """Where this worker saves: the chief in `path`, the others where nothing stays.
+    """Where this worker saves: the chief in `path`, the others in a temporary one.
 
-    All have to save, since variables that each replica keeps for itself, as batch
-    normalisation's, are brought together when they are read.
+    All have to save: variables that differ between replicas, as the statistics of batch
+    normalisation, are combined by all workers when they are read.
     """
     if is_chief(strategy):
         yield path
@@ -132,16 +131,16 @@ def directory_of(strategy: tf.distribute.Strategy, path: Path) -> Iterator[Path]
 def lost_worker(
     error: Exception, strategy: tf.distribute.Strategy | None = None
 ) -> ValueError | None:
-    """What to say if an error came of a worker that is gone; else None.
+    """The error to raise if a lost worker caused `error`; else None.
 
     TensorFlow notices a process that has ended by its connections, at once or at the
-    next step, and one that is silent after ten seconds, by the heartbeat of its
+    next step, and one that does not answer after ten seconds, by the heartbeat of its
     coordination service. Either ends the collective operation with an
-    `UnavailableError` or, where the silent one is worker 0, a `DeadlineExceededError`;
-    after that none can be run.
+    `UnavailableError` or, if worker 0 does not answer, a `DeadlineExceededError`; after
+    that no collective operation can run.
 
     Args:
-        error: What a step, an evaluation or a save raised.
+        error: Raised by a step, an evaluation or a save.
         strategy: Of the run, to name the address.
     """
     if not isinstance(error, tf.errors.OpError) or (
@@ -152,14 +151,14 @@ def lost_worker(
     words = error.message.partition("Collective ops is aborted by: ")[2]
     return ValueError(
         "all workers must run to the end; fix what ended one of them, and start all "
-        "again: the run goes on from its newest checkpoint. Received: "
+        "again: the run resumes from its newest checkpoint. Received: "
         f"{_who(words, strategy)} is gone ({_reason(words or error.message)})"
     )
 
 
 def _who(words: str, strategy: tf.distribute.Strategy | None) -> str:
-    # The innermost report stands first: it names the one that did not answer.
-    # The coordination service, which names no one, runs in worker 0.
+    # The innermost report comes first: it names the worker that did not answer.
+    # The coordination service, whose reports name no worker, runs in worker 0.
     task = _TASK.search(words)
     index = int(task[1]) if task else 0
     known = addresses(strategy) if strategy is not None else []
@@ -174,7 +173,7 @@ def _reason(words: str) -> str:
 
 
 class Signals(NamedTuple):
-    """What workers ask of all the others: above 0 where one of them does."""
+    """Requests of any worker to all workers: above 0 if one of them has it."""
 
     stop: float = 0.0
     save: float = 0.0
@@ -183,8 +182,8 @@ class Signals(NamedTuple):
 class SharedSignals:
     """Signals of any worker, read by all after the same step.
 
-    The numbers ride along with what a step sums up over all replicas anyway. They
-    are looked at some steps later: a look at the last one would wait for the device.
+    The numbers are part of what each step sums over all replicas. They are read some
+    steps later: reading those of the last step would wait for the device.
 
     Args:
         strategy: Of the run.
@@ -203,11 +202,11 @@ class SharedSignals:
         self._summed: collections.deque[tf.Tensor] = collections.deque()
 
     def read(self, own: Signals, summed: tf.Tensor) -> Signals:
-        """The signals that all workers know of now.
+        """The signals that all workers know now.
 
         Args:
             own: This worker's at this step, 0 or 1 each.
-            summed: The sums over all replicas, `[2]`, which nobody looked at.
+            summed: The sums over all replicas at this step, `[2]`.
         """
         if self._alone:
             return own

@@ -1,4 +1,4 @@
-"""Which workers a run has, as `TF_CONFIG` or Slurm tells each of them."""
+"""The workers of a run, by `TF_CONFIG` or the variables of Slurm."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _GRAMMAR = (
     '{"cluster": {"worker": ["HOST:PORT", ...]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
-# Slurm gives no ports. Those of a job follow from its number, so that two jobs on a
-# node seldom meet, and lie below those that Linux gives to clients (32768 and up).
+# Slurm assigns no ports. Those of a job follow from its number, so that two jobs on a
+# node seldom use the same, and are below the ports of clients on Linux (from 32768).
 _FIRST_PORT, _JOBS, _PORTS_OF_A_JOB = 12_000, 1_000, 20
 
 
@@ -23,7 +23,7 @@ class Workers(NamedTuple):
 
     Args:
         addresses: `HOST:PORT` of each; the first is the chief.
-        own: Which of them this process is.
+        own: Index of this process among them.
     """
 
     addresses: tuple[str, ...]
@@ -33,14 +33,14 @@ class Workers(NamedTuple):
 def find_workers() -> Workers | None:
     """The workers that the environment names, `TF_CONFIG` before Slurm.
 
-    A chief in `TF_CONFIG` is the first worker, as TensorFlow has it. In a Slurm
-    step every task is a worker, in the order of `SLURM_PROCID`.
+    A chief in `TF_CONFIG` is the first worker, as in TensorFlow. In a Slurm step every
+    task is a worker, in the order of `SLURM_PROCID`.
 
     Returns:
-        The workers, of which there may be just one, or None if none are named.
+        The workers, of which there may be only one, or None if none are named.
 
     Raises:
-        ValueError: If `TF_CONFIG` is malformed, or the variables of Slurm are.
+        ValueError: If `TF_CONFIG` or the variables of Slurm are malformed.
 
     Example:
 
@@ -73,7 +73,7 @@ def _of_tf_config(text: str) -> Workers | None:
 
 
 def _addresses(cluster: Any, text: str) -> tuple[str, ...]:
-    """Of chief and workers, in the order in which TensorFlow counts them."""
+    """The addresses of chief and workers, in TensorFlow's order."""
     if not isinstance(cluster, dict):
         raise _refused("cluster is no JSON object", text)
     others = sorted(set(cluster) - set(_ROLES))
@@ -94,7 +94,7 @@ def _addresses(cluster: Any, text: str) -> tuple[str, ...]:
 def _task(task: Any, text: str) -> tuple[str, int]:
     task = task if isinstance(task, dict) else {}
     kind, index = task.get("type"), task.get("index")
-    # TensorFlow's own resolver takes "1" for 1 too.
+    # TensorFlow's own resolver accepts "1" for 1 too.
     if kind not in _ROLES or not str(index).isdecimal():
         raise _refused("no task with type and index", text)
     return kind, int(index)
@@ -125,7 +125,7 @@ def _of_slurm() -> Workers:
 
 
 def _check_place(index: int, nodes: list[str]) -> None:
-    """Raises ValueError unless this task is where the order of the tasks has it."""
+    """Raises ValueError unless this task is on the node that the order implies."""
     there = os.environ.get("SLURMD_NODENAME")
     if index >= len(nodes) or (there and there != nodes[index]):
         raise ValueError(
@@ -137,8 +137,8 @@ def _check_place(index: int, nodes: list[str]) -> None:
 def _tasks_of_nodes() -> dict[str, int]:
     """Number of tasks of each node, in the order of Slurm.
 
-    The resolver's own `cluster_spec()` does not do: it asks nvidia-smi, divides by
-    the number of GPUs, and sorts nodes by their letters, n10 before n2.
+    The resolver's own `cluster_spec()` is not used: it asks nvidia-smi, divides by the
+    number of GPUs, and sorts nodes by their letters, n10 before n2.
     """
     resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
         gpus_per_node=0, gpus_per_task=0, auto_set_gpu=False

@@ -1,9 +1,10 @@
 """Workers wait for each other before TensorFlow starts, and compare their settings.
 
-TensorFlow itself waits for the others for an hour, and holds Python's lock meanwhile,
-so that neither Ctrl-C nor a thread could end the wait (`TFE_EnableCollectiveOps`, 2.15
-and 2.21). So the first worker listens on its own port before TensorFlow does; the
-others connect to it, send their index and their settings, and receive a verdict.
+TensorFlow itself waits for the others for an hour, and holds Python's lock while it
+waits: neither Ctrl-C nor a thread could end that (`TFE_EnableCollectiveOps`, 2.15 and
+2.21). So the first worker listens on its own port before TensorFlow does; the others
+connect to it, send their index and their settings, and receive a verdict: an error
+message, or an empty text.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from keras_alexnet.training.workers.environment import Workers
 
-_AGAIN = 0.2  # seconds until the first worker is tried again
+_AGAIN = 0.2  # seconds until the next attempt to reach the first worker
 
 
 class _Guest(NamedTuple):
@@ -29,7 +30,7 @@ class _Guest(NamedTuple):
 
 
 def rendezvous(workers: Workers, must_match: Mapping[str, str], seconds: float) -> None:
-    """Waits until all workers are there.
+    """Waits until all workers have connected.
 
     Args:
         workers: All of them; each calls this at its start, on its own machine.
@@ -37,8 +38,8 @@ def rendezvous(workers: Workers, must_match: Mapping[str, str], seconds: float) 
         seconds: How long to wait.
 
     Raises:
-        ValueError: If some are missing after that time, have other settings, or the
-            port of this one is not free. All that are there get the same message.
+        ValueError: If workers are missing after that time, have other settings, or the
+            port of this one is not free. All that have connected raise the same.
 
     Example:
 
@@ -55,7 +56,7 @@ def rendezvous(workers: Workers, must_match: Mapping[str, str], seconds: float) 
 
 
 def _listening(workers: Workers) -> socket.socket:
-    # Those who only call take their port too, to see that TensorFlow will have it.
+    # Workers that only connect open their port too: TensorFlow will need it.
     own = workers.addresses[workers.own]
     try:
         return socket.create_server(("", int(own.rpartition(":")[2])))
@@ -70,22 +71,22 @@ def _listening(workers: Workers) -> socket.socket:
 async def _receive(
     server: socket.socket, workers: Workers, must_match: dict[str, str], seconds: float
 ) -> str:
-    """What the first worker does; returns what is wrong, or nothing."""
+    """The first worker's part; returns the verdict."""
     guests: dict[int, _Guest] = {}
     visits: dict[asyncio.Task | None, asyncio.StreamWriter] = {}
     complete = asyncio.Event()
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visits[asyncio.current_task()] = writer
-        # Whatever else knocks at a port is not answered.
+        # Anything else that connects to the port gets no answer.
         with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-            said = json.loads(await reader.readline())
-            guest = guests[int(said["index"])] = _Guest(said["must_match"], writer)
+            sent = json.loads(await reader.readline())
+            guest = guests[int(sent["index"])] = _Guest(sent["must_match"], writer)
             if len(guests) == len(workers.addresses) - 1:
                 complete.set()
             await reader.read()  # until it has the verdict, or is gone
-            if guests.get(int(said["index"])) is guest and not complete.is_set():
-                del guests[int(said["index"])]
+            if guests.get(int(sent["index"])) is guest and not complete.is_set():
+                del guests[int(sent["index"])]
         writer.close()
 
     async with await asyncio.start_server(admit, sock=server):
@@ -131,10 +132,10 @@ def _difference(must_match: Mapping[str, str], guests: Mapping[int, _Guest]) -> 
 
 
 async def _call(workers: Workers, must_match: dict[str, str], seconds: float) -> str:
-    """What the other workers do; returns what is wrong, or nothing."""
+    """The other workers' part; returns the verdict."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        # A name that is not known yet is an OSError too. The first worker may have
+        # A host name that is not known yet is an OSError too. The first worker may have
         # started last, and then waits as long again for others.
         with contextlib.suppress(
             OSError, ValueError, KeyError, TypeError, asyncio.TimeoutError
@@ -148,12 +149,12 @@ async def _call(workers: Workers, must_match: dict[str, str], seconds: float) ->
 
 
 async def _verdict(workers: Workers, must_match: dict[str, str]) -> str:
-    """What the first worker says, if it is there."""
+    """The verdict of the first worker, if it can be reached."""
     host, _, port = workers.addresses[0].rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
-        said = {"index": workers.own, "must_match": must_match}
-        writer.write(json.dumps(said).encode() + b"\n")
+        sent = {"index": workers.own, "must_match": must_match}
+        writer.write(json.dumps(sent).encode() + b"\n")
         return json.loads(await reader.readline())["verdict"]
     finally:
         writer.close()

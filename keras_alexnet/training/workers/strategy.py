@@ -12,21 +12,21 @@ import tensorflow as tf
 
 from keras_alexnet.training.workers.environment import Workers
 
-# All workers have met: what TensorFlow still does takes a second or two. It holds
-# Python's lock, so that only a thread of the C library can end a worker which has
-# lost another just then.
+# The workers have connected to each other before: what TensorFlow does now takes a
+# second or two. It holds Python's lock: if another worker is lost just then, only a
+# thread of the C library can end this one.
 _STARTED_WITHIN = 300.0
 
 
 def open_workers(workers: Workers, gpus: int) -> tf.distribute.Strategy:
-    """The strategy of a worker, when all have met.
+    """The strategy of a worker, after the `rendezvous` of all.
 
     Args:
         workers: All of them.
         gpus: Number of GPUs of each, the first of those that are visible; 0 for CPUs.
 
     Raises:
-        ValueError: If TensorFlow has been in use before, or cannot start.
+        ValueError: If TensorFlow was used before, or cannot start.
     """
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": workers.addresses}),
@@ -50,7 +50,7 @@ def open_workers(workers: Workers, gpus: int) -> tf.distribute.Strategy:
 
 @contextlib.contextmanager
 def _keeping_sigterm() -> Iterator[None]:
-    """TensorFlow puts a handler of its own there, which takes note and goes on."""
+    """Restores the handler of SIGTERM: TensorFlow's own only notes it and continues."""
     handler = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
     try:
         yield
@@ -61,8 +61,8 @@ def _keeping_sigterm() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bounded(seconds: float) -> Iterator[None]:
-    """Ends the process with code 1 and where it was, if the body takes longer."""
-    # Where standard error is no file there is nowhere to write to.
+    """Ends the process with code 1 and its tracebacks, if the body takes longer."""
+    # Impossible if standard error is not a file.
     with contextlib.suppress(RuntimeError, ValueError, OSError, AttributeError):
         faulthandler.dump_traceback_later(seconds, exit=True)
     try:
