@@ -16,11 +16,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from keras_alexnet import files
+from keras_alexnet.client import Answer, Target, connect
+from keras_alexnet.client.answers import Classify
 from keras_alexnet.commands.flags import option
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.reasons import reason
-from keras_alexnet.serving import Answer, Target, connect
-from keras_alexnet.serving.answers import Classify
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from model_server import ModelServer
 
-from keras_alexnet.serving import Answer, Target, connect
+from keras_alexnet.client import Answer, Target, connect
 
 Command = Callable[..., tuple[int, str, str]]
 NOWHERE = "127.0.0.1:9"  # the port at which nobody answers
@@ -46,7 +46,12 @@ def test_what_is_no_picture_spoils_nothing(
             "valid": True,
             "classes": [{"name": "red", "score": 0.75}],
         },
-        {"picture": paths["notes.txt"], "valid": False, "classes": []},
+        {
+            "picture": paths["notes.txt"],
+            "valid": False,
+            "classes": [],
+            "fault": "no picture",
+        },
         {
             "picture": paths["blue.png"],
             "valid": True,
