@@ -1,7 +1,7 @@
 """The update rule of 2012 (paper, section 5) as an optimizer of Keras.
 
-It stands outside the trainer, so that `import keras_alexnet` alone makes it known to
-Keras and loads a model that was saved with it.
+It is not part of the trainer: `import keras_alexnet` alone registers it with Keras, so
+that a model saved with it can be loaded.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _WRITTEN_BY_KERAS_2 = "is_legacy_optimizer"  # in its configurations, False
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class PaperSGD(keras.optimizers.SGD):
-    """Stochastic gradient descent as the paper has it.
+    """Stochastic gradient descent as in the paper.
 
     `v ← momentum · v − decay · ε · w − ε · g`, `w ← w + v`
 
     with ε the learning rate and g the mean gradient of the batch. Biases have
-    `bias_rate` times the rate and no decay, nor have the scale and offset of batch
-    normalisation. The decay goes through the momentum,
-    which sets this rule apart from Keras' `weight_decay` (decoupled), and ε is
-    inside v, which sets it apart from PyTorch's SGD after the rate has dropped.
+    `bias_rate` times the rate and no decay; the scale and offset of batch
+    normalisation have no decay either. The decay goes through the momentum, unlike
+    Keras' `weight_decay` (decoupled). And ε is inside v, unlike in PyTorch's SGD,
+    which makes a difference when the rate changes.
 
     Args:
         learning_rate: ε, a number or a Keras schedule.
-        momentum: Share of the last step that a step keeps, from 0 to 1; 0 keeps no v.
+        momentum: Fraction of the last step that is kept, from 0 to 1; 0 keeps no v.
         decay: Weight decay, the paper's 0.0005.
         bias_rate: Rate of biases over that of weights; the released source starts
             with 2 (`layer-params-145.cfg`).
@@ -40,11 +40,11 @@ class PaperSGD(keras.optimizers.SGD):
             do there: `clipnorm`, `use_ema` and so on; with `nesterov`, w takes
             `momentum · v − decay · ε · w − ε · g` in place of v. Not
             `weight_decay`, since there is `decay`. `exclude_from_weight_decay`
-            leaves weights out of `decay`.
+            exempts weights from `decay`.
 
     Raises:
-        ValueError: If an argument is out of range, is `weight_decay`, or is none of
-            this Keras' `SGD`.
+        ValueError: If an argument is out of range, is `weight_decay`, or is unknown
+            to this Keras' `SGD`.
 
     Example:
 
@@ -80,7 +80,7 @@ class PaperSGD(keras.optimizers.SGD):
         # Keras 3 passes the rate, Keras 2 does not.
         rate = self.learning_rate if learning_rate is None else learning_rate
         rate = tf.cast(rate, variable.dtype)
-        gradient = tf.convert_to_tensor(gradient)  # an embedding's are slices
+        gradient = tf.convert_to_tensor(gradient)  # an embedding's is IndexedSlices
         name = _name(variable)
         if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
@@ -112,11 +112,11 @@ class PaperSGD(keras.optimizers.SGD):
 
 
 def _check_options(given: dict[str, Any]) -> None:
-    """Raises ValueError for what the rule could not honour."""
+    """Raises ValueError for options that would have no effect."""
     if given.get("weight_decay"):
         raise ValueError(
-            "weight_decay must be left out: the rule has decay, which goes through the "
-            "momentum; take keras.optimizers.SGD for Keras' decoupled one. "
+            "weight_decay must not be given: use decay, which goes through the "
+            "momentum, or keras.optimizers.SGD for Keras' decoupled weight decay. "
             f"Received: weight_decay={given['weight_decay']!r}"
         )
     known = {*inspect.signature(keras.optimizers.SGD).parameters, _WRITTEN_BY_KERAS_2}

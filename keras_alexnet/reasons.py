@@ -1,4 +1,4 @@
-"""What an error said, on one line of bounded length, in words that help."""
+"""The message of an error, on one line of bounded length."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _WRAPPING = re.compile(r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
 
 
 def reason(error: BaseException, limit: int = _LIMIT) -> str:
-    """What an error says, without TensorFlow's wrapping.
+    """The message of an error, without TensorFlow's wrapping.
 
     Args:
-        error: Any; of an OSError the path is left to the caller to name.
+        error: Any error; for an OSError the path is omitted, since the caller names it.
         limit: The most characters to return.
 
     Returns:
-        One line; the name of the error's type where it says nothing.
+        One line; the name of the error's type if it has no message.
 
     Example:
 
@@ -35,7 +35,7 @@ def reason(error: BaseException, limit: int = _LIMIT) -> str:
 
 
 def shortened(text: str, limit: int = _LIMIT) -> str:
-    """Cuts a text in its middle: a message ends with its reason.
+    """Cuts the middle out of a text that is too long: a message ends with its reason.
 
     Example:
 

@@ -185,7 +185,7 @@ BAD = {
         {"preprocessing": "paper"},
         "preprocessing must be left out for an export",
     ),
-    "unknown colours": (lambda run: run, {"preprocessing": "x"}, "must be known"),
+    "unknown colours": (lambda run: run, {"preprocessing": "x"}, "must be a Recipe or"),
 }
 
 

@@ -124,15 +124,15 @@ def test_what_does_not_tell_its_colours_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"")
     x = np.zeros((1, 2, 2, 3))
     for weights, found in (
-        (path, "a file that does not say it"),
-        (str(path), "a file that does not say it"),
-        (tmp_path, "a folder that does not say it"),
-        (tmp_path / "no.pth", "which is not there"),
+        (path, "a file that does not record its preprocessing"),
+        (str(path), "a file that does not record its preprocessing"),
+        (tmp_path, "a folder that does not record its preprocessing"),
+        (tmp_path / "no.pth", "which does not exist"),
         (3, "a int"),
     ):
         with pytest.raises(ValueError, match=rf"preprocess_input\(x, var.*{found}"):
             keras_alexnet.preprocess_input(x, weights=weights)
-    with pytest.raises(ValueError, match=r"names of other networks' classes.*mine"):
+    with pytest.raises(ValueError, match=r"give the names of its classes.*mine"):
         keras_alexnet.decode_predictions(np.eye(1000), weights=path)
 
 
@@ -273,6 +273,6 @@ def test_layers_that_are_not_read_are_told(
         conversion.from_caffe({**blobs("float32"), "fc8_flickr": []}, "x.caffemodel")
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        f"{path}: not read, since the model has none: mine",
+        f"{path}: not read, since the model has no such layers: mine",
         "x.caffemodel: not read, since an AlexNet has none: fc8_flickr",
     ]
