@@ -44,7 +44,7 @@ def is_whole(value: Any) -> bool:
 
 
 def whole_number(
-    name: str, value: Any, least: int = 1, most: int | None = None, said: str = ""
+    name: str, value: Any, least: int = 1, most: int | None = None, expected: str = ""
 ) -> int:
     """`value` as an `int`.
 
@@ -53,7 +53,7 @@ def whole_number(
         value: The argument.
         least: The smallest that it may be.
         most: The largest; `None` for no limit.
-        said: What the message says it must be, in place of the limits.
+        expected: What the message says it must be, in place of the limits.
 
     Raises:
         ValueError: If it is no whole number within these.
@@ -63,7 +63,7 @@ def whole_number(
         return number
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
     raise ValueError(
-        f"{name} must be {said or f'a whole number, {bounds}'}. "
+        f"{name} must be {expected or f'a whole number, {bounds}'}. "
         f"Received: {name}={value!r}"
     )
 

@@ -138,7 +138,7 @@ BAD = {
     "text of no file": (lambda path: [["a"]], "picture 0"),
     "booleans": (lambda path: np.zeros([5, 5, 3], bool), "bool of shape"),
     "an object": (lambda path: object(), "picture 0"),
-    "none at all": (lambda path: [], "at least one"),
+    "none at all": (lambda path: [], "one picture or more"),
 }
 
 

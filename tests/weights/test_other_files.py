@@ -247,7 +247,7 @@ def test_arrays_that_nobody_reads_are_refused(h5: Path) -> None:
     with h5py.File(h5, "r+") as file:
         del file["layers/conv2d_1/vars/2"]
         file["extra/vars/0"] = np.ones(3, "float32")
-    refused(h5, "extra/vars/0 is not where Keras has the weights")
+    refused(h5, "extra/vars/0 is not where Keras keeps weights")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -274,5 +274,5 @@ def test_layers_that_are_not_read_are_told(
     said = [record.getMessage() for record in caplog.records]
     assert said == [
         f"{path}: not read, since the model has no such layers: mine",
-        "x.caffemodel: not read, since an AlexNet has none: fc8_flickr",
+        "x.caffemodel: not read, since an AlexNet has no such layers: fc8_flickr",
     ]
