@@ -4,7 +4,7 @@ from keras_alexnet._backend import require_tensorflow
 
 require_tensorflow()
 
-# optimizers too: what Keras saves of ours loads after this import alone.
+# Also optimizers: a model saved with one of ours loads after this import alone.
 from keras_alexnet import (  # noqa: E402
     architectures,
     layers,

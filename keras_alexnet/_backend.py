@@ -34,8 +34,8 @@ def _keras_home() -> Path:
     named = os.environ.get("KERAS_HOME")
     if named:
         return Path(os.path.expanduser(named))
-    # Not Path.home(), which fails for a user whom the system has no name of. Keras
-    # goes to /tmp there, as it does where the home directory is not writable.
+    # Not Path.home(), which fails for a user without a name in the system. Keras
+    # uses /tmp then, and also where the home directory is not writable.
     home = os.path.expanduser("~")
     return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
 

@@ -1,4 +1,4 @@
-"""The pieces that `AlexNet` is made of, each from its part of the record."""
+"""The blocks of `AlexNet`, each built from its part of the architecture's record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from keras_alexnet.ops import LRN
 _SEAM = (ReLU, LRN, Pool)  # what CrossConnection does in one pass, in this order
 
 
-def convolution(x: Any, index: int, record: Convolution, starts: Initialization) -> Any:
+def convolution(
+    x: Any, index: int, record: Convolution, initializers: Initialization
+) -> Any:
     """The convolution `conv{index}`, with its padding."""
     name = f"conv{index}"
     before, after = record.padding
@@ -47,10 +49,10 @@ def convolution(x: Any, index: int, record: Convolution, starts: Initialization)
         strides=record.strides,
         padding="same" if same else "valid",
         groups=record.groups,
-        # Batch normalisation brings an offset of its own.
+        # Batch normalisation has an offset of its own.
         use_bias=not any(isinstance(stage, BatchNorm) for stage in record.stages),
         name=name,
-        **starts.of(name),
+        **initializers.of(name),
     )(x)
 
 
@@ -64,32 +66,32 @@ def _read_after(side: int | None, record: Convolution) -> int:
 
 
 def stages(x: Any, index: int, record: Convolution, towers: int, kernels: str) -> Any:
-    """What stands between two convolutions, in the record's order."""
-    for run in _runs(record.stages):
-        if len(run) > 1:
-            layer = _seam(f"seam{index}", run, towers, kernels)
+    """The layers between two convolutions, in the record's order."""
+    for merged in _merged(record.stages):
+        if len(merged) > 1:
+            layer = _seam(f"seam{index}", merged, towers, kernels)
         else:
-            layer = _single(index, run[0], towers, kernels)
+            layer = _single(index, merged[0], towers, kernels)
         x = layer(x)
     return x
 
 
-def _runs(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
-    """Cuts the stages into runs that one layer does."""
+def _merged(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
+    """Splits the stages: each tuple is computed by one layer."""
     while stages:
-        count, place = 0, -1
+        count, last = 0, -1
         for stage in stages:
-            if type(stage) not in _SEAM or _SEAM.index(type(stage)) <= place:
+            if type(stage) not in _SEAM or _SEAM.index(type(stage)) <= last:
                 break
-            count, place = count + 1, _SEAM.index(type(stage))
+            count, last = count + 1, _SEAM.index(type(stage))
         count = max(count, 1)
         yield stages[:count]
         stages = stages[count:]
 
 
-def _seam(name: str, run: tuple[Stage, ...], towers: int, kernels: str) -> Any:
+def _seam(name: str, merged: tuple[Stage, ...], towers: int, kernels: str) -> Any:
     arguments: dict[str, Any] = {"activation": None, "norm": None}
-    for stage in run:
+    for stage in merged:
         if isinstance(stage, ReLU):
             arguments["activation"] = "relu"
         elif isinstance(stage, LRN):
@@ -101,18 +103,18 @@ def _seam(name: str, run: tuple[Stage, ...], towers: int, kernels: str) -> Any:
 
 def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
     if isinstance(stage, ReLU):
-        # relu6 is that of fc6.
+        # The name relu6 belongs to fc6.
         return keras.layers.ReLU(name=f"relu{index}" if index < 6 else "conv6_relu")
     if isinstance(stage, Pool):
         return keras.layers.MaxPooling2D(stage.size, stage.strides, name=f"pool{index}")
     if isinstance(stage, BatchNorm):
-        # Over the whole batch, whatever the number of devices that share it; on one
-        # device the plain sums are quicker and lose less to rounding.
-        shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        # The statistics are those of the whole batch on any number of devices. On one
+        # device the plain sums are faster and more exact.
+        replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
         return keras.layers.BatchNormalization(
             momentum=stage.momentum,
             epsilon=stage.epsilon,
-            synchronized=shared,
+            synchronized=replicated,
             name=f"bn{index}",
         )
     if isinstance(stage, LRN):
@@ -123,9 +125,13 @@ def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
 
 
 def classifier(
-    x: Any, record: Architecture, classes: int, activation: Any, starts: Initialization
+    x: Any,
+    record: Architecture,
+    classes: int,
+    activation: Any,
+    initializers: Initialization,
 ) -> Any:
-    """`fc6`, `fc7`, `fc8` and the activation on it."""
+    """`fc6`, `fc7`, `fc8` and its activation."""
     size = record.averaged_size
     if size is not None and tuple(x.shape[1:3]) != (size, size):
         x = AdaptiveAveragePooling2D(size, name="average")(x)
@@ -133,19 +139,20 @@ def classifier(
     for index, units in enumerate(record.dense, start=6):
         if record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index - 1}")(x)
-        x = keras.layers.Dense(units, name=f"fc{index}", **starts.of(f"fc{index}"))(x)
+        name = f"fc{index}"
+        x = keras.layers.Dense(units, name=name, **initializers.of(name))(x)
         x = keras.layers.ReLU(name=f"relu{index}")(x)
         if not record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index}")(x)
-    return last(x, classes, activation, starts)
+    return last(x, classes, activation, initializers)
 
 
-def last(x: Any, classes: int, activation: Any, starts: Initialization) -> Any:
+def last(x: Any, classes: int, activation: Any, initializers: Initialization) -> Any:
     """`fc8` and its activation."""
-    x = keras.layers.Dense(classes, name="fc8", **starts.of("fc8"))(x)
+    x = keras.layers.Dense(classes, name="fc8", **initializers.of("fc8"))(x)
     if activation is None:
         return x
-    # Not fc8's own activation, as Keras Applications have it: `fc8` gives the logits
-    # whatever the head is, under the one name by which files and runs know it. And in
-    # float32 whatever the policy: a softmax over 1000 classes needs the digits.
+    # A layer of its own, not fc8's activation as in Keras Applications: `fc8` returns
+    # the logits with every head, and keeps the name that files and runs use. It
+    # computes in float32 under every policy: a softmax over 1000 classes needs it.
     return keras.layers.Activation(activation, dtype="float32", name="probabilities")(x)

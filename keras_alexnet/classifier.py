@@ -1,4 +1,4 @@
-"""A network that can be shown pictures as they are, from whatever names one."""
+"""`Classifier`: classes and features of pictures, by a model's name or path."""
 
 from __future__ import annotations
 
@@ -32,10 +32,9 @@ class Prediction(NamedTuple):
     """One class of a picture.
 
     Args:
-        id: WordNet's of an ImageNet class, as `"n02123159"`; else the class's name.
+        id: The WordNet id of an ImageNet class, as `"n02123159"`; else the name.
         name: Name of the class.
-        score: What the network gives it, a probability where its last layer is a
-            softmax.
+        score: The network's score, a probability if its last layer is a softmax.
 
     Example:
 
@@ -49,12 +48,12 @@ class Prediction(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is known of one picture.
+    """The answer for one picture.
 
     Args:
-        picture: Its path, or its place among those that were given.
+        picture: Its path, or its index among the given pictures.
         fault: Why it cannot be read; empty if it can.
-        classes: Its classes, the highest score first; none if it cannot be read.
+        classes: Its classes, the highest score first; empty if it cannot be read.
     """
 
     picture: str
@@ -71,23 +70,23 @@ class Classifier:
             `.caffemodel`, `.npy` or `.pth`.
         class_names: Name of each output; the run's or the export's own, ImageNet's for
             1000 classes, else `"class 0"` and so on by default.
-        variant: Of a file that leaves it open.
+        variant: Variant of a file that does not determine it.
         image_size: Side of the input, for weights; their own by default.
-        preprocessing: What the pictures go through, as of
-            `keras_alexnet.weights.recipe_of`; what belongs to `what` by default.
+        preprocessing: How pictures become the input, as
+            `keras_alexnet.weights.recipe_of` takes it; that of `what` by default.
 
     Attributes:
-        origin: What was named.
-        model: The `keras.Model`, from prepared pictures to scores; of an export, the
+        origin: The given name or path.
+        model: The `keras.Model`, from prepared pictures to scores; for an export, the
             loaded SavedModel.
-        recipe: From pictures to what the model reads; None for an export that does
-            not say it.
+        recipe: How pictures become the model's input; None for an export that does
+            not record it.
         class_names: Name of each output; empty for an export, whose answers name them.
-        named: Whether somebody gave these names; else they are what could be said.
+        named: Whether these names were given; otherwise they are defaults.
 
     Raises:
-        ValueError: If there is nothing of the kind, an argument contradicts it, or it
-            is damaged.
+        ValueError: If there is no such model, it is damaged, or an argument
+            contradicts it.
 
     Example:
 
@@ -127,15 +126,15 @@ class Classifier:
         """Names the likeliest classes of pictures.
 
         Args:
-            pictures: One or a list, as `Recipe` takes them; for an export, paths and
-                the bytes of JPEG or PNG files alone.
-            top: How many classes to name; an export names as many as it was made for
-                at most.
+            pictures: One or a list, as `Recipe` takes them; for an export, only paths
+                and the bytes of JPEG or PNG files.
+            top: Number of classes to return; an export has a maximum of its own.
             batch_size: Pictures at a time.
 
         Returns:
-            For each picture its classes, the highest score first; none for one that
-            cannot be read, which a line of the logger `keras_alexnet` names.
+            For each picture its classes, the highest score first; an empty list for a
+            picture that cannot be read, with a warning from the logger
+            `keras_alexnet`.
 
         Raises:
             ValueError: If `top` or `batch_size` is out of range.
@@ -154,10 +153,10 @@ class Classifier:
         return rows
 
     def answers(self, pictures: Sequence[Any]) -> list[Answer]:
-        """All classes of a few pictures, and why some of these cannot be read.
+        """All classes of a few pictures, and why some of them cannot be read.
 
         Args:
-            pictures: A list, as of `predict`; one step of the network.
+            pictures: A list, as for `predict`; they are one batch.
 
         Returns:
             An `Answer` for each.
@@ -180,16 +179,16 @@ class Classifier:
         layers: Sequence[str] = ("conv5", "fc7"),
         batch_size: int = 32,
     ) -> Outputs:
-        """What layers give for pictures, after the ReLU right behind them.
+        """The outputs of layers for pictures, after the ReLU right behind them.
 
         Args:
-            pictures: As of `predict`.
-            layers: As of `keras_alexnet.features`; of an export, `fc6` and `fc7`.
+            pictures: As for `predict`.
+            layers: As for `keras_alexnet.features`; for an export, `fc6` and `fc7`.
             batch_size: Pictures at a time.
 
         Returns:
             For each layer an array float32 `[pictures, …]`; NaN for a picture that
-            cannot be read, which a line of the logger `keras_alexnet` names.
+            cannot be read, with a warning from the logger `keras_alexnet`.
 
         Raises:
             ValueError: If there is no such layer, or `batch_size` is out of range.
@@ -211,11 +210,11 @@ class Classifier:
 
 
 class _Model:
-    """A model of Keras, shown pictures.
+    """Answers for pictures from a Keras model.
 
     Args:
-        model: Gives scores for prepared pictures.
-        recipe: What pictures go through.
+        model: A model from prepared pictures to scores.
+        recipe: How pictures become its input.
         class_names: Name of each output.
     """
 
@@ -248,7 +247,7 @@ class _Model:
     def describing(
         self, layers: list[str]
     ) -> Callable[[Sequence[Any]], tuple[list[str], Outputs]]:
-        """Gives what layers say of pictures, of those that can be read."""
+        """A function from pictures to the outputs of layers for those it can read."""
         model = features(self._model, layers)
         run = _compiled(model, self._recipe)
 
@@ -275,11 +274,11 @@ class _Model:
 
 
 class _Export:
-    """An export, shown pictures.
+    """Answers for pictures from an export.
 
     Args:
-        signatures: Its functions by their names.
-        origin: What it is called in messages.
+        signatures: Its functions by name.
+        origin: Its name or path, for messages.
     """
 
     def __init__(self, signatures: Any, origin: str) -> None:
@@ -298,14 +297,14 @@ class _Export:
     def describing(
         self, layers: list[str]
     ) -> Callable[[Sequence[Any]], tuple[list[str], Outputs]]:
-        """Gives what layers say of pictures, of those that can be read."""
+        """A function from pictures to the outputs of layers for those it can read."""
         signature = self._signatures.get("features")
         known = set() if signature is None else set(signature.structured_outputs)
         known -= {"valid"}
         unknown = [layer for layer in layers if layer not in known]
         if unknown:
             raise ValueError(
-                f"layers of an export must be of {sorted(known)}. Received: "
+                f"layers of an export must be among {sorted(known)}. Received: "
                 f"{unknown[0]!r} of {self._origin!r}"
             )
         sides = {name: signature.structured_outputs[name].shape[1:] for name in layers}
@@ -320,17 +319,17 @@ class _Export:
     def _ask(
         self, signature: str, pictures: Sequence[Any]
     ) -> tuple[list[str], Outputs]:
-        """Why pictures cannot be read, and what is said of those that can."""
+        """Why pictures cannot be read, and the outputs for those that can."""
         read = [_encoded(picture) for picture in pictures]
         encoded = [each for each in read if isinstance(each, bytes)]
         if not encoded:
             return [str(each) for each in read], {}
-        given = self._signatures[signature](image_bytes=tf.constant(encoded, tf.string))
-        outputs = {name: value.numpy() for name, value in given.items()}
+        found = self._signatures[signature](image_bytes=tf.constant(encoded, tf.string))
+        outputs = {name: value.numpy() for name, value in found.items()}
         valid = outputs.pop("valid", np.ones(len(encoded), bool))
-        told = iter(valid.tolist())
+        next_valid = iter(valid.tolist())
         faults = [
-            each if isinstance(each, str) else "" if next(told) else _NO_FILE
+            each if isinstance(each, str) else "" if next(next_valid) else _NO_FILE
             for each in read
         ]
         return faults, {name: values[valid] for name, values in outputs.items()}
@@ -343,15 +342,15 @@ def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe | None:
         return opened.recipe
     if opened.signatures is not None:
         raise ValueError(
-            "preprocessing must be left out for an export, which prepares its pictures "
-            f"itself. Received: preprocessing={preprocessing!r}"
+            "preprocessing must not be given for an export, which prepares its "
+            f"pictures itself. Received: preprocessing={preprocessing!r}"
         )
     assert opened.recipe is not None
     return recipe_of(preprocessing, opened.recipe.image_size)
 
 
 def _compiled(model: Any, recipe: Recipe) -> Callable[[tf.Tensor], Any]:
-    """A model on pictures that were resized, as one function; the mean over views."""
+    """A model for resized pictures, as one compiled function; the mean over views."""
 
     @tf.function(reduce_retracing=True)
     def run(parts: tf.Tensor) -> Any:
@@ -366,7 +365,7 @@ def _compiled(model: Any, recipe: Recipe) -> Callable[[tf.Tensor], Any]:
 
 
 def _batches(pictures: Any, batch_size: int) -> Iterator[Sequence[Any]]:
-    """The pictures some at a time; it is shown how far where they are many."""
+    """The pictures in batches, with a progress bar if they are many."""
     size = whole_number("batch_size", batch_size)
     given = _listed(pictures)
     starts: Any = range(0, len(given), size)
@@ -377,7 +376,7 @@ def _batches(pictures: Any, batch_size: int) -> Iterator[Sequence[Any]]:
 
 
 def _listed(pictures: Any) -> Sequence[Any]:
-    """Pictures one by one: a batch is as good as a list."""
+    """A list of pictures, from one picture, a batch or a list."""
     if isinstance(pictures, (list, tuple)):
         return pictures
     strings = tf.is_tensor(pictures) and pictures.dtype == tf.string
@@ -387,15 +386,15 @@ def _listed(pictures: Any) -> Sequence[Any]:
 
 
 def _names(pictures: Sequence[Any]) -> list[str]:
-    """What to call each picture: its path, or its place."""
+    """A name for each picture: its path, or its index."""
     return [
-        os.fspath(each) if isinstance(each, (str, os.PathLike)) else f"picture {place}"
-        for place, each in enumerate(pictures)
+        os.fspath(each) if isinstance(each, (str, os.PathLike)) else f"picture {index}"
+        for index, each in enumerate(pictures)
     ]
 
 
 def _encoded(picture: Any) -> bytes | str:
-    """The bytes of a file, or why there are none."""
+    """The bytes of a file, or why it cannot be read."""
     try:
         if isinstance(picture, (str, os.PathLike)):
             return Path(files.expanded(picture)).read_bytes()
@@ -405,11 +404,11 @@ def _encoded(picture: Any) -> bytes | str:
         picture = picture.numpy()
     if isinstance(picture, bytes):
         return picture
-    return f"a {type(picture).__name__}, where an export reads files"
+    return f"a {type(picture).__name__}: an export reads files only"
 
 
 def _fault(error: Exception) -> str:
-    """Why a picture cannot be read, without what is said of every picture."""
+    """Why a picture cannot be read, without the part common to all pictures."""
     cause = error.__cause__
     return reason(cause if isinstance(cause, tf.errors.OpError) else error)
 

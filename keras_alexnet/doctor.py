@@ -1,4 +1,4 @@
-"""`keras-alexnet doctor`: what is loaded, what is not, and what to do."""
+"""`keras-alexnet doctor`: what is installed and used, what is missing, what to do."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LEGACY = "TF_USE_LEGACY_KERAS"
 
 
 def report() -> list[Line]:
-    """Lines of a subject and what there is to say of it.
+    """Describes the installation, line by line.
 
     Returns:
-        Pairs of text; a line whose subject is empty says what to do about the one
-        above it.
+        Pairs of a subject and a text. Where the subject is empty, the text is what
+        to do about the line above.
 
     Example:
 
@@ -48,7 +48,7 @@ def _versions() -> Iterator[Line]:
 
 
 def _legacy_keras() -> Iterator[Line]:
-    """The setting that gives TensorFlow another Keras than `import keras`."""
+    """The setting that makes tf.keras another Keras than `import keras`."""
     setting = os.environ.get(_LEGACY)
     if setting is None:
         return
@@ -57,7 +57,7 @@ def _legacy_keras() -> Iterator[Line]:
         return
     there = importlib.util.find_spec("tf_keras") is not None
     found = "the package tf_keras" if there else "tf_keras, which is not installed"
-    yield _LEGACY, f"{setting}: tf.keras is {found}; keras_alexnet is of keras"
+    yield _LEGACY, f"{setting}: tf.keras is {found}; keras_alexnet uses keras"
     yield (
         "",
         f"unset {_LEGACY}, or take layers, losses and optimizers from `import keras` "
@@ -71,9 +71,10 @@ def _library() -> Iterator[Line]:
         yield "native library", f"none: {native.why_not()}"
         yield (
             "",
-            "the ops run in stock TensorFlow, right but slower; to have it, install a "
-            "C++17 compiler and keras-alexnet from its sources (BUILD.md); in a "
-            "checkout's own folder Python takes the checkout, which has none",
+            "the ops run in stock TensorFlow, with the same results but slower; to get "
+            "the library, install a C++17 compiler and keras-alexnet from its sources "
+            "(BUILD.md); inside a checkout, Python imports the checkout, which has no "
+            "library",
         )
         return
     yield "native library", path
@@ -91,19 +92,19 @@ def _choice() -> Iterator[Line]:
         used = kernels.use_native("auto", [tf.zeros([1, 1, 1, 1])])
     except ValueError as error:
         yield "kernels on this machine", f"none: {error}"
-        yield "", f"unset {kernels.VARIABLE}, or mend what it says"
+        yield "", f"unset {kernels.VARIABLE}, or fix what the message names"
         return
     yield "kernels on this machine", "native" if used else "composite"
     if not used and native.native_library() is not None:
-        yield "", "a GPU runs the composite; tensors on a CPU would run natively"
+        yield "", "a GPU uses composite; tensors on a CPU would use native"
 
 
 def _convolution() -> Iterator[Line]:
     if convolution.grouped_runs(tf.float32):
-        yield "grouped convolution", "TensorFlow's own, in one piece"
+        yield "grouped convolution", "TensorFlow's own, all groups in one op"
         return
-    yield "grouped convolution", "a group at a time: TensorFlow refuses its gradient"
-    yield "", "unset TF_ENABLE_ONEDNN_OPTS to have oneDNN run it in one piece"
+    yield "grouped convolution", "one group at a time: TensorFlow refuses its gradient"
+    yield "", "unset TF_ENABLE_ONEDNN_OPTS to have oneDNN run all groups in one op"
 
 
 def main() -> None:

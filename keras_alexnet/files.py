@@ -1,4 +1,4 @@
-"""Files and folders: as a person names them, read, and written whole or not at all."""
+"""Paths as people type them; files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ try:
 except ImportError:  # on Windows, where no leftovers are removed
     fcntl = None  # type: ignore[assignment]
 
-# What a name of ours begins with while its content is being written.
+# Names of ours begin with this while their content is being written.
 PREFIX = ".keras_alexnet."
 
 
 def expanded(path: str | os.PathLike) -> str:
-    """The path that a person means: `~` and `~name` are home directories.
+    """Expands `~` and `~name` to home directories.
 
-    No shell expands them in `--model_dir=~/runs`, in a flagfile or in Python. Called
-    again on what it returned, it returns the same.
+    No shell expands them in `--model_dir=~/runs`, in a flagfile or in Python. An
+    expanded path is returned unchanged.
 
     Args:
         path: As it was typed; `./~` is the entry of that name.
@@ -51,7 +51,7 @@ def expanded(path: str | os.PathLike) -> str:
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
-    """Reads what a person or a program has written as UTF-8, with a BOM or without.
+    """Reads a text file in UTF-8, with a byte order mark or without.
 
     Args:
         path: Of the file.
@@ -78,7 +78,7 @@ def read_json(path: Path, **fields: type) -> dict[str, Any]:
         **fields: The members that it must have, and the type of each.
 
     Raises:
-        ValueError: If it is damaged or another file; the message names it.
+        ValueError: If it is damaged or is another kind of file; the message names it.
         OSError: If it cannot be read.
 
     Example:
@@ -107,7 +107,7 @@ def _damaged(path: Path, reason: str) -> ValueError:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` so that a reader sees the old file or the new one."""
+    """Writes `text` to `path`; a reader sees the old file or the new one."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -116,7 +116,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            _hold(file.fileno())
+            _lock(file.fileno())
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -128,10 +128,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def check_text(name: str, path: str | os.PathLike) -> None:
-    """Raises ValueError for bytes that are no UTF-8: most libraries cannot take them.
+    """Raises ValueError for a path that is not UTF-8: most libraries refuse those.
 
     Args:
-        name: What the person calls the path, for the message.
+        name: Name of the argument, for the message.
         path: The path.
     """
     try:
@@ -146,60 +146,60 @@ def check_directory(name: str, path: Path) -> None:
     """Raises ValueError if `path` is no directory and cannot become one.
 
     Args:
-        name: What the person calls it, for the message.
+        name: Name of the argument, for the message.
         path: The directory, which need not exist.
     """
-    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
     try:
-        probe = tempfile.mkdtemp(dir=there, prefix=PREFIX)
-        with contextlib.suppress(FileNotFoundError):  # another process cleared it
+        probe = tempfile.mkdtemp(dir=nearest, prefix=PREFIX)
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
             os.rmdir(probe)
     except OSError as error:
         raise ValueError(
             f"{name} must be a directory that can be written to, or made. "
-            f"Received: {name}={str(path)!r} ({error.strerror}: {str(there)!r})"
+            f"Received: {name}={str(path)!r} ({error.strerror}: {str(nearest)!r})"
         ) from error
 
 
 @contextlib.contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Gives a fresh folder beside `path`, which becomes `path` if all goes well.
+    """Gives a temporary folder beside `path`, which is renamed to `path` at the end.
 
-    `path` must not exist. What was begun is removed when the body raises.
+    `path` must not exist. If the body raises, the temporary folder is removed.
     """
     made = [each for each in path.parents if not each.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}."))
-    held = os.open(begun, os.O_RDONLY) if fcntl is not None else None
+    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}."))
+    locked = os.open(partial, os.O_RDONLY) if fcntl is not None else None
     try:
-        if held is not None:
-            _hold(held)
-        yield begun
-        begun.chmod(0o777 & ~_umask())
-        begun.rename(path)
+        if locked is not None:
+            _lock(locked)
+        yield partial
+        partial.chmod(0o777 & ~_umask())
+        partial.rename(path)
     except BaseException:
-        shutil.rmtree(begun, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         for parent in made:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
     finally:
-        if held is not None:
-            os.close(held)
+        if locked is not None:
+            os.close(locked)
 
 
 def remove_leftovers(directory: Path) -> None:
-    """Removes what killed processes had begun to write in a directory.
+    """Removes the partial files and folders that killed processes left in a directory.
 
-    Only names that begin with `PREFIX` are ours to remove, and only where no process
-    holds them any more: the system lets go of what a process held when it ends.
+    It removes only names that begin with `PREFIX`, and only those that no process has
+    locked: the system releases the locks of a process that ends.
     """
     with os.scandir(directory) as entries:
-        begun = [each for each in entries if each.name.startswith(PREFIX)]
-    for entry in begun:
+        partial = [each for each in entries if each.name.startswith(PREFIX)]
+    for entry in partial:
         if entry.is_symlink() or fcntl is None:
             continue
-        with contextlib.suppress(OSError):  # held, another person's, or gone meanwhile
+        with contextlib.suppress(OSError):  # locked, another user's, or gone already
             handle = os.open(entry.path, os.O_RDONLY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -211,10 +211,11 @@ def remove_leftovers(directory: Path) -> None:
                 os.close(handle)
 
 
-def _hold(handle: int) -> None:
-    """Marks what is being written as a living process's, for `remove_leftovers`."""
+def _lock(handle: int) -> None:
+    """Locks what is being written, so that `remove_leftovers` keeps it."""
     if fcntl is not None:
-        with contextlib.suppress(OSError):  # no locks on this file system: none removed
+        # Where the file system has no locks, `remove_leftovers` removes nothing.
+        with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

@@ -1,4 +1,4 @@
-"""What transfer needs: the features of a layer, and a new last layer."""
+"""Transfer to other data: the features of a layer, and a new last layer."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from keras_alexnet.whole_numbers import whole_number
 
 
 def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Model:
-    """The part of an AlexNet that ends with a layer and the ReLU right after it.
+    """The part of an AlexNet up to a layer and the ReLU right after it.
 
-    So `"fc7"` gives the 4096 values that the paper compares pictures by, `"conv3"`
+    `"fc7"` gives the 4096 values by which the paper compares pictures, `"conv3"`
     rectified maps, `"fc8"` logits. `"pool1"` and so on are the pooled maps, whichever
     layer pools them. The variables are the model's own, not copies.
 
     Args:
-        model: What `AlexNet` gave.
+        model: A model that `AlexNet` built.
         layer: Name of one of its layers, or `pool` and the number of a convolution
             that is pooled; or several of them.
 
     Returns:
-        A `keras.Model` from the same input; of several layers, to a dictionary of
-        what each gives.
+        A `keras.Model` with the same input. For several layers its output is a
+        dictionary of features by layer name.
 
     Raises:
-        ValueError: If the model has no such layer, or none is named.
+        ValueError: If the model has no such layer, or no layer is named.
 
     Example:
 
@@ -45,13 +45,13 @@ def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Mo
     if not isinstance(layer, str):
         outputs = {each: _output(model, each) for each in layer}
         if not outputs:
-            raise ValueError("layer must be at least one. Received: none")
+            raise ValueError("layer must name at least one layer. Received: none")
         return keras.Model(model.input, outputs, name=f"{model.name}_features")
     return keras.Model(model.input, _output(model, layer), name=f"{model.name}_{layer}")
 
 
 def _output(model: keras.Model, layer: str) -> Any:
-    """What a layer gives, behind its batch normalisation and its ReLU."""
+    """The output of a layer, after its batch normalisation and its ReLU."""
     place = _place(model, layer)
     following = model.layers[place + 1 :]
     x = model.layers[place].output
@@ -88,18 +88,18 @@ def _begins_with_relu(layer: keras.layers.Layer) -> bool:
 def reset_classifier(
     model: keras.Model, classes: int, classifier_activation: Any = "softmax"
 ) -> keras.Model:
-    """The same network with a fresh `fc8` for other classes.
+    """The same network with a new `fc8` for other classes.
 
-    All other layers are the model's own, not copies: training the one trains the
-    other.
+    All other layers are shared, not copied: training the new model also changes the
+    old one.
 
     Args:
-        model: What `AlexNet` gave, with its top.
-        classes: Number of classes to tell apart.
+        model: A model that `AlexNet` built, with its top.
+        classes: Number of classes.
         classifier_activation: Activation on `fc8`; `None` gives its logits.
 
     Returns:
-        A new `keras.Model` from the same input.
+        A new `keras.Model` with the same input.
 
     Raises:
         ValueError: If `classes` is no whole number above 0, or the model has no
@@ -118,7 +118,8 @@ def reset_classifier(
             f"Received: the model {model.name!r}, which ends with "
             f"{model.layers[-1].name!r}"
         )
-    starts = initializations.get("default", "caffe")  # of fc8 the same in all
+    # All initialisations treat fc8 alike.
+    initializers = initializations.get("default", "caffe")
     x = model.get_layer("fc8").input
-    x = blocks.last(x, classes, classifier_activation, starts)
+    x = blocks.last(x, classes, classifier_activation, initializers)
     return keras.Model(model.input, x, name=model.name)

@@ -1,4 +1,4 @@
-"""Starting values of weights and biases, by the layers' names."""
+"""Initial values of weights and biases, by the layers' names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Initialization:
     Args:
         stddev: Standard deviation of a layer's weights; `None` for He's, the square
             root of 2 over the number of values that a unit reads.
-        stddevs: Layers that have another one.
+        stddevs: Standard deviations of the layers that have another one.
         bias: Constant of the biases that the paper starts at 1: those of the
             second, fourth and fifth convolution and of fc6 and fc7. The others
             start at 0.
@@ -29,7 +29,7 @@ class Initialization:
     bias: float
 
     def of(self, layer: str) -> dict[str, Any]:
-        """The initialisers of the layer named, as a Keras layer takes them."""
+        """The initialisers of a layer, as keyword arguments of a Keras layer."""
         stddev = self.stddevs.get(layer, self.stddev)
         bias = self.bias if layer in _CONSTANT_ONE else 0.0
         return {
@@ -52,15 +52,15 @@ _INITIALIZATIONS = {
     "caffe": Initialization(0.01, {"fc6": 0.005, "fc7": 0.005}, bias=0.1),
     # He et al. 2015, section 2.2, in the convolutions: for pictures of unit variance,
     # since on 0-255 the first steps overflow. Caffe's in the dense layers, whose
-    # thousands of inputs make the first steps too long with He's: `owt` then sat at
-    # chance after 75 steps of 64 photos at rate 0.01, and learned so.
+    # thousands of inputs make the first steps too long with He's: with He's, `owt` was
+    # at chance after 75 steps of 64 photos at rate 0.01; with Caffe's it learned.
     "he": Initialization(None, {"fc6": 0.005, "fc7": 0.005, "fc8": 0.01}, bias=0.0),
 }
 DEFAULT = "default"
 
 
 def get(initialization: str, default: str) -> Initialization:
-    """Returns the record named, `default` standing for `"default"`.
+    """Returns the initialisation of this name; `"default"` means that of `default`.
 
     Raises:
         ValueError: If there is none of this name.
@@ -75,5 +75,5 @@ def get(initialization: str, default: str) -> Initialization:
 
 
 def names() -> tuple[str, ...]:
-    """The initialisations that there are; `"default"` is the variant's own."""
+    """The names of all initialisations; `"default"` is the variant's own."""
     return (DEFAULT, *_INITIALIZATIONS)

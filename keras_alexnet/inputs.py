@@ -1,4 +1,4 @@
-"""What a network reads: prepared pictures of a size that it can take."""
+"""A network's input: prepared pictures, of a shape that the network can read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import published, runs
-from keras_alexnet.weights.recipes import recipe_of
 from keras_alexnet.whole_numbers import entries, is_whole
 
 
@@ -28,16 +27,16 @@ def preprocess_input(
             number type.
         variant: The variant whose network reads them; `"paper"` if neither this nor
             `weights` is given.
-        weights: The name of published weights, or a training run or one of its
-            checkpoints, whose pictures had a mean of their own.
+        weights: The name of published weights, or the path of a training run or one
+            of its checkpoints, whose pictures had a mean of their own.
 
     Returns:
         float32 of the shape of `x`: an array for an array, a tensor for a tensor.
 
     Raises:
-        ValueError: If there is no such variant or name, `weights` do not say what
-            their pictures go through, the two contradict each other, or `x` has not
-            three channels.
+        ValueError: If there is no such variant or name, the preprocessing of
+            `weights` is not recorded, the two contradict each other, or `x` does not
+            have three channels.
 
     Example:
 
@@ -52,14 +51,14 @@ def preprocess_input(
     its, preprocessing = _of_weights(weights)
     if variant not in (None, its):
         raise ValueError(
-            f"variant must be the one of the weights, {its!r}, or left out. "
+            f"variant must be that of the weights, {its!r}, or None. "
             f"Received: variant={variant!r}, weights={str(weights)!r}"
         )
     return preprocessing(x)
 
 
 def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
-    """The variant of published weights or of a run, and what its pictures saw."""
+    """The variant of published weights or of a run, and its preprocessing."""
     named = weights in published.names()
     a_path = isinstance(weights, (str, os.PathLike)) and not named
     run = runs.run_of(Path(files.expanded(weights))) if a_path else None
@@ -67,22 +66,22 @@ def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
         return runs.architecture(run).name, runs.recipe(run).preprocessing
     if not named:
         raise ValueError(_without_colours(weights))
-    return published.get(str(weights)).variant, recipe_of(weights).preprocessing
+    record = published.get(str(weights))
+    return record.variant, record.preprocessing
 
 
 def _without_colours(weights: Any) -> str:
-    """What to say of weights that do not tell what their pictures went through."""
-    found = "which is not there"
+    """The message for weights whose preprocessing is not recorded."""
+    found = "which does not exist"
     if not isinstance(weights, (str, os.PathLike)):
         found = f"a {type(weights).__name__}"
     elif os.path.exists(path := files.expanded(weights)):
         kind = "folder" if os.path.isdir(path) else "file"
-        found = f"a {kind} that does not say it"
+        found = f"a {kind} that does not record its preprocessing"
     return (
         f"weights must be one of {published.names()}, or a training run or one of its "
-        "checkpoints, which say what their pictures go through; for others give the "
-        f"variant, preprocess_input(x, variant=…). Received: weights={weights!r}, "
-        f"{found}"
+        "checkpoints, which record their preprocessing; for others give the variant, "
+        f"preprocess_input(x, variant=…). Received: weights={weights!r}, {found}"
     )
 
 
@@ -93,7 +92,7 @@ def classifier_sizes(model: keras.Model) -> tuple[int, int]:
         ValueError: If the model is not one input of known, equal sides, three channels
             and one output `[batch, classes]`.
     """
-    # A Sequential that has seen no picture yet has none of the two.
+    # A Sequential that has not been built has neither.
     shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
     taken, given = (tuple(s) if isinstance(s, (list, tuple)) else (s,) for s in shapes)
     square = len(taken) == 4 and taken[1] is not None and taken[1] == taken[2]
@@ -109,7 +108,7 @@ def classifier_sizes(model: keras.Model) -> tuple[int, int]:
 def input_layer(
     record: Architecture, shape: Any, tensor: Any, include_top: bool
 ) -> Any:
-    """The input of a model: `tensor`, if it is given, or a new one of this shape.
+    """The input of a model: `tensor` if it is given, else a new one of this shape.
 
     Raises:
         ValueError: If Keras has the channels first, or the network cannot read

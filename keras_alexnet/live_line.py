@@ -1,4 +1,4 @@
-"""One line that shows how far something is: alive on a terminal, plain elsewhere."""
+"""A line of progress: redrawn on a terminal, printed now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLAIN_EVERY = 15.0  # seconds between plain lines
 
 
 class LiveLine:
-    """A text and a bar on a terminal, else the text alone every 15 seconds.
+    """Shows a text and a bar on a terminal, elsewhere the text every 15 seconds.
 
     Args:
         console: Where to show it.
@@ -22,16 +22,16 @@ class LiveLine:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._spoke = time.monotonic()
-        self._alive = False
-        # The text first: on a narrow terminal it is the bar that gives way.
+        self._printed = time.monotonic()
+        self._live = False
+        # The text first: on a narrow terminal the bar shrinks.
         columns = (TextColumn("{task.fields[m]}"), BarColumn(bar_width=None))
         self._bar = Progress(*columns, console=console, transient=True, expand=True)
         self._task = self._bar.add_task("", total=None, m="")
 
     def __enter__(self: Line) -> Line:
-        self._alive = self.console.is_terminal
-        if self._alive:
+        self._live = self.console.is_terminal
+        if self._live:
             self._bar.start()
         return self
 
@@ -41,15 +41,15 @@ class LiveLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._alive:  # whatever has become of the terminal
+        if self._live:  # even if the terminal has gone since
             self._bar.stop()
 
     def show(self, text: str, done: int, total: int) -> None:
-        """Shows the text, and the share `done / total` as a bar."""
+        """Shows the text, and `done` of `total` as a bar."""
         if self.console.is_terminal:
             self._bar.update(self._task, completed=done, total=total, m=text)
-        elif time.monotonic() - self._spoke >= _PLAIN_EVERY:
-            self._spoke = time.monotonic()
+        elif time.monotonic() - self._printed >= _PLAIN_EVERY:
+            self._printed = time.monotonic()
             self.console.print(text)
 
 

@@ -1,4 +1,4 @@
-"""`AlexNet(…)`: from a record to a `keras.Model`, as `keras.applications` do it."""
+"""`AlexNet(…)`: builds a `keras.Model`, in the manner of `keras.applications`."""
 
 from __future__ import annotations
 
@@ -38,23 +38,24 @@ def AlexNet(
     devices: Sequence[str] | None = None,
     name: str = "alexnet",
 ) -> keras.Model:
-    """Builds an AlexNet, with the weights named or with fresh ones.
+    """Builds an AlexNet, with the given weights or with new ones.
 
-    Its layers bear the paper's names: `conv1` … `conv5`, `fc6`, `fc7`, `fc8`. Between
-    them stand `relu3`, `dropout6` and so on, and a `seam1` where ReLU, normalisation
-    and pooling follow each other and are done in one. The two towers of the paper are
-    packed in one tensor, the first half of the channels being the first tower.
+    Its layers have the paper's names: `conv1` … `conv5`, `fc6`, `fc7`, `fc8`. Between
+    them are `relu3`, `dropout6` and so on. Where ReLU, normalisation and pooling
+    follow each other, one layer, such as `seam1`, computes them in one pass. The two
+    towers of the paper are packed in one tensor: the first half of the channels is
+    the first tower.
 
     The model takes pictures that `keras_alexnet.preprocess_input` has prepared
     from RGB in 0-255. `variant="paper"` with 1000 classes has 60,965,224 parameters.
 
     Args:
         variant: Which AlexNet; `keras_alexnet.architectures.names()` lists them and
-            `compare()` tells them apart. What `weights` says if left out, or
+            `compare()` shows how they differ. That of `weights` by default, or
             `"paper"`.
-        weights: `None` (fresh weights); a name of `keras_alexnet.weights.names()`,
-            whose file is fetched from its publisher, checked and kept; or a path: a
-            `.weights.h5`, `.keras`, `.caffemodel`, `.npy` or `.pth` file, a
+        weights: `None` (new weights); a name of `keras_alexnet.weights.names()`,
+            whose file is downloaded from its publisher, checked and cached; or a
+            path: a `.weights.h5`, `.keras`, `.caffemodel`, `.npy` or `.pth` file, a
             training run (its newest checkpoint) or one of its checkpoints.
         include_top: Whether `fc6`, `fc7` and `fc8` are there.
         input_tensor: Keras tensor to use as the model's input.
@@ -65,17 +66,17 @@ def AlexNet(
         pooling: For `include_top=False`: `None` gives the last maps, `"avg"` and
             `"max"` their mean and maximum over the positions.
         classes: Number of classes, for `include_top=True`; that of the weights, or
-            1000, by default. Where it is another than that of the weights, `fc8`
-            starts fresh, and a line of the log says so.
+            1000, by default. If it differs from that of the weights, `fc8` is
+            initialised anew, and the log says so.
         classifier_activation: Activation on `fc8`, a layer of its own; `None` gives
             the logits, `"sigmoid"` a score for each of several labels.
-        initialization: Starting values: `"default"` (the variant's own, which
-            learns), `"paper"` (the text's: it stays at chance for thousands of
+        initialization: How new weights are drawn: `"default"` (the variant's own,
+            which learns), `"paper"` (the text's: it stays at chance for thousands of
             steps), `"source"` (the released source's), `"caffe"` or `"he"`.
         kernels: `"auto"`, `"native"` or `"composite"`, for the seams.
-        towers: 2 or 4, for a variant of two towers: how many the kernels are dealt
-            out to. Four are another network, such as the released source ran on four
-            GPUs. The variant's own number by default.
+        towers: 2 or 4, for a variant of two towers: into how many its kernels are
+            divided. With four it is another network, as the released source ran one
+            on four GPUs. The variant's own number by default.
         devices: Each tower's device, as in `("/GPU:0", "/GPU:1")`, for a variant of
             towers; see `keras_alexnet.convert_towers`. `None` packs the towers in one
             tensor on the default device.
@@ -93,7 +94,7 @@ def AlexNet(
 
     Raises:
         ValueError: If an argument is out of range, `variant` contradicts the
-            weights, or the weights cannot be had or do not fit.
+            weights, or the weights cannot be read or do not fit.
 
     Example:
 
@@ -105,7 +106,7 @@ def AlexNet(
         - Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep
           Convolutional Neural Networks, NIPS 2012.
     """
-    found = None if weights is None else _told_apart(open_weights(weights))
+    found = None if weights is None else _with_variants(open_weights(weights))
     if found is not None:
         variant = found.variant(variant)
         classes = _classes(found, classes, include_top)
@@ -134,12 +135,12 @@ def AlexNet(
     return model if devices is None else convert_towers(model, devices)
 
 
-def _told_apart(found: Weights) -> Weights:
-    """Weights of a whole model, with the variants whose layers it has."""
+def _with_variants(found: Weights) -> Weights:
+    """Fills in the variants that a model saved whole can be of, by its layers."""
     if found.body is None:
         return found
     like = variants_like(found.body)
-    # If it was changed, the person has to say.
+    # A network that was changed is like none: then the caller must name the variant.
     return dataclasses.replace(found, variants=like or architectures.names())
 
 
@@ -147,10 +148,10 @@ def variants_like(layers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """The variants whose models have these layers and constants before `fc6`.
 
     Args:
-        layers: What `keras_alexnet.weights.formats.keras_files.body` gives.
+        layers: As `keras_alexnet.weights.formats.keras_files.body` returns them.
 
     Returns:
-        Their names, one at most in truth; none for a network that was changed.
+        Their names: one, or none for a network that was changed.
     """
     return tuple(
         name
@@ -162,7 +163,7 @@ def variants_like(layers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
 def _classes(found: Weights, classes: int | None, include_top: bool) -> int | None:
     if classes is None and found.classes is None and include_top:
         raise ValueError(
-            "weights must hold fc8, or classes be given for a fresh one. "
+            "weights must hold fc8, or classes must be given for a new one. "
             f"Received: {found.origin!r}, which has none"
         )
     return found.classes if classes is None else classes
@@ -182,14 +183,14 @@ def build(
     devices: Sequence[str] | None = None,
     name: str = "alexnet",
 ) -> keras.Model:
-    """Builds the model of a record, one of your own for one.
+    """Builds the model of an architecture's record, for example of one of your own.
 
     Args:
-        record: The architecture; `dataclasses.replace` makes others of it. All
+        record: The architecture; `dataclasses.replace` makes variations of it. All
             other arguments are those of `AlexNet`.
 
     Returns:
-        A functional `keras.Model` with fresh weights.
+        A functional `keras.Model` with new weights.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -201,16 +202,16 @@ def build(
     >>> build(record, classes=10).get_layer("fc7").units
     512
     """
-    starts = initializations.get(initialization, record.initialization)
+    initializers = initializations.get(initialization, record.initialization)
     check_kernels(kernels)
     _check_pooling(pooling)
     x = inputs = input_layer(record, input_shape, input_tensor, include_top)
     for index, convolution in enumerate(record.convolutions, start=1):
-        x = blocks.convolution(x, index, convolution, starts)
+        x = blocks.convolution(x, index, convolution, initializers)
         x = blocks.stages(x, index, convolution, record.towers, kernels)
     if include_top:
         classes = whole_number("classes", classes)
-        x = blocks.classifier(x, record, classes, classifier_activation, starts)
+        x = blocks.classifier(x, record, classes, classifier_activation, initializers)
     elif pooling is not None:
         x = _POOLINGS[pooling](name=f"{pooling}_pool")(x)
 

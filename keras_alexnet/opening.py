@@ -1,4 +1,4 @@
-"""Opens whatever names a model: weights, a run, an export, a file."""
+"""Opens a model by name or path: published weights, a run, an export, a file."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _EXPECTED = (
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """A model with what belongs to it.
+    """A model with its recipe and class names.
 
     Args:
-        model: Of Keras, from prepared pictures to scores `[batch, classes]`; of an
-            export, the loaded SavedModel.
-        recipe: What the model's pictures go through; None for an export that does not
-            say it.
-        class_names: Name of each output; none of an export, whose answers name them.
-        named: Whether somebody gave these names; else they are what could be said.
-        guessed: What had to be guessed of the recipe, in words; else None.
-        signatures: Of an export, its functions by their names; else None.
+        model: A `keras.Model` from prepared pictures to scores `[batch, classes]`; for
+            an export, the loaded SavedModel.
+        recipe: How pictures become the model's input; None for an export that does not
+            record it.
+        class_names: Name of each output; empty for an export, whose answers name them.
+        named: Whether the names were given; otherwise they are defaults.
+        guessed: A message about a guessed recipe; None if nothing was guessed.
+        signatures: The functions of an export by name; None for other models.
     """
 
     model: Any
@@ -52,7 +52,7 @@ class Opened:
 
 
 def newest_version(path: Path) -> Path | None:
-    """The SavedModel at `path` or of the highest version in it, if there is one."""
+    """The SavedModel at `path`, or the highest version in it; None if there is none."""
     if (path / "saved_model.pb").is_file():
         return path
     if not path.is_dir():
@@ -68,17 +68,17 @@ def open_model(
     image_size: int | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Opened:
-    """Opens whatever names a model.
+    """Opens a model by name or path.
 
     Args:
-        what: As of `keras_alexnet.Classifier`, and so the others.
-        variant: Of a file that leaves it open.
+        what: As for `keras_alexnet.Classifier`, like the other arguments.
+        variant: Variant of a file that does not determine it.
         image_size: Side of the input, for weights.
         class_names: Name of each output.
 
     Raises:
-        ValueError: If it is nothing of the kind, is damaged, or says itself what was
-            given.
+        ValueError: If there is no such model, it is damaged, or it has its own value
+            for one of the arguments.
 
     Example:
 
@@ -92,7 +92,7 @@ def open_model(
     path = Path(files.expanded(what))
     run = runs.run_of(path)
     if run is None and not path.exists():
-        raise ValueError(f"{_EXPECTED}. Received: {str(what)!r}, which is not there")
+        raise ValueError(f"{_EXPECTED}. Received: {str(what)!r}, which does not exist")
     export = newest_version(path) if run is None else None
     if run is not None or export is not None:
         _refuse_own(what, variant, image_size, class_names)
@@ -112,12 +112,12 @@ def _refuse_own(
     image_size: int | None,
     class_names: Sequence[str] | None,
 ) -> None:
-    """Raises ValueError for what a run or an export says itself."""
+    """Raises ValueError for arguments that a run or an export determines."""
     own = {"variant": variant, "image_size": image_size, "class_names": class_names}
     for name, value in own.items():
         if value is not None:
             raise ValueError(
-                f"{name} must be left out for a run or an export, which has its own. "
+                f"{name} must not be given for a run or an export, which has its own. "
                 f"Received: {name}={value!r} with {os.fspath(what)!r}"
             )
 
@@ -127,14 +127,14 @@ def _open_export(path: Path) -> Opened:
         loaded = tf.saved_model.load(for_tensorflow(path))
     except (OSError, tf.errors.OpError, ValueError, KeyError) as error:
         raise ValueError(
-            "an export must be whole; export the model again. "
+            "an export must be complete; export the model again. "
             f"Received: {str(path)!r} ({reason(error)})"
         ) from error
     signatures = loaded.signatures
     if "classify_bytes" not in signatures:
         raise ValueError(
-            "an export must have the signature classify_bytes, as keras_alexnet's "
-            f"have. Received: {str(path)!r} with {sorted(signatures)}"
+            "an export must have the signature classify_bytes, as those of "
+            f"keras_alexnet do. Received: {str(path)!r} with {sorted(signatures)}"
         )
     recipe = recipe_of(path) if (path / EXPORT_CARD).is_file() else None
     return Opened(loaded, recipe, (), True, signatures=signatures)
@@ -161,20 +161,20 @@ def _open_weights(
 def _open_keras(
     path: Path, variant: str | None, class_names: Sequence[str] | None
 ) -> Opened:
-    """The model itself, whoever built it; its colours are its variant's."""
+    """The model itself, whoever built it; its recipe is that of its variant."""
     model = load_keras(path, str(path))
     like = variants_like(body(model))
     if like and variant not in (None, *like):
         raise ValueError(
             f"variant must be {' or '.join(map(repr, like))}, by the layers of the "
-            f"model, or left out. Received: variant={variant!r} with {str(path)!r}"
+            f"model, or None. Received: variant={variant!r} with {str(path)!r}"
         )
     known = variant or (like[0] if like else None)
     guessed = None
     if known is None:
         guessed = (
-            f"{str(path)!r} is the model of no variant: its pictures go through what "
-            "the paper's do, which is a guess; preprocessing= settles it"
+            f"{str(path)!r} is a model of no known variant: its preprocessing is "
+            "guessed to be the paper's; set preprocessing= to be sure"
         )
     side, _ = classifier_sizes(model)
     names, named = _class_names(model, class_names)
@@ -184,7 +184,7 @@ def _open_keras(
 def _class_names(
     model: keras.Model, names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], bool]:
-    """The names given, if they are as many as the outputs, or what can be said."""
+    """The given names, or defaults; and whether they were given."""
     _, classes = classifier_sizes(model)
     if names is None:
         imagenet = published_names("imagenet")
@@ -193,7 +193,7 @@ def _class_names(
         return (imagenet if known else numbers), False
     if len(names) != classes:
         raise ValueError(
-            f"class_names must be a name for each of the model's {classes} outputs. "
+            f"class_names must hold a name for each of the model's {classes} outputs. "
             f"Received: {len(names)} names"
         )
     return tuple(names), True

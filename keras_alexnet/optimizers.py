@@ -1,7 +1,7 @@
 """The update rule of 2012 (paper, section 5) as an optimizer of Keras.
 
-It is outside `keras_alexnet.training`, so that `import keras_alexnet` alone registers
-it with Keras, which then loads a model that was saved with it.
+It is not part of the trainer: `import keras_alexnet` alone registers it with Keras, so
+that a model saved with it can be loaded.
 """
 
 from __future__ import annotations
@@ -53,32 +53,31 @@ def momentum_step(
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class PaperSGD(keras.optimizers.SGD):
-    """Stochastic gradient descent as the paper has it.
+    """Stochastic gradient descent as in the paper.
 
     `v ← momentum · v − decay · ε · w − ε · g`, `w ← w + v`
 
     with ε the learning rate and g the mean gradient of the batch. Biases have
     `bias_rate` times the rate and no decay; the scale and offset of batch
     normalisation have no decay either. The decay goes through the momentum, unlike
-    Keras' `weight_decay` (decoupled), and ε is inside v, unlike in PyTorch's SGD,
-    which makes a difference after the rate has dropped.
+    Keras' `weight_decay` (decoupled). And ε is inside v, unlike in PyTorch's SGD,
+    which makes a difference when the rate changes.
 
     Args:
         learning_rate: ε, a number or a Keras schedule.
-        momentum: Fraction of the last step that a step keeps, from 0 to 1; 0 keeps no
-            v.
+        momentum: Fraction of the last step that is kept, from 0 to 1; 0 keeps no v.
         decay: Weight decay, the paper's 0.0005.
         bias_rate: Rate of biases over that of weights; the released source starts
             with 2 (`layer-params-145.cfg`).
         **kwargs: Other arguments of `keras.optimizers.SGD`, with the same meaning:
             `clipnorm`, `use_ema` and so on; with `nesterov`, w takes
             `momentum · v − decay · ε · w − ε · g` in place of v. Not
-            `weight_decay`, since there is `decay`; `exclude_from_weight_decay`
-            excludes weights from `decay`.
+            `weight_decay`, since there is `decay`. `exclude_from_weight_decay`
+            exempts weights from `decay`.
 
     Raises:
-        ValueError: If an argument is out of range, is `weight_decay`, or is none of
-            this Keras' `SGD`.
+        ValueError: If an argument is out of range, is `weight_decay`, or is unknown
+            to this Keras' `SGD`.
 
     Example:
 
@@ -114,7 +113,7 @@ class PaperSGD(keras.optimizers.SGD):
         # Keras 3 passes the rate, Keras 2 does not.
         rate = self.learning_rate if learning_rate is None else learning_rate
         rate = tf.cast(rate, variable.dtype)
-        gradient = tf.convert_to_tensor(gradient)  # an embedding's are slices
+        gradient = tf.convert_to_tensor(gradient)  # an embedding's is IndexedSlices
         name = _name(variable)
         if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
@@ -143,11 +142,11 @@ class PaperSGD(keras.optimizers.SGD):
 
 
 def _check_options(given: dict[str, Any]) -> None:
-    """Raises ValueError for arguments that have no meaning for this rule."""
+    """Raises ValueError for options that would have no effect."""
     if given.get("weight_decay"):
         raise ValueError(
-            "weight_decay must be omitted: the rule has decay, which goes through the "
-            "momentum; take keras.optimizers.SGD for Keras' decoupled one. "
+            "weight_decay must not be given: use decay, which goes through the "
+            "momentum, or keras.optimizers.SGD for Keras' decoupled weight decay. "
             f"Received: weight_decay={given['weight_decay']!r}"
         )
     known = {*inspect.signature(keras.optimizers.SGD).parameters, _WRITTEN_BY_KERAS_2}

@@ -1,4 +1,4 @@
-"""What every network expects of its pictures: colour order, mean and scale."""
+"""The values that a network reads: colour order, mean and scale."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Preprocessing:
 
 
 def _three(name: str, given: Any) -> tuple[float, ...]:
-    """One number for each colour."""
+    """Three numbers, one for each colour."""
     with contextlib.suppress(ValueError):
         values = tuple(number(name, each) for each in entries(given) or ())
         if len(values) == 3:
@@ -87,10 +87,10 @@ def _three(name: str, given: Any) -> tuple[float, ...]:
 
 
 def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """How values like `x` become float32, and how their channels are turned round.
+    """A cast to float32 and a reversal of the channels, for values of the type of `x`.
 
-    Each is a function of a library, not a slice: a model that holds a slice with
-    `...` cannot be saved by Keras 2.
+    Each is a library function, not a slice: Keras 2 cannot save a model with a slice
+    `...` in it.
     """
     if isinstance(x, (np.ndarray, list, tuple)):
         return lambda x: np.asarray(x, np.float32), lambda x: np.flip(x, -1)

@@ -10,14 +10,14 @@ _WRAPPING = re.compile(r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
 
 
 def reason(error: BaseException, limit: int = _LIMIT) -> str:
-    """What an error says, without TensorFlow's wrapping.
+    """The message of an error, without TensorFlow's wrapping.
 
     Args:
-        error: Any; of an OSError the path is left to the caller to name.
+        error: Any error; for an OSError the path is omitted, since the caller names it.
         limit: The most characters to return.
 
     Returns:
-        One line; the name of the error's type where it says nothing.
+        One line; the name of the error's type if it has no message.
 
     Example:
 
@@ -36,7 +36,7 @@ def reason(error: BaseException, limit: int = _LIMIT) -> str:
 
 
 def shortened(text: str, limit: int = _LIMIT) -> str:
-    """Cuts a text in its middle: a message ends with its reason.
+    """Cuts the middle out of a text that is too long: a message ends with its reason.
 
     Example:
 

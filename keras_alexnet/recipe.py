@@ -1,4 +1,4 @@
-"""What a picture goes through before a network reads it: resize, crop, colours."""
+"""How a picture becomes a network's input: resize, crop, views, colours."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ VIEWS = (1, TEN)
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """From a picture of any size to what a network reads.
+    """Turns a picture of any size into a network's input.
 
-    The picture is resized, `image_size` × `image_size` is cut out of its middle, and
+    The picture is resized, `image_size` × `image_size` is cropped from its centre, and
     each channel becomes `(value − mean) / scale`, in the network's order of colours.
 
     Args:
@@ -58,10 +58,12 @@ class Recipe:
             raise ValueError(
                 f"resize must be one of {RESIZES}. Received: resize={self.resize!r}"
             )
-        said = f"one of {VIEWS}"
-        views = whole_number("views", self.views, said=said)
+        expected = f"one of {VIEWS}"
+        views = whole_number("views", self.views, expected=expected)
         if views not in VIEWS:
-            raise ValueError(f"views must be {said}. Received: views={self.views!r}")
+            raise ValueError(
+                f"views must be {expected}. Received: views={self.views!r}"
+            )
         object.__setattr__(self, "views", views)
         for name, least in (("image_size", 1), ("resize_size", self.image_size)):
             value = whole_number(name, getattr(self, name), least)
@@ -73,14 +75,14 @@ class Recipe:
     ) -> Recipe:
         """The paper's resize and crop, with these colours.
 
-        The shorter side is scaled to 256 for crops of 224, in proportion for others
-        (paper, sections 2 and 4.1).
+        The shorter side is scaled to 256 for crops of 224, and in proportion for other
+        crops (paper, sections 2 and 4.1).
         """
         size = bordered_size(image_size)
         return cls(preprocessing, "shorter_side", size, image_size, views)
 
     def resized(self, image_size: int) -> Recipe:
-        """The same for a network of another input size: the crop stays in proportion.
+        """The recipe for a network of another input size: the crop stays in proportion.
 
         Example:
 
@@ -94,22 +96,22 @@ class Recipe:
         return dataclasses.replace(self, image_size=image_size, resize_size=size)
 
     def __call__(self, pictures: Any) -> Any:
-        """Prepares pictures: what `model(recipe(pictures))` reads.
+        """Prepares pictures, for `model(recipe(pictures))`.
 
         Args:
             pictures: One picture or a list of them. A picture is the path of a file
                 (text or a `Path`), the bytes of a JPEG, PNG, GIF or BMP, or its pixels
                 in R, G, B, 0 to 255: an array or a tensor `[height, width, 3]`, or
                 `[height, width, 1]` for grey. An array or a tensor
-                `[pictures, height, width, 3]` is a batch; a string tensor, of no
-                axis or one, holds encoded pictures.
+                `[pictures, height, width, 3]` is a batch; a string tensor with no
+                axis or one axis holds encoded pictures.
 
         Returns:
             float32 `[views · pictures, side, side, 3]`: a tensor for tensors, in a
             graph too, else an array.
 
         Raises:
-            ValueError: If a picture is none, with its path or its place in the list.
+            ValueError: If one is no picture; the message has its path or index.
             OSError: If a file cannot be read.
 
         Example:
@@ -122,13 +124,13 @@ class Recipe:
         return prepared if symbolic else prepared.numpy()
 
     def batch(self, pictures: Any) -> tf.Tensor:
-        """The pictures before views are cut and colours change: uint8 `[n, s, s, 3]`.
+        """Resizes pictures; views and colours come later: uint8 `[n, s, s, 3]`.
 
         Args:
-            pictures: As of a call.
+            pictures: As in a call.
 
         Raises:
-            ValueError: If a picture is none.
+            ValueError: If one is no picture.
             OSError: If a file cannot be read.
         """
         if tf.is_tensor(pictures) and pictures.dtype == tf.string:
@@ -138,10 +140,10 @@ class Recipe:
                 return self.part(_pixels(pictures, "pictures"))
             pictures = [pictures]
         if not pictures:
-            raise ValueError("pictures must be at least one. Received: none")
+            raise ValueError("pictures must hold one picture or more. Received: none")
         parts = [
-            self._of_one(each, f"picture {place}")
-            for place, each in enumerate(pictures)
+            self._of_one(each, f"picture {index}")
+            for index, each in enumerate(pictures)
         ]
         return tf.stack(parts)
 
@@ -174,7 +176,7 @@ class Recipe:
 
     @property
     def side(self) -> int:
-        """Side of what is kept of a picture before the views are cut."""
+        """Side of the resized square from which the views are cropped."""
         return self.image_size if self.views == 1 else self.resize_size
 
     @property
@@ -184,15 +186,15 @@ class Recipe:
         )
 
     def decoded(self, image: tf.Tensor) -> tf.Tensor:
-        """That part of an encoded picture, uint8 `[side, side, 3]`."""
+        """The resized square of an encoded picture: uint8 `[side, side, 3]`."""
         return self.part(self._of_originals.decode(image))
 
     def part(self, pixels: tf.Tensor) -> tf.Tensor:
-        """The centre of pictures `[…, height, width, 3]`, resized: uint8."""
+        """The resized central square of pictures `[…, height, width, 3]`: uint8."""
         return self._of_originals.scaled_square(pixels, self.side)
 
     def cut(self, parts: tf.Tensor) -> tf.Tensor:
-        """All views of a batch of parts, prepared: `[views · batch, side, side, 3]`."""
+        """All views of resized squares, prepared: `[views · batch, side, side, 3]`."""
         if self.views == 1:
             return self.preprocessing(parts)
         side = self.image_size
@@ -200,11 +202,11 @@ class Recipe:
         return self.preprocessing(views)
 
     def centre(self) -> Recipe:
-        """The same with the central view alone."""
+        """The same recipe with only the central view."""
         return dataclasses.replace(self, views=1)
 
     def as_dict(self) -> dict[str, Any]:
-        """The recipe as runs and exports hold it in JSON.
+        """The recipe as runs and exports store it in JSON.
 
         Example:
 
@@ -216,10 +218,10 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, held: dict[str, Any]) -> Recipe:
-        """The recipe of what `as_dict` gave.
+        """The recipe from the result of `as_dict`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If a field is missing or unknown.
         """
         try:
             colours = Preprocessing(**held["preprocessing"])
@@ -241,7 +243,7 @@ def _pixels(picture: Any, name: str) -> tf.Tensor:
     numeric = kind.is_floating or (kind.is_integer and not kind.is_bool)
     if len(shape) not in (3, 4) or shape[-1] not in (1, 3) or not numeric:
         raise ValueError(_no_picture(name, f"{kind.name} of shape {tuple(shape)}"))
-    # The op that scales reads neither 64 bits nor unsigned ones but the shortest.
+    # The resize op reads no 64-bit integers, and of the unsigned ones only uint8.
     pixels = tf.convert_to_tensor(pixels)
     pixels = pixels if kind == tf.uint8 else tf.cast(pixels, tf.float32)
     return tf.image.grayscale_to_rgb(pixels) if shape[-1] == 1 else pixels

@@ -1,9 +1,9 @@
-"""Directories under names that TensorFlow's readers do not take for something else.
+"""Paths that TensorFlow's readers would misread, and links that they can read.
 
 TensorFlow looks for a checkpoint, and for the variables of a SavedModel, by pattern
 (`GetMatchingPaths` in `tensor_slice_reader.cc` and `save_restore_v2_ops.cc`): in
-`runs/k[a]` it finds nothing. And its paths are UTF-8, where a file system's are any
-bytes. Both are got round by a link with a plain name.
+`runs/k[a]` it finds nothing. And its paths must be UTF-8, while a file system's are
+any bytes. A symbolic link with a plain name avoids both.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ _PATTERN = frozenset("*?[\\")
 def for_tensorflow(directory: Path) -> str:
     """The directory's path, or that of a link to it where TensorFlow would misread it.
 
-    Links lie in a folder of their own among the temporary files, which goes when the
-    process ends.
+    The links are in a temporary folder, which is removed when the process ends.
 
     Args:
         directory: One that exists.
@@ -40,11 +39,11 @@ def for_tensorflow(directory: Path) -> str:
 
 
 def check_plain(name: str, path: str | os.PathLike) -> None:
-    """Raises ValueError if TensorFlow would misread a path: for what others will read.
+    """Raises ValueError if TensorFlow would misread a path.
 
     Args:
-        name: What the person calls it, for the message.
-        path: Where something is to be written that is loaded without this package.
+        name: Name of the argument, for the message.
+        path: Where something will be written that is loaded without this package.
     """
     if not _is_plain(os.path.abspath(path)):
         raise ValueError(

@@ -1,8 +1,8 @@
-"""What counts as a number, a pair or a shape, and how it becomes Python's own.
+"""Checks arguments that are numbers, pairs or shapes, and turns them into Python's own.
 
-NumPy's and TensorFlow's numbers are taken wherever a number is asked for. Keras keeps
-what it is given, refuses some kinds of them and cannot save others, so each is turned
-into an `int` or a `float` here, where it comes in.
+NumPy's and TensorFlow's numbers are accepted wherever a number is expected. Keras
+keeps an argument as it is, refuses some of these types and cannot save others, so each
+becomes an `int` or a `float` here.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from keras_alexnet.reasons import must_be
 
 _NO_NUMBER = ("bool", "str", "bytes")  # and "string", "str32", "bytes8"
 _NO_SEQUENCE = (str, bytes, Mapping, Set)
-# What the many kinds of numbers and tensors raise that are not of the kind asked for.
+# What the many types of numbers and tensors raise when they cannot be converted.
 _UNFIT = (TypeError, ValueError, AttributeError, NotImplementedError, OverflowError)
 
 
 def as_whole(value: Any) -> int | None:
     """A whole number of any kind as an `int`; None for anything else.
 
-    Whole is what Python itself counts by: an `int`, NumPy's, an array or a tensor
-    without axes that holds one. A boolean is none, nor is 5.0.
+    A whole number is what Python accepts as an index: an `int`, NumPy's, or an array
+    or tensor without axes that holds one. Booleans and 5.0 are not.
 
     Example:
 
@@ -52,22 +52,22 @@ def as_boolean(value: Any) -> bool | None:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether `value` is a whole number above 0 of any kind; a boolean is none."""
+    """Whether `value` is a whole number above 0 of any kind; a boolean is not."""
     number = as_whole(value)
     return number is not None and number > 0
 
 
 def whole_number(
-    name: str, value: Any, least: int = 1, most: int | None = None, said: str = ""
+    name: str, value: Any, least: int = 1, most: int | None = None, expected: str = ""
 ) -> int:
     """`value` as an `int`.
 
     Args:
-        name: What the person calls it, for the message.
-        value: What the person gave.
+        name: Name of the argument, for the message.
+        value: The argument.
         least: The smallest that it may be.
-        most: The largest; `None` for no end.
-        said: What it must be, where there is more to say than that.
+        most: The largest; `None` for no limit.
+        expected: What the message says it must be, in place of the limits.
 
     Raises:
         ValueError: If it is no whole number within these.
@@ -76,16 +76,17 @@ def whole_number(
     if number is not None and least <= number and (most is None or number <= most):
         return number
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-    raise must_be(name, said or f"a whole number, {bounds}", value)
+    raise must_be(name, expected or f"a whole number, {bounds}", value)
 
 
 def number(
     name: str, value: Any, least: float = -math.inf, below: float = math.inf
 ) -> float:
-    """`value`, a finite number of any kind, as a `float`; a boolean is none.
+    """`value`, a finite number of any kind, as a `float`; a boolean is not one.
 
     Raises:
-        ValueError: If it is none, is below `least`, or is not below `below`.
+        ValueError: If it is no finite number, is below `least`, or is not below
+            `below`.
 
     Example:
 
@@ -101,7 +102,7 @@ def number(
 
 
 def _as_float(value: Any) -> float | None:
-    # A text would be read as a number, an array of one as its entry.
+    # float() would also parse a string, and take the entry of an array of one.
     if _kind(value).startswith(_NO_NUMBER) or getattr(value, "shape", ()) != ():
         return None
     try:
@@ -136,7 +137,7 @@ def entries(value: Any) -> tuple[Any, ...] | None:
 
 
 def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
-    """One whole number for both axes, or two, as two of `int`.
+    """One whole number for both axes, or two numbers, as a pair of `int`.
 
     Raises:
         ValueError: If it is neither, or one is below `least`.

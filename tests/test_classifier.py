@@ -113,7 +113,7 @@ def test_features_are_those_of_the_layers(run: Path, files: list[Path]) -> None:
         found["fc7"],
         atol=1e-4,
     )
-    with pytest.raises(ValueError, match=r"of \['fc6', 'fc7'\]. Received: 'conv5'"):
+    with pytest.raises(ValueError, match=r"among \['fc6', 'fc7'\]. Received: 'conv5'"):
         Classifier(run / "servable").features(files, ["conv5"])
 
 
@@ -150,13 +150,13 @@ def foreign(path: Path) -> Path:
     return path
 
 
-def test_a_guess_is_told_and_preprocessing_settles_it(
+def test_a_guess_is_logged_and_preprocessing_overrides_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = foreign(tmp_path / "mine.keras")
     with caplog.at_level(logging.WARNING, "keras_alexnet"):
         guessed = Classifier(path)
-    assert "which is a guess; preprocessing= settles it" in caplog.text
+    assert "guessed to be the paper's; set preprocessing=" in caplog.text
     assert guessed.recipe == keras_alexnet.weights.recipe_of("paper", 32)
     caplog.clear()
     with caplog.at_level(logging.WARNING, "keras_alexnet"):
@@ -172,20 +172,20 @@ BAD = {
     "a missing file": (
         lambda run: "none.keras",
         {},
-        "'none.keras', which is not",
+        "'none.keras', which does not exist",
     ),
-    "names for a run": (lambda run: run, {"class_names": ["a"]}, "must be left out"),
+    "names for a run": (lambda run: run, {"class_names": ["a"]}, "must not be given"),
     "a size for a run": (
         lambda run: run,
         {"image_size": 96},
-        "image_size must be",
+        "image_size must not be given",
     ),
     "colours for an export": (
         lambda run: run / "servable",
         {"preprocessing": "paper"},
-        "preprocessing must be left out for an export",
+        "preprocessing must not be given for an export",
     ),
-    "unknown colours": (lambda run: run, {"preprocessing": "x"}, "must be known"),
+    "unknown colours": (lambda run: run, {"preprocessing": "x"}, "must be a Recipe or"),
 }
 
 

@@ -168,7 +168,7 @@ def test_a_loss_scale_around_it_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weight_decay": 0.1}, "has decay, which goes.*Received: weight_decay=0.1"),
+        ({"weight_decay": 0.1}, "use decay, which goes.*Received: weight_decay=0.1"),
         ({"momentum": 1.5}, "Received: momentum=1.5"),
         ({"momentum": -0.1}, "Received: momentum=-0.1"),
         ({"momentum": None}, "Received: momentum=None"),

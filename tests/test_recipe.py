@@ -138,7 +138,7 @@ BAD = {
     "text of no file": (lambda path: [["a"]], "picture 0"),
     "booleans": (lambda path: np.zeros([5, 5, 3], bool), "bool of shape"),
     "an object": (lambda path: object(), "picture 0"),
-    "none at all": (lambda path: [], "at least one"),
+    "none at all": (lambda path: [], "one picture or more"),
 }
 
 
@@ -193,7 +193,7 @@ def test_one_function_gives_it_of_whatever_names_one(run: Path) -> None:
 
 @pytest.mark.parametrize("what", ["nothing", 3, None, BVLC, os.devnull])
 def test_what_says_nothing_of_it_is_refused(what: Any) -> None:
-    with pytest.raises(ValueError, match="preprocessing must be known"):
+    with pytest.raises(ValueError, match="preprocessing must be a Recipe or"):
         recipe_of(what)
 
 

@@ -1,4 +1,4 @@
-"""Which AlexNet: one record for each, and what sets them apart."""
+"""The variants of AlexNet: a record of each, and how they differ."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ARCHITECTURES = {
 
 
 def names() -> tuple[str, ...]:
-    """The variants that there are."""
+    """The names of all variants."""
     return tuple(_ARCHITECTURES)
 
 
@@ -82,7 +82,7 @@ def compare(*chosen: str) -> Comparison:
         A `Comparison`; printed, it is a table in Markdown.
 
     Raises:
-        ValueError: If there is no such variant, or one alone is named.
+        ValueError: If there is no such variant, or only one is named.
 
     Example:
 

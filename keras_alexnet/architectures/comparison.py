@@ -1,4 +1,4 @@
-"""What sets architectures apart: number by number, with the source of each."""
+"""How architectures differ: number by number, with the source of each."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Row:
     """One number of several variants.
 
     Args:
-        name: What it is, `conv1.filters` for one.
+        name: What it is, for example `conv1.filters`.
         values: Its value by variant, as text; an en dash where it has none.
-        sources: Where each value stands, by variant.
+        sources: The source of each value, by variant.
     """
 
     name: str
@@ -81,11 +81,11 @@ class Comparison:
 
 
 def compare_records(records: Sequence[Architecture]) -> Comparison:
-    """The rows of all numbers that are not the same in every record."""
+    """The rows of all numbers that are not equal in all records."""
     shown = {record.name: numbers(record) for record in records}
     names = dict.fromkeys(name for each in shown.values() for name in each)
     rows = []
-    for name in sorted(names, key=_place):
+    for name in sorted(names, key=_position):
         values = {variant: each.get(name, _NONE) for variant, each in shown.items()}
         if len(set(values.values())) > 1:
             sources = {
@@ -100,21 +100,20 @@ _ORDER = ("input", "towers", "conv", "lrn", "pool", "averaged", "fc", "dropout")
 _DERIVATIONS = ("sides of the maps", "parameters at 1000 classes")
 
 
-def _place(name: str) -> int:
-    """Rows go from the picture to the classes; what follows from them comes last."""
-    places = [place for place, start in enumerate(_ORDER) if name.startswith(start)]
-    return places[0] if places else len(_ORDER) + (name in _DERIVATIONS)
+def _position(name: str) -> int:
+    """Rows go from the picture to the classes; derived numbers come last."""
+    found = [index for index, start in enumerate(_ORDER) if name.startswith(start)]
+    return found[0] if found else len(_ORDER) + (name in _DERIVATIONS)
 
 
 def numbers(record: Architecture) -> dict[str, str]:
-    """All numbers of a record, by the names that its `sources` go by."""
-    pictures = record.preprocessing
-    mean, scale = (", ".join(f"{v:.6g}" for v in each) for each in _colours(record))
+    """All numbers of a record, by the names that its `sources` use."""
+    colours = record.preprocessing
     rows = {
         "input.size": f"{record.input_size}",
-        "input.channels": pictures.channel_order,
-        "input.mean": mean,
-        "input.scale": scale,
+        "input.channels": colours.channel_order,
+        "input.mean": ", ".join(f"{value:.6g}" for value in colours.mean),
+        "input.scale": ", ".join(f"{value:.6g}" for value in colours.scale),
         "towers": f"{record.towers}",
     }
     for index, convolution in enumerate(record.convolutions, start=1):
@@ -130,10 +129,6 @@ def numbers(record: Architecture) -> dict[str, str]:
     rows[_DERIVATIONS[0]] = "-".join(map(str, _sides(record)))
     rows[_DERIVATIONS[1]] = f"{record.parameters():,}"
     return rows
-
-
-def _colours(record: Architecture) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return record.preprocessing.mean, record.preprocessing.scale
 
 
 def _convolution(name: str, record: Convolution) -> dict[str, str]:
@@ -173,7 +168,7 @@ def _constants(stage: Stage) -> dict[str, str]:
 
 
 def _sides(record: Architecture) -> list[int]:
-    """Of what each convolution gives, and of what enters fc6."""
+    """Sides of the maps that each convolution returns, and of those that enter fc6."""
     sides, side = [], record.input_size
     for each in record.convolutions:
         sides.append(dataclasses.replace(each, stages=()).output_size(side))

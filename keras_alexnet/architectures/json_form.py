@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +18,6 @@ from keras_alexnet.architectures.records import (
 )
 from keras_alexnet.ops import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.whole_numbers import is_whole
 
 _KINDS = (ReLU, BatchNorm, LRN, WithinChannelLRN, Pool)
 _STAGES = {kind.__name__: kind for kind in _KINDS}
@@ -33,7 +31,7 @@ def to_json(architecture: Architecture) -> str:
         architecture: Any record; `dataclasses.replace` makes others of the variants'.
 
     Returns:
-        A JSON object with the fields of `Architecture`, the sources left out; each
+        A JSON object with the fields of `Architecture`, without the sources; each
         stage is an object with its kind as `"stage"`.
 
     Example:
@@ -59,7 +57,7 @@ def read_json(path: str | os.PathLike) -> Architecture:
     """Reads an architecture that `to_json`, or a person, has written.
 
     Args:
-        path: Of the file. What it leaves out has the default of the record.
+        path: Of the file. Fields that it omits have the record's defaults.
 
     Returns:
         The `Architecture`.
@@ -76,7 +74,7 @@ def read_json(path: str | os.PathLike) -> Architecture:
     path = Path(files.expanded(path))
     content = files.read_json(path, name=str, convolutions=list)
     try:
-        content["convolutions"] = tuple(map(_convolution, content["convolutions"]))
+        content["convolutions"] = _convolutions(content["convolutions"])
         if "preprocessing" in content:
             content["preprocessing"] = _made(Preprocessing, content["preprocessing"])
         return checked(_made(Architecture, content))
@@ -85,13 +83,13 @@ def read_json(path: str | os.PathLike) -> Architecture:
 
 
 def checked(architecture: Architecture) -> Architecture:
-    """Returns an architecture from which a network can be built.
+    """Returns an architecture if its parts fit together, so that it can be built.
 
     Args:
         architecture: Any record.
 
     Raises:
-        ValueError: If a number in it is out of range, and which.
+        ValueError: If a part does not fit; the message names it.
 
     Example:
 
@@ -99,13 +97,6 @@ def checked(architecture: Architecture) -> Architecture:
     'paper'
     """
     _check("name", architecture.name, isinstance(architecture.name, str))
-    _check("towers", architecture.towers, is_whole(architecture.towers))
-    _check("input_size", architecture.input_size, is_whole(architecture.input_size))
-    _check("dense", architecture.dense, all(map(is_whole, architecture.dense)))
-    _check("dropout", architecture.dropout, 0 <= architecture.dropout < 1)
-    if architecture.averaged_size is not None:
-        side = architecture.averaged_size
-        _check("averaged_size", side, is_whole(side))
     _check("convolutions", architecture.convolutions, bool(architecture.convolutions))
     maps = 3
     for index, convolution in enumerate(architecture.convolutions, start=1):
@@ -119,21 +110,12 @@ def checked(architecture: Architecture) -> Architecture:
 def _check_convolution(
     name: str, convolution: Convolution, maps: int, towers: int
 ) -> None:
-    for field in ("filters", "kernel_size", "strides", "groups"):
-        value = getattr(convolution, field)
-        _check(f"{name}.{field}", value, is_whole(value))
-    padding = convolution.padding
-    whole = len(padding) == 2 and all(n == 0 or is_whole(n) for n in padding)
-    _check(f"{name}.padding", padding, whole)
     groups, filters = convolution.groups, convolution.filters
     _check(f"{name}.groups", groups, not maps % groups and not filters % groups)
     for stage in convolution.stages:
         _check(f"{name}.stages", stage, isinstance(stage, _KINDS))
         if isinstance(stage, LRN):  # within each tower
             _check(f"{name}.filters", filters, not filters % towers)
-        if isinstance(stage, Pool):
-            _check(f"{name}.pool", stage, is_whole(stage.size))
-            _check(f"{name}.pool", stage, is_whole(stage.strides))
 
 
 def _check(name: str, value: Any, holds: bool) -> None:
@@ -142,6 +124,16 @@ def _check(name: str, value: Any, holds: bool) -> None:
             f"{name} of an architecture must be in range; see "
             f"keras_alexnet.architectures.Architecture. Received: {name}={value!r}"
         )
+
+
+def _convolutions(contents: list[Any]) -> tuple[Convolution, ...]:
+    found = []
+    for index, content in enumerate(contents, start=1):
+        try:
+            found.append(_convolution(content))
+        except ValueError as error:
+            raise ValueError(f"{error} (conv{index})") from error
+    return tuple(found)
 
 
 def _convolution(content: Any) -> Convolution:
@@ -162,7 +154,7 @@ def _stage(content: Any) -> Any:
 
 
 def _made(kind: type[Record], content: Any) -> Record:
-    """A record from its fields, lists become tuples."""
+    """A record from its fields; lists become tuples."""
     fields = {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
     needed = {
         name
@@ -176,8 +168,5 @@ def _made(kind: type[Record], content: Any) -> Record:
             f"a {kind.__name__} must be an object with {sorted(needed)} and some of "
             f"{sorted(set(fields) - needed - {'sources'})}. Received: {content!r}"
         )
-    for name, value in content.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            _check(name, value, False)
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
     return kind(**values)

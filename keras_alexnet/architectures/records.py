@@ -1,4 +1,4 @@
-"""What an architecture is made of: the record's parts, and the sizes that follow."""
+"""The record of an architecture, its parts, and the sizes that follow from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BatchNorm:
     """Batch normalisation of each map, with a scale and an offset of its own.
 
     Args:
-        momentum: Share of the running mean and variance that a step keeps.
+        momentum: Fraction of the running mean and variance that a step keeps.
         epsilon: Added to the variance.
     """
 
@@ -93,23 +93,23 @@ class Convolution:
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """All that makes one AlexNet; `keras_alexnet.AlexNet` builds a model from it.
+    """A full description of one AlexNet; `keras_alexnet.AlexNet` builds models of it.
 
     Args:
-        name: What `AlexNet(variant=…)` calls it.
+        name: Its name, as in `AlexNet(variant=…)`.
         towers: Number of towers, the paper's GPUs: normalisation stays within one.
         convolutions: `conv1` and those after it.
         dense: Units of `fc6` and `fc7`.
         dropout: Probability of zeroing a value.
-        dropout_before: Whether dropout stands before `fc6` and `fc7`, not after.
-        averaged_size: Side that the last maps are averaged to before `fc6`, so that
-            one `fc6` reads pictures of every size; `None` for none of it.
+        dropout_before: Whether dropout comes before `fc6` and `fc7`, not after.
+        averaged_size: Side to which the last maps are averaged before `fc6`, so that
+            one `fc6` reads pictures of every size; `None` for no averaging.
         input_size: Side of the picture that the network was made for.
-        preprocessing: What the pictures go through first.
-        initialization: What `initialization="default"` is.
-        sources: Where the numbers stand: `{"conv1.padding": …}`, by the names that
-            `compare()` shows; a name without its last part stands for all of its
-            parts, `""` for everything else.
+        preprocessing: Colour order, mean and scale of the input.
+        initialization: What `initialization="default"` means.
+        sources: The sources of the numbers: `{"conv1.padding": …}`, by the names that
+            `compare()` shows; a name without its last part covers all of its parts,
+            `""` everything else.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Architecture:
         dense = entries(self.dense)
         if dense is None or not all(map(is_whole, dense)):
             raise ValueError(
-                "dense must be the units of each layer, whole numbers above 0. "
+                "dense must be the units of each dense layer, whole numbers above 0. "
                 f"Received: dense={self.dense!r}"
             )
         object.__setattr__(self, "dense", dense)
@@ -166,7 +166,7 @@ class Architecture:
         return count
 
     def source(self, name: str) -> str:
-        """Where the number called `name` by `compare()` stands."""
+        """The source of the number that `compare()` calls `name`."""
         while name and name not in self.sources:
             name = name.rpartition(".")[0]
         return self.sources[name]

@@ -67,7 +67,7 @@ ORIGINAL = dataclasses.replace(
     PAPER,
     name="original",
     convolutions=(
-        # The neuron of the first layer sits on pool1, that of the fifth on pool3.
+        # The neuron of the first layer reads pool1, that of the fifth reads pool3.
         Convolution(96, 11, 4, _OVERHANG, stages=(_SOURCE_LRN, _POOL, _RELU)),
         Convolution(
             256, 5, 1, _SAME5, 2, stages=(_RELU, _SOURCE_LRN, _SOURCE_CNORM, _POOL)
@@ -83,8 +83,8 @@ ORIGINAL = dataclasses.replace(
         "conv1.padding": "the source, layer.py (modulesX)",
         "lrn.scale": "the source, layers-145.cfg and layer.py (NormLayerParser)",
         "lrn within a map": "the source, layers-145.cfg (cnorm2)",
-        # Not rescaled in training but halved at test time, where Keras' doubles in
-        # training: the same function, with the weights of fc7 and fc8 halved.
+        # The source halves the values at test time, Keras doubles them in training:
+        # the same function, with the weights of fc7 and fc8 halved.
         "dropout": "the source, layer.cu (hs1, hs2)",
         "default start": "BVLC, bvlc_alexnet/train_val.prototxt; see initialization=",
     },
@@ -167,8 +167,8 @@ ONE_COLUMN = dataclasses.replace(
     },
 )
 
-# The source adds conv6 to its configuration 145; this is the paper's reading of it,
-# with the stages of the text.
+# The source adds conv6 to its configuration 145; here it is added to the paper's
+# network, with the stages of the text.
 SIX_CONV = dataclasses.replace(
     PAPER,
     name="six_conv",

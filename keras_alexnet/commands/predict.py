@@ -16,10 +16,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from keras_alexnet import files
+from keras_alexnet.client import Answer, Target, connect
+from keras_alexnet.client.answers import Classify
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.reasons import reason
-from keras_alexnet.serving import Answer, Target, connect
-from keras_alexnet.serving.answers import Classify
 from keras_alexnet.settings import setting
 
 _WIDE = 4096

@@ -1,4 +1,4 @@
-"""Exports: a SavedModel that takes a picture's bytes and gives names, a TFLite file."""
+"""Exports: a SavedModel from picture bytes to class names, and a TFLite file."""
 
 from keras_alexnet.export.checking import Report, check_saved_model
 from keras_alexnet.export.lite import export_tflite

@@ -1,4 +1,4 @@
-"""What an export says of itself, in `assets.extra/keras_alexnet.json`."""
+"""An export's description of itself, in `assets.extra/keras_alexnet.json`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Card:
 
     Args:
         recipe: How a picture becomes the network's input.
-        classes: How many the network tells apart.
-        top_k: How many an answer names.
-        precision: What the kernels are stored in.
-        scores: What the scores are, as `heads.scores_of` says; exports from before
-            there was a choice are distributions.
+        classes: Number of classes.
+        top_k: Number of classes in an answer.
+        precision: The type in which the kernels are stored.
+        scores: The kind of the scores, a result of `heads.scores_of`; older exports do
+            not record it, and are distributions.
     """
 
     recipe: Recipe
@@ -37,7 +37,7 @@ class Card:
     scores: str = DISTRIBUTION
 
     def write(self, export: Path) -> None:
-        """Writes it into an export."""
+        """Writes the card into an export."""
         versions = {
             "keras_alexnet": __version__,
             "tensorflow": tf.__version__,
@@ -50,10 +50,10 @@ class Card:
 
     @classmethod
     def read(cls, export: Path) -> Card:
-        """Reads that of an export.
+        """Reads the card of an export.
 
         Raises:
-            ValueError: If there is none, or it is damaged.
+            ValueError: If it has none, or a damaged one.
         """
         fields = {"recipe": dict, "classes": int, "top_k": int, "precision": str}
         try:
@@ -61,7 +61,7 @@ class Card:
             recipe = Recipe.from_dict(held["recipe"])
         except (OSError, ValueError) as error:
             raise ValueError(
-                "an export must be what export_saved_model wrote. Received: "
+                "an export must be written by export_saved_model. Received: "
                 f"{str(export)!r}, without a readable {EXPORT_CARD} ({reason(error)})"
             ) from error
         return cls(

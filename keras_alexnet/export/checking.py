@@ -1,4 +1,4 @@
-"""`check_saved_model`: that an export is what a server can run."""
+"""`check_saved_model`: checks that a server can run an export."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _SIGNATURES = {
     ),
 }
 _OPTIONAL = {"features"}
-# Of probabilities: the order of sums in float32; the digits of what kernels and
-# layers keep else. Which class that changes is measured in docs/serving.md.
+# Of probabilities. In float32 they differ by the order of sums, otherwise by the
+# precision of kernels and layers. docs/serving.md measures which classes that changes.
 _TOLERANCES = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.1, "int8": 0.1}
 _Signatures = Mapping[str, Callable[..., dict[str, tf.Tensor]]]
 
@@ -45,11 +45,11 @@ class Report:
 
     Args:
         path: The export.
-        card: What the export says of itself.
-        signatures: Their names.
-        ops: The names of the ops.
-        warmup: How many warm-up requests were run; None if there are none, or none
-            could be read for want of `tensorflow-serving-api`.
+        card: The export's description of itself.
+        signatures: Names of the signatures.
+        ops: Names of the ops.
+        warmup: Number of warm-up requests that were run; None if there are none, or
+            if they could not be read without `tensorflow-serving-api`.
         difference: Largest difference between a probability and the model's; None
             if no model was given.
     """
@@ -71,7 +71,7 @@ class Report:
             "a bad picture fails alone",
         ]
         if self.card.scores == INDEPENDENT:
-            found.insert(3, "scores of each class by itself, which add up to no 1")
+            found.insert(3, "an independent score for each class")
         found.append(f"{self.warmup or 'no'} warm-up requests run")
         if self.difference is not None:
             found.append(f"within {self.difference:.1g} of the model")
@@ -83,20 +83,21 @@ def check_saved_model(
 ) -> Report:
     """Verifies an export of `export_saved_model`, and runs it.
 
-    All ops, also within functions, are TensorFlow's own, none needs Python or XLA,
-    and no convolution is grouped; the signatures are there with their types; the
-    warm-up requests can be read, and every signature runs on them or, without them,
-    on drawn pictures; a bad picture in a batch leaves its neighbours alone.
+    It checks that all ops, also within functions, are TensorFlow's own, that none
+    needs Python or XLA, and that no convolution is grouped; that it has the signatures
+    with their types; that the warm-up requests can be read, and that every signature
+    runs on them or, without them, on drawn pictures; and that a bad picture in a batch
+    does not affect the others.
 
     Args:
         path: The directory of the version, with `saved_model.pb`.
-        model: What was exported; its probabilities have to be the export's.
+        model: The exported model; it must give the same probabilities.
 
     Returns:
         A `Report`; `print` shows it in a line.
 
     Raises:
-        ValueError: If something is not so; the line says what.
+        ValueError: If a check fails; the message says which.
 
     Example:
 
@@ -143,20 +144,20 @@ def _words(types: Mapping[str, tf.DType]) -> str:
 
 
 def _run_warmup(path: Path, signatures: Mapping[str, Any]) -> int | None:
-    kept = warmup.has_requests(path) and warmup.has_protos()
+    readable = warmup.has_requests(path) and warmup.has_protos()
     specs = {
         name: each.structured_input_signature[1] for name, each in signatures.items()
     }
     count = 0
-    for name, inputs in warmup.read(path) if kept else warmup.requests(specs):
+    for name, inputs in warmup.read(path) if readable else warmup.requests(specs):
         _check_answer(name, signatures[name], inputs)
         count += 1
-    if kept and not count:
+    if readable and not count:
         raise ValueError(
-            "the warm-up requests must be at least one, or the file left out. "
+            "the file of warm-up requests must hold one or more; remove an empty one. "
             f"Received: none in {str(path)!r}"
         )
-    return count if kept else None
+    return count if readable else None
 
 
 def _check_answer(name: str, signature: Any, inputs: Mapping[str, Any]) -> None:
@@ -177,7 +178,7 @@ def _check_neighbours(classify: Callable[..., dict[str, tf.Tensor]]) -> None:
     scores, valid = batch["scores"].numpy(), batch["valid"].numpy()
     if valid.tolist() != [True, False, True] or scores[1].any():
         raise ValueError(
-            "what is no picture must fail alone, with valid=false. "
+            "a bad picture must fail alone, with valid=false. "
             f"Received: valid={valid.tolist()} for a picture, a text and a picture"
         )
 
@@ -187,7 +188,7 @@ def _check_sizes(card: Card, model: keras.Model) -> None:
     of_export = card.recipe.image_size, card.classes
     if of_model != of_export:
         raise ValueError(
-            "the export must be the model's, of one side and number of classes. "
+            "the export must have the input size and the classes of the model. "
             f"Received: {of_export} of the export, {of_model} of the model"
         )
 
@@ -201,14 +202,14 @@ def _difference(card: Card, signatures: _Signatures, model: keras.Model) -> floa
     allowed = max(_TOLERANCES[card.precision], _rounding(model))
     if not difference <= allowed:
         raise ValueError(
-            f"the export's probabilities must be the model's within {allowed}. "
+            f"the export's probabilities must equal the model's within {allowed}. "
             f"Received: a difference of {difference:.3g}"
         )
     return difference
 
 
 def _rounding(model: keras.Model) -> float:
-    """By how much a model that computes in fewer bits differs from itself."""
+    """The allowed rounding of a model that computes in fewer bits."""
     narrow = {layer.compute_dtype for layer in model.layers} - {"float32", "float64"}
     return 0.05 if narrow else 0.0
 

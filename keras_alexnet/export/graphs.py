@@ -1,4 +1,4 @@
-"""Whether the graph of a SavedModel runs on every server."""
+"""Checks that the graph of a SavedModel runs on every server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-# In every Python's TensorFlow, but calling back into the Python that made the graph.
+# Known to TensorFlow in Python, but they call the Python process that made the graph.
 _IN_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 _COMPILED = "_XlaMustCompile"
 
@@ -42,8 +42,8 @@ def check_graph(graph: Any) -> set[str]:
     """Returns the ops of a GraphDef, all of them stock ones that run anywhere.
 
     Raises:
-        ValueError: If an op is not of TensorFlow's own or needs Python, XLA has to
-            compile something, or a convolution is grouped.
+        ValueError: If an op is not TensorFlow's own or needs Python, if XLA must
+            compile a part, or if a convolution is grouped.
     """
     ops = set()
     for scope in (graph, *graph.library.function):
@@ -61,7 +61,7 @@ def _check_node(node: Any, scope: Any) -> None:
     if node.attr[_COMPILED].b:
         _refuse(f"the node {node.name!r}, which XLA must compile")
     if node.op == "Conv2D":
-        # Without oneDNN the kernels of a CPU refuse them.
+        # Without oneDNN a CPU's kernels refuse grouped convolutions.
         maps = _channels(node.input[0], -1, scope)
         depth = _channels(node.input[1], -2, scope)
         if maps != depth:
@@ -79,25 +79,25 @@ def _nodes(scope: Any) -> Iterator[Any]:
 
 
 def _channels(tensor: str, axis: int, scope: Any) -> int:
-    """Size of an axis of a tensor, from the shapes that TensorFlow writes down.
+    """Size of an axis of a tensor, from the shapes that TensorFlow stores.
 
     Within a function a tensor is `node:output:number`, or the name of an argument.
     """
-    name, _, place = tensor.partition(":")
+    name, _, output = tensor.partition(":")
     shapes = _shapes(scope).get(name, ())
-    number = int(place.rpartition(":")[2] or 0)
+    number = int(output.rpartition(":")[2] or 0)
     if number >= len(shapes) or shapes[number].unknown_rank:
         raise ValueError(
-            "an export must say the shapes of what its convolutions read. "
+            "an export must hold the shapes of its convolutions' inputs. "
             f"Received: {tensor!r} without one"
         )
     return shapes[number].dim[axis].size
 
 
 def _shapes(scope: Any) -> dict[str, Any]:
-    """What TensorFlow wrote down of the shapes, by the name of node or argument."""
+    """The shapes that TensorFlow has stored, by the name of node or argument."""
     found = {node.name: node.attr["_output_shapes"] for node in _nodes(scope)}
     if scope.DESCRIPTOR.name == "FunctionDef":
-        for place, argument in enumerate(scope.signature.input_arg):
-            found[argument.name] = scope.arg_attr[place].attr["_output_shapes"]
+        for index, argument in enumerate(scope.signature.input_arg):
+            found[argument.name] = scope.arg_attr[index].attr["_output_shapes"]
     return {name: value.list.shape for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""What the scores of a classifier are: a distribution, or each class by itself."""
+"""The kind of a classifier's scores: a distribution, or independent classes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from keras_alexnet.inputs import classifier_sizes
 DISTRIBUTION = "distribution"
 INDEPENDENT = "independent"
 _SIGMOIDS = ("sigmoid", "hard_sigmoid")
-_SLACK = 0.02  # of a sum in bfloat16, which has 8 bits
+_TOLERANCE = 0.02  # of a sum in bfloat16, which has 8 bits
 
 
 def scores_of(model: keras.Model) -> str:
-    """Tells what a model's scores are, by its last activation and by what it gives.
+    """Finds out the kind of a model's scores, by its last activation and its outputs.
 
     Args:
-        model: Gives scores `[batch, classes]` for prepared pictures.
+        model: A model from prepared pictures to scores `[batch, classes]`.
 
     Returns:
         `"distribution"` for scores that add up to 1, as a softmax's do, or
-        `"independent"` for scores from 0 to 1 each by itself, as a sigmoid's are:
-        several labels may hold for one picture.
+        `"independent"` for separate scores from 0 to 1, as a sigmoid's are: several
+        labels may be true for one picture.
 
     Raises:
-        ValueError: If they are neither, as logits are.
+        ValueError: If they are neither, for example logits.
 
     Example:
 
@@ -37,16 +37,16 @@ def scores_of(model: keras.Model) -> str:
     """
     scores, activation = _drawn_scores(model), _last_activation(model)
     sums = scores.sum(axis=1)
-    adds_up = (scores >= 0).all() and (np.abs(sums - 1) <= _SLACK).all()
+    adds_up = (scores >= 0).all() and (np.abs(sums - 1) <= _TOLERANCE).all()
     if adds_up and activation not in _SIGMOIDS:
         return DISTRIBUTION
     within = ((scores >= 0) & (scores <= 1)).all()
-    # By chance the logits of a fresh model can lie from 0 to 1 as well.
+    # By chance the logits of an untrained model can be between 0 and 1 as well.
     if within and activation in (None, *_SIGMOIDS):
         return INDEPENDENT
     raise ValueError(
         "the model must give probabilities: build it with classifier_activation="
-        "'softmax', or 'sigmoid' where several labels may hold for a picture. "
+        "'softmax', or 'sigmoid' if several labels may be true for a picture. "
         f"Received: a model with {activation!r} as its last activation, whose scores "
         f"for a picture are from {scores.min():.3g} to {scores.max():.3g} and add up "
         f"to {sums[0]:.3g}"
@@ -54,7 +54,7 @@ def scores_of(model: keras.Model) -> str:
 
 
 def _drawn_scores(model: keras.Model) -> np.ndarray:
-    """The scores of a black picture and of three drawn ones, float64."""
+    """The scores of a black picture and of three random ones, float64."""
     side, _ = classifier_sizes(model)
     drawn = np.random.default_rng(0).normal(0, 60, [4, side, side, 3])
     drawn[0] = 0
@@ -63,7 +63,7 @@ def _drawn_scores(model: keras.Model) -> np.ndarray:
 
 
 def _last_activation(model: keras.Model) -> str | None:
-    """Name of the last layer's activation, if it has one that is Keras' own."""
+    """Name of the last layer's activation, if it is one of Keras' own."""
     last = model.layers[-1]
     while hasattr(last, "layers"):
         last = last.layers[-1]

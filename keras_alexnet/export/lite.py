@@ -1,4 +1,4 @@
-"""`export_tflite`: a file for LiteRT, what TensorFlow Lite is called now."""
+"""`export_tflite`: a file for LiteRT, as TensorFlow Lite is called now."""
 
 from __future__ import annotations
 
@@ -36,21 +36,22 @@ def export_tflite(
     """Writes a TFLite file of built-in ops, and the class names beside it.
 
     Its signature `serving_default` takes `images`, uint8 `[1, side, side, 3]`, RGB: a
-    picture that was cut and scaled to the network's size already, which the phone's
-    own libraries do. It gives `probabilities`, float32 `[1, classes]`.
+    picture that the phone's own libraries have cropped and resized to the network's
+    size. It returns `probabilities`, float32 `[1, classes]`.
 
     Args:
-        model: Gives probabilities `[batch, classes]` for prepared pictures, of a
+        model: A model from prepared pictures to probabilities `[batch, classes]`, of a
             softmax or a sigmoid, as for `export_saved_model`.
-        path: The file, as `alexnet.tflite`; the names go to `alexnet.txt`, one a line.
+        path: The file, for example `alexnet.tflite`; the names go to `alexnet.txt`,
+            one a line.
         class_names: Name of each class, in the order of the model's outputs.
-        preprocessing: What the model's pictures go through, as for
-            `export_saved_model`; the resize rule is left to the caller.
-        precision: What the weights are stored in: `"float32"`, `"float16"`, or
-            `"int8"`, where TFLite also rounds what goes into each layer.
+        preprocessing: The model's preprocessing, as for `export_saved_model`; resizing
+            is up to the caller.
+        precision: The type in which weights are stored: `"float32"`, `"float16"`, or
+            `"int8"`, with which TFLite also rounds the inputs of each layer.
 
     Returns:
-        The path written to.
+        The path of the file.
 
     Raises:
         ValueError: If the model is no classifier of square pictures, or an argument
@@ -78,11 +79,11 @@ def export_tflite(
         )
     if is_quantised(model):
         raise ValueError(
-            "a TFLite file must be made of a model as it was before model.quantize(…), "
-            "whose layers TFLite has no ops for; precision='int8' quantises it for "
+            "a TFLite file must be made from a model before model.quantize(…), since "
+            "TFLite has no ops for quantised layers; precision='int8' quantises it for "
             f"TFLite. Received: the model {model.name!r}, which Keras has quantised"
         )
-    scores_of(model)  # or a ValueError that says what they are
+    scores_of(model)  # raises ValueError for logits
     files.check_directory("the TFLite file's directory", path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.remove_leftovers(path.parent)
@@ -102,7 +103,7 @@ def _converted(model: keras.Model, recipe: Recipe, side: int, precision: str) ->
 
     module = tf.Module()
     module.held = [tensorflow_variable(weight) for weight in model.weights]
-    # By way of a SavedModel, whose ops are the stock ones.
+    # Through a SavedModel, which has stock ops only.
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=predict)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)

@@ -1,4 +1,4 @@
-"""A batch of encoded pictures, of which some may be no pictures at all."""
+"""Decodes a batch of encoded pictures, some of which may be malformed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 # A picture of 50 megapixels takes 150 MB decoded, and a progressive JPEG twice that
-# while it is being decoded; about as many are at a time as there are cores.
+# during decoding; about one picture for each core is decoded at a time.
 MOST_PIXELS = 50_000_000
-# What a JPEG's header can say. A PNG's can say more: a strip of a million pixels by
-# one would take gigabytes to resize.
+# The limit of a JPEG's header. A PNG's header can hold more: a strip of a million
+# pixels by one would take gigabytes to resize.
 LONGEST_SIDE = 65_535
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -20,15 +20,15 @@ _Decoder = Callable[[tf.Tensor], tf.Tensor]
 def decode_batch(
     image_bytes: tf.Tensor, decoded: _Decoder, side: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes what can be decoded, side by side on all cores.
+    """Decodes the pictures that can be decoded, in parallel on all cores.
 
-    TensorFlow's decoders fail the whole run over one bad picture. A data set that
-    ignores errors leaves it out instead, and what is left out is black here.
+    TensorFlow's decoders fail the whole run because of one bad picture. A data set
+    that ignores errors skips it instead; skipped pictures become black here.
 
     Args:
         image_bytes: string `[batch]`.
-        decoded: From a JPEG's or PNG's bytes to uint8 `[side, side, 3]`.
-        side: Side of what `decoded` gives.
+        decoded: A function from a JPEG's or PNG's bytes to uint8 `[side, side, 3]`.
+        side: Side of the pictures that `decoded` returns.
 
     Returns:
         uint8 `[batch, side, side, 3]`, and bool `[batch]`: which are pictures.
@@ -36,26 +36,26 @@ def decode_batch(
     size = tf.size(image_bytes, out_type=tf.int64)
     blank = tf.zeros([side, side, 3], tf.uint8)
     pictures = tf.data.Dataset.from_tensor_slices((tf.range(size), image_bytes)).map(
-        lambda place, image: (place, decoded(_checked(image))),
+        lambda index, image: (index, decoded(_checked(image))),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
-    # The blank one at the end makes it a batch, however few the pictures are.
+    # With the blank one at the end there is always a batch, even of no picture.
     last = tf.data.Dataset.from_tensors((size, blank))
     whole = pictures.ignore_errors().concatenate(last).batch(size + 1)
-    places, parts = whole.with_options(_options()).get_single_element()
+    indices, parts = whole.with_options(_options()).get_single_element()
     spread = tf.cond(
-        tf.equal(tf.size(places, out_type=tf.int64), size + 1),
+        tf.equal(tf.size(indices, out_type=tf.int64), size + 1),
         lambda: parts,
         lambda: tf.scatter_nd(
-            places[:, None], parts, tf.stack([size + 1, side, side, 3])
+            indices[:, None], parts, tf.stack([size + 1, side, side, 3])
         ),
     )
-    valid = tf.scatter_nd(places[:, None], tf.ones_like(places), [size + 1]) > 0
+    valid = tf.scatter_nd(indices[:, None], tf.ones_like(indices), [size + 1]) > 0
     return tf.ensure_shape(spread[:-1], [None, side, side, 3]), valid[:-1]
 
 
 def _options() -> tf.data.Options:
-    """Without the optimisation of the pipeline, which takes longer than one batch."""
+    """Turns off the pipeline's optimisation, which takes longer than one batch."""
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
@@ -64,9 +64,9 @@ def _options() -> tf.data.Options:
 
 
 def _checked(image: tf.Tensor) -> tf.Tensor:
-    """The picture; fails for what is neither JPEG nor PNG, or too large by its header.
+    """Fails for what is neither JPEG nor PNG, or too large according to its header.
 
-    TensorFlow reads all frames of a GIF, whose sizes no header of the file says.
+    GIFs are refused: TensorFlow reads all frames, and no header holds their sizes.
     """
     size = tf.cond(tf.io.is_jpeg(image), lambda: _jpeg(image), lambda: _png(image))
     pixels = tf.reduce_prod(tf.cast(size, tf.int64))
@@ -84,7 +84,7 @@ def _jpeg(image: tf.Tensor) -> tf.Tensor:
 
 
 def _png(image: tf.Tensor) -> tf.Tensor:
-    """Width and height in IHDR, its first chunk: big-endian, after 16 bytes."""
+    """Width and height from IHDR, the first chunk: big-endian, after 16 bytes."""
     signed = tf.equal(tf.strings.substr(image, 0, len(_PNG)), _PNG)
     with tf.control_dependencies(
         [tf.debugging.Assert(signed, ["neither JPEG nor PNG"])]

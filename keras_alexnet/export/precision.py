@@ -1,4 +1,4 @@
-"""Kernels stored in fewer bits, and widened where the network runs."""
+"""Kernels stored in fewer bits, and widened when the network runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LARGEST = 127  # of int8; -128 stays unused, so that the range is symmetric
 
 
 class _Kernel(NamedTuple):
-    """A layer's kernel: the attribute of the layer that holds it."""
+    """A layer's kernel, and the attribute of the layer that holds it."""
 
     layer: keras.layers.Layer
     attribute: str
@@ -27,18 +27,18 @@ class _Kernel(NamedTuple):
 class Weights(tf.Module):
     """The weights of a model as an export stores them.
 
-    Kernels of convolutions and of dense layers are stored in `precision`; biases
-    and the like, a thousandth of the whole, as they are. `int8` is symmetric with a
-    scale for each output channel: `kernel[…, c] ≈ scale[c] · stored[…, c]`, where
+    Kernels of convolutions and of dense layers are stored in `precision`; biases and
+    other vectors, a thousandth of the whole, keep their type. `int8` is symmetric with
+    a scale for each output channel: `kernel[…, c] ≈ scale[c] · stored[…, c]`, where
     `scale[c] = max |kernel[…, c]| / 127`.
 
     Args:
-        model: Whose weights these are.
-        precision: One of `PRECISIONS`; `"float32"` leaves all as it is.
+        model: The model.
+        precision: One of `PRECISIONS`; `"float32"` changes nothing.
 
     Raises:
         ValueError: If there is no such precision, Keras has quantised the model
-            already, or a weight is beyond its range.
+            already, or a weight is out of its range.
     """
 
     def __init__(self, model: keras.Model, precision: str) -> None:
@@ -50,13 +50,13 @@ class Weights(tf.Module):
             )
         if precision != "float32" and is_quantised(model):
             raise ValueError(
-                "precision must be 'float32' for a model that Keras has quantised, "
-                "whose kernels are in fewer bits already. "
+                "precision must be 'float32' for a model that Keras has quantised: its "
+                "kernels are stored in fewer bits already. "
                 f"Received: precision={precision!r}"
             )
         kernels = [] if precision == "float32" else list(_kernels(model))
         stored = {id(kernel.weight) for kernel in kernels}
-        # The variables alone: tracking the Keras object would save its own traces.
+        # Only the variables: tracking the Keras object would save its own traces.
         self.plain = [
             tensorflow_variable(weight)
             for weight in model.weights
@@ -67,7 +67,7 @@ class Weights(tf.Module):
 
     @contextlib.contextmanager
     def widened(self) -> Iterator[None]:
-        """Within it the model's layers compute with what is stored."""
+        """Within it the model's layers compute with the stored values."""
         kernels = self._kernels()
         try:
             for kernel, narrow in zip(kernels, self.narrow, strict=True):
@@ -110,7 +110,7 @@ def channel_scales(kernel: np.ndarray) -> np.ndarray:
 def _check_range(stored: tf.Tensor, layer: str, precision: str) -> None:
     if not np.isfinite(tf.cast(stored, tf.float32).numpy()).all():
         raise ValueError(
-            f"precision={precision!r} must hold all weights; take 'bfloat16'. "
+            f"precision={precision!r} must hold all weights; use 'bfloat16'. "
             f"Received: the layer {layer!r} with weights beyond its range"
         )
 
@@ -129,7 +129,7 @@ def is_quantised(model: keras.Model) -> bool:
 
 
 def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """All layers, also those of a model that is a layer; each once."""
+    """All layers, also those of nested models; each once."""
     within = (
         each
         for layer in model.layers

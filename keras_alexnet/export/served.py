@@ -1,4 +1,4 @@
-"""What a SavedModel does: functions of pictures over a model's weights."""
+"""The functions of a SavedModel, from pictures to scores, classes and features."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Served(tf.Module):
     """The signatures of an export; they are traced while it is written.
 
     Args:
-        model: Gives probabilities `[batch, classes]` for prepared pictures.
+        model: A model from prepared pictures to probabilities `[batch, classes]`.
         recipe: How a picture becomes the model's input.
         class_names: Name of each class.
-        top_k: How many classes an answer names.
-        precision: What the kernels are stored in.
+        top_k: Number of classes in an answer.
+        precision: The type in which the kernels are stored.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class Served(tf.Module):
         self._recipe = recipe
         self._class_names = tf.constant(list(class_names))
         self._top_k = top_k
-        # Functions, since a model among the attributes would be saved with them.
+        # Functions: a model among the attributes would be saved as well.
         self._classify = _function(model)
         self._describe = _describing(model)
         if self._describe is None:
-            # Or saving would trace it, though it is no signature.
+            # Otherwise saving would trace it, although it is no signature.
             self.features = None
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        """The functions by the names that requests call them by."""
+        """The functions, by the signature names that requests use."""
         signatures = {
             "serving_default": self.classify_bytes,
             "classify_bytes": self.classify_bytes,
@@ -69,8 +69,8 @@ class Served(tf.Module):
         parts, valid = decode_batch(
             image_bytes, self._recipe.decoded, self._recipe.side
         )
-        scores, places = tf.math.top_k(self._probabilities(parts), self._top_k)
-        classes = tf.gather(self._class_names, places)
+        scores, indices = tf.math.top_k(self._probabilities(parts), self._top_k)
+        classes = tf.gather(self._class_names, indices)
         return {
             "classes": tf.where(valid[:, None], classes, ""),
             "scores": tf.where(valid[:, None], scores, 0.0),
@@ -87,16 +87,16 @@ class Served(tf.Module):
 
     @tf.function(input_signature=[_BYTES])
     def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        assert self._describe is not None  # or there is no such signature
+        assert self._describe is not None  # otherwise it is no signature
         centre = self._recipe.centre()
         parts, valid = decode_batch(image_bytes, centre.decoded, centre.side)
         with self.weights.widened():
             found = self._describe(centre.cut(_at_least_one(parts)))
-        given: dict[str, tf.Tensor] = {"valid": valid}
+        outputs: dict[str, tf.Tensor] = {"valid": valid}
         for name, each in zip(FEATURES, found, strict=True):
             rows = tf.cast(each, tf.float32)[: tf.size(valid)]
-            given[name] = tf.where(valid[:, None], rows, 0.0)
-        return given
+            outputs[name] = tf.where(valid[:, None], rows, 0.0)
+        return outputs
 
     def _probabilities(self, parts: tf.Tensor) -> tf.Tensor:
         """The mean of the scores over the views, float32 `[batch, classes]`."""
@@ -110,10 +110,10 @@ class Served(tf.Module):
 
 
 def _at_least_one(parts: tf.Tensor) -> tf.Tensor:
-    """An empty batch with a black picture in it.
+    """Adds a black picture to an empty batch.
 
-    The graph optimiser joins a convolution with its bias in an op that gives a shape
-    of its own making for no pictures.
+    The graph optimiser fuses a convolution with its bias in an op that returns a wrong
+    shape for no pictures.
     """
     missing = tf.cast(tf.equal(tf.shape(parts)[0], 0), tf.int32)
     padding = tf.pad(missing[None, None], [[0, 3], [1, 0]])
@@ -126,7 +126,7 @@ def _function(model: keras.Model) -> _Network:
 
 
 def _describing(model: keras.Model) -> _Network | None:
-    """From prepared pictures to what `FEATURES` give; None for another network."""
+    """From prepared pictures to `FEATURES`; None if the network has no such layers."""
     if not {*FEATURES} <= {layer.name for layer in model.layers}:
         return None
     outputs = [features(model, layer).output for layer in FEATURES]

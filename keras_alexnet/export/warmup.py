@@ -1,7 +1,7 @@
-"""Requests that a server runs before the first real one arrives.
+"""Warm-up requests, which a server runs before it answers real ones.
 
-TensorFlow prepares an executor for each signature and oneDNN its kernels for each
-batch size; that is the slowness of the first request.
+The first request is slow: TensorFlow prepares an executor for each signature, and
+oneDNN its kernels for each batch size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from keras_alexnet.weights.recipes import EXPORT_CARD
 # https://www.tensorflow.org/tfx/serving/saved_model_warmup: where a server looks.
 _PATH = Path(EXPORT_CARD).with_name("tf_serving_warmup_requests")
 _BATCHES = (1, 8)
-_SIZE = (160, 128)  # (width, height): small, since the network's part does not differ
+_SIZE = (160, 128)  # (width, height): small; the network works as long for any size
 
 _log = logging.getLogger("keras_alexnet")
 
@@ -31,24 +31,24 @@ _Signature = Mapping[str, tf.TensorSpec]
 
 
 def requests(signatures: Mapping[str, _Signature]) -> Iterator[Request]:
-    """Drawn pictures for signatures, given by name with the specs of their inputs."""
+    """Requests with drawn pictures, for signatures by name with their input specs."""
     for name, specs in signatures.items():
         for batch in _BATCHES:
             yield name, {key: _drawn(spec.dtype, batch) for key, spec in specs.items()}
 
 
 def write(export: Path, signatures: Mapping[str, _Signature], model: str) -> None:
-    """Writes the requests into an export, if `tensorflow-serving-api` is there.
+    """Writes the requests into an export, if `tensorflow-serving-api` is installed.
 
     Args:
         export: The version's directory.
         signatures: The specs of the inputs, by the signature's name.
-        model: What the server calls the model.
+        model: Name of the model on the server.
     """
     if not has_protos():
         _log.warning(
             "the export has no warm-up requests, and its first answers will be slow: "
-            "pip install 'keras-alexnet[serving]' to have them written"
+            "pip install 'keras-alexnet[serving]' to include them"
         )
         return
     (export / _PATH).parent.mkdir(exist_ok=True)
@@ -58,7 +58,7 @@ def write(export: Path, signatures: Mapping[str, _Signature], model: str) -> Non
 
 
 def has_protos() -> bool:
-    """Whether the messages of TensorFlow Serving can be had."""
+    """Whether the messages of TensorFlow Serving can be imported."""
     try:
         from tensorflow_serving.apis import prediction_log_pb2  # noqa: F401
     except ImportError:
@@ -67,7 +67,7 @@ def has_protos() -> bool:
 
 
 def has_requests(export: Path) -> bool:
-    """Whether an export holds warm-up requests."""
+    """Whether an export has a file of warm-up requests."""
     return (export / _PATH).is_file()
 
 
@@ -109,7 +109,7 @@ def _record(model: str, signature: str, inputs: Mapping[str, np.ndarray]) -> byt
 
 def _drawn(dtype: tf.DType, batch: int) -> np.ndarray:
     """JPEGs and PNGs in turn, or their pixels."""
-    drawn = [_picture(place) for place in range(batch)]
+    drawn = [_picture(index) for index in range(batch)]
     if dtype == tf.string:
         kinds = ("JPEG", "PNG")
         coded = [_coded(each, kinds[i % 2]) for i, each in enumerate(drawn)]
@@ -118,9 +118,9 @@ def _drawn(dtype: tf.DType, batch: int) -> np.ndarray:
 
 
 @functools.cache
-def _picture(place: int) -> Any:
-    label = place % len(drawing.CLASS_NAMES)
-    return drawing.draw(label, np.random.default_rng(place)).resize(_SIZE)
+def _picture(index: int) -> Any:
+    label = index % len(drawing.CLASS_NAMES)
+    return drawing.draw(label, np.random.default_rng(index)).resize(_SIZE)
 
 
 def _coded(picture: Any, kind: str) -> bytes:

@@ -1,4 +1,4 @@
-"""`export_saved_model`: one version of a servable, whole or not at all."""
+"""`export_saved_model`: writes one version of a servable, complete or not at all."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def export_saved_model(
     views: int = 1,
     precision: str = "float32",
 ) -> Path:
-    """Writes `path/<version>/`, whole or not at all, as TensorFlow Serving reads it.
+    """Writes `path/<version>/` for TensorFlow Serving, complete or not at all.
 
-    The graph decodes, resizes, crops and prepares the pictures itself and holds
-    stock TensorFlow ops only: no custom op, nothing that XLA must compile, and
-    grouped convolutions in the form that runs without oneDNN. Its signatures take
-    any number of pictures B, none included:
+    The graph decodes, resizes, crops and prepares the pictures itself. It holds only
+    stock TensorFlow ops: no custom op, nothing that XLA must compile, and grouped
+    convolutions in a form that runs without oneDNN. Its signatures take any number B
+    of pictures, also 0:
 
     - `serving_default` and `classify_bytes`: from `image_bytes` (string `[B]`) to
       `classes` (string `[B, k]`), `scores` (float32 `[B, k]`), `valid` (bool `[B]`);
@@ -50,38 +50,39 @@ def export_saved_model(
     - `predict_float_images`: the same from float32, since a signature has one type;
     - `features`: from `image_bytes` to `fc6`, `fc7` (float32 `[B, 4096]`), `valid`.
 
-    `image_bytes` are JPEG or PNG files of any size up to 50 megapixels. What is not,
-    or is cut short, comes back with `valid` false, empty class names and zeros; the
-    others of its batch are not touched by it. `images` are RGB in 0-255, also where
-    they are float32; they are rounded. `features` are of the central view, after the
-    ReLU; a model without `fc6` and `fc7` has no such signature.
+    `image_bytes` are JPEG or PNG files of any size up to 50 megapixels. For other or
+    truncated files `valid` is false, the class names are empty and the numbers 0; the
+    rest of the batch is not affected. `images` are RGB in 0-255, also as float32; they
+    are rounded. `features` are of the central view, after the ReLU; a model without
+    `fc6` and `fc7` has no such signature.
 
     Args:
-        model: Gives probabilities `[batch, classes]` for prepared pictures: those of
-            a softmax, or of a sigmoid, each class by itself, where several labels may
-            hold for a picture. The card and `check_saved_model` say which.
+        model: A model from prepared pictures to probabilities `[batch, classes]`:
+            those of a softmax, or independent ones of a sigmoid, if several labels may
+            be true for a picture. The card and `check_saved_model` state which.
         path: The servable's directory.
         class_names: Name of each class, in the order of the model's outputs.
-        preprocessing: What the model's pictures go through: a `Recipe`, or what
+        preprocessing: The model's recipe: a `Recipe`, or what
             `keras_alexnet.weights.recipe_of` takes: the name of a variant or of
-            published weights, a run, or a record of colours.
-        top_k: How many classes `classify_bytes` gives, at most as many as there are.
-        version: Number of the version; the next free one if not given.
-        warmup: Whether requests for a server's warm-up are written; that takes the
-            package `tensorflow-serving-api`, and without it the log says so.
+            published weights, a run, or a `Preprocessing`.
+        top_k: Number of classes that `classify_bytes` returns, or all if fewer.
+        version: Number of the version; the next free one by default.
+        warmup: Whether to write requests for a server's warm-up. They need the
+            package `tensorflow-serving-api`; without it the log says so.
         views: 1 for the central view, 10 for the mean over the ten views of the
             paper's section 4.1, at ten times the work.
-        precision: What the kernels are stored in: `"float32"`, `"bfloat16"` or
-            `"float16"` (half the size), or `"int8"` (a quarter, a scale for each
-            output channel). They are widened on every run: smaller, not faster.
+        precision: The type in which the kernels are stored: `"float32"`, `"bfloat16"`
+            or `"float16"` (half the size), or `"int8"` (a quarter, with a scale for
+            each output channel). They are widened on every run: the export is
+            smaller, not faster.
 
     Returns:
-        The path written to.
+        The path of the version.
 
     Raises:
-        ValueError: If the model does not take square pictures or give probabilities,
-            the names are not as many as the classes, an argument is out of range, the
-            path cannot be written to, or the version is there already.
+        ValueError: If the model does not take square pictures or return probabilities,
+            there is not one name for each class, an argument is out of range, the path
+            cannot be written to, or the version exists already.
 
     Example:
 
@@ -105,28 +106,28 @@ def export_saved_model(
     target = _version_directory(Path(files.expanded(path)), version)
     if target.parent.is_dir():
         files.remove_leftovers(target.parent)
-    with files.whole_directory(target) as begun:
-        _write(served, card, begun, target.parent.name if warmup else None)
+    with files.whole_directory(target) as partial:
+        _write(served, card, partial, target.parent.name if warmup else None)
     return target
 
 
-def _write(served: Served, card: Card, begun: Path, warmed: str | None) -> None:
+def _write(served: Served, card: Card, folder: Path, warm_up_as: str | None) -> None:
     signatures = served.signatures()
-    tf.saved_model.save(served, str(begun), signatures=signatures)
-    card.write(begun)
-    if warmed is not None:
+    tf.saved_model.save(served, str(folder), signatures=signatures)
+    card.write(folder)
+    if warm_up_as is not None:
         specs = {
             name: {spec.name: spec for spec in function.input_signature}
             for name, function in signatures.items()
         }
-        warming.write(begun, specs, warmed)
+        warming.write(folder, specs, warm_up_as)
 
 
 def check_names(class_names: Sequence[str], classes: int) -> None:
-    """Raises ValueError if the names are not one for each class."""
+    """Raises ValueError unless there is one name for each class."""
     if len(class_names) != classes:
         raise ValueError(
-            f"class_names must be {classes}, one for each output of the model. "
+            f"class_names must hold {classes} names, one for each output of the model. "
             f"Received: {len(class_names)} names"
         )
 
@@ -134,8 +135,8 @@ def check_names(class_names: Sequence[str], classes: int) -> None:
 def _version_directory(path: Path, version: int | None) -> Path:
     files.check_directory("export_dir", path)
     check_plain("export_dir", path)
-    there = path.iterdir() if path.is_dir() else ()
-    taken = [int(each.name) for each in there if each.name.isdecimal()]
+    entries = path.iterdir() if path.is_dir() else ()
+    taken = [int(each.name) for each in entries if each.name.isdecimal()]
     number = max(taken, default=0) + 1 if version is None else as_whole(version)
     if number is None or number in taken or number < 0:
         raise ValueError(

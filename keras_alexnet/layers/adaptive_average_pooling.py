@@ -14,7 +14,7 @@ from keras_alexnet.whole_numbers import whole_number
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class AdaptiveAveragePooling2D(keras.layers.Layer):
-    """Averages maps over windows that cover them, as many as asked for.
+    """Averages maps over `output_size` windows in each direction, which cover them.
 
     `y[i, j]` is the mean of `x` from row `⌊i·H/n⌋` to before row `⌈(i+1)·H/n⌉`, and of
     the columns likewise: windows overlap where n does not divide H, and repeat where
@@ -79,9 +79,9 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
 @functools.cache
 def _windows(side: int, count: int) -> np.ndarray:
-    """`[count, side]`: the share of each place in each window's mean."""
-    places, windows = np.arange(side), np.arange(count)[:, None]
+    """`[count, side]`: the weight of each position in each window's mean."""
+    positions, windows = np.arange(side), np.arange(count)[:, None]
     # ⌈n / c⌉ is −⌊−n / c⌋.
-    from_first = places >= windows * side // count
-    inside = from_first & (places < -(-(windows + 1) * side // count))
+    from_first = positions >= windows * side // count
+    inside = from_first & (positions < -(-(windows + 1) * side // count))
     return inside / inside.sum(axis=1, keepdims=True)

@@ -23,17 +23,17 @@ class CrossConnection(keras.layers.Layer):
     bare exchange: concatenation forward, split backward.
 
     Args:
-        towers: Number of towers of a packed input; left out for a list of inputs.
+        towers: Number of towers of a packed input; `None` for a list of inputs.
         activation: `"relu"` or `None`.
         activation_first: Whether the ReLU comes before the normalisation.
         norm: An `LRN`, or `None` for no normalisation.
         pool_size: Side or sides of the pooled window, or `None` for no pooling.
-        pool_strides: Step or steps of the window; `pool_size` if not given.
+        pool_strides: Step or steps of the window; `pool_size` by default.
         kernels: `"auto"`, `"native"` or `"composite"`.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Input shape:
-        `(batch, height, width, channels)`, or a list of these, one a tower.
+        `(batch, height, width, channels)`, or a list of these, one for each tower.
 
     Output shape:
         `(batch, new height, new width, all towers' channels)`.

@@ -1,4 +1,4 @@
-"""Dropout whose masks do not depend on how a batch is shared or a run interrupted."""
+"""Dropout with the same masks on any number of devices and in a resumed run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import tensorflow as tf
 from keras_alexnet.whole_numbers import as_whole, entries, number
 
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
-_AT_ONCE = 4  # numbers that one count of Philox gives
+_AT_ONCE = 4  # numbers for each value of Philox's counter
 
 
 class Place(NamedTuple):
-    """Where in a training run a batch stands.
+    """The position of a batch in a training run.
 
     Args:
-        seed: The run's.
+        seed: The run's seed.
         step: Scalar integer, number of the step.
         first_row: Scalar integer, position in the whole batch of this device's first
             picture.
@@ -41,7 +41,7 @@ _current = _Current()
 
 @contextlib.contextmanager
 def dropout_at(place: Place) -> Iterator[None]:
-    """Within it, every `StatelessDropout` draws for this place in a run.
+    """Within it, every `StatelessDropout` draws its masks for this position in a run.
 
     Example:
 
@@ -61,13 +61,13 @@ def dropout_at(place: Place) -> Iterator[None]:
 def uniform_rows(place: Place, name: str, rows: Any, units: int) -> tf.Tensor:
     """Uniform numbers in [0, 1), each a function of seed, name, step, row and unit.
 
-    They are Philox's, at a key of seed and name and a count of step and row, so that
-    rows can be drawn apart: what a device draws for its rows of a batch is what one
-    device would draw for them.
+    They come from Philox with a key of seed and name and a counter of step and row.
+    So rows can be drawn separately: a device draws for its rows of a batch what a
+    single device would draw for them.
 
     Args:
-        place: Where in a run.
-        name: Whose numbers, the layer's name.
+        place: The position in a run.
+        name: Name of the layer that uses the numbers.
         rows: Number of rows, an integer or a scalar tensor.
         units: Numbers in a row.
 
@@ -76,7 +76,7 @@ def uniform_rows(place: Place, name: str, rows: Any, units: int) -> tf.Tensor:
     """
     seed = tf.stack([place.seed, zlib.crc32(name.encode()) % 2**31])
     key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-    counts = -(-units // _AT_ONCE)  # a row begins at a count of its own
+    counts = -(-units // _AT_ONCE)  # each row begins at a new counter value
     first = tf.cast(place.first_row, tf.int64) * counts
     counter = tf.stack([first, tf.cast(place.step, tf.int64)])
     drawn = tf.raw_ops.StatelessRandomUniformV2(
@@ -92,17 +92,17 @@ def uniform_rows(place: Place, name: str, rows: Any, units: int) -> tf.Tensor:
 class StatelessDropout(keras.layers.Dropout):
     """Dropout (paper, section 4.2) that can be repeated from any step on.
 
-    `y = x · m / (1 − rate)`, with m 0 for a share `rate` of the values and else 1.
+    `y = x · m / (1 − rate)`, with m 0 for a fraction `rate` of the values and else 1.
     Within `dropout_at` m is a function of the run's seed, the step, the position in
-    the whole batch, the unit and the layer's name: however many devices share the
-    batch, and however often the run was taken up again. Elsewhere, as in
-    `model.fit`, it is Keras' own dropout.
+    the whole batch, the unit and the layer's name. It does not depend on how many
+    devices the batch is divided among, nor on how often the run was resumed.
+    Elsewhere, as in `model.fit`, it is Keras' own dropout.
 
     Args:
-        rate: Share of values that become 0, from 0 to below 1.
+        rate: Fraction of values that become 0, from 0 to below 1.
         share: `(i, n)` where the units are the i-th of n equal parts of a layer's,
-            counted from 0: within `dropout_at` their masks are those that they have
-            in the whole layer. `None` for a layer that is whole.
+            counted from 0: within `dropout_at` their masks are those of these units
+            in the whole layer. `None` for a whole layer.
         **kwargs: Other arguments of `keras.layers.Dropout`.
 
     Input shape:

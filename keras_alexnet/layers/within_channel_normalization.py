@@ -1,4 +1,4 @@
-"""The layer of normalisation within a map, which the 2012 source has and no paper."""
+"""The layer of normalisation within a map: in the 2012 source, but in no paper."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WithinChannelNormalization(keras.layers.Layer):
     """Divides every activity by a power of the energy around it in its own map.
 
     `y[p] = x[p] · (k + alpha / size² · Σ_q x[q]²)^(−beta)`, q over the window of side
-    `size` around p as far as it lies in the map.
+    `size` around p, cut off at the edges of the map.
 
     The defaults are those of the released source, whose second layer has this after
     its local response normalisation. Sums and powers are computed in float32 under

@@ -1,4 +1,4 @@
-"""Towers on devices of their own, which talk where the paper says and nowhere else."""
+"""Towers on separate devices, which communicate only where the paper says."""
 
 from keras_alexnet.two_towers.conversion import as_packed, convert_towers
 from keras_alexnet.two_towers.exchange import Crossing, Exchange, crossings

@@ -1,4 +1,4 @@
-"""What a person may ask for: how many towers, and where."""
+"""Checks and applies the choice of towers and of their devices."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.two_towers.placement import check_devices
 from keras_alexnet.whole_numbers import as_whole
 
-_COUNTS = (2, 4)  # GPUs that the released source ran one network on
+_COUNTS = (2, 4)  # GPUs on which the released source ran one network
 
 
 def with_towers(record: Architecture, towers: int | None) -> Architecture:
-    """The architecture with its kernels dealt out to this many towers.
+    """The architecture with its kernels divided into this many towers.
 
-    Its layers keep their widths; a tower's kernels read, and its normalisation sums
-    over, the maps of that tower alone, where they did so before.
+    Its layers keep their widths. Kernels that read only the maps of their tower, and
+    normalisation that sums over these, then do so for the new, smaller towers.
 
     Args:
-        record: One of two towers.
-        towers: 2 or 4; `None` leaves the record as it is.
+        record: An architecture of two towers.
+        towers: 2 or 4; `None` returns the record unchanged.
 
     Raises:
-        ValueError: If it is another number, or the record is of one tower.
+        ValueError: If it is another number, or the record has one tower.
 
     Example:
 
@@ -55,7 +55,7 @@ def with_towers(record: Architecture, towers: int | None) -> Architecture:
 def check_placing(
     record: Architecture, devices: Sequence[str] | None, input_tensor: Any
 ) -> None:
-    """Raises ValueError if a network cannot be on these devices, before it is built."""
+    """Raises ValueError, before a network is built, if these devices cannot hold it."""
     if devices is None:
         return
     check_devices(devices)
@@ -63,17 +63,17 @@ def check_placing(
     _check_towers(record, f"devices={tuple(devices)}")
     if input_tensor is not None:
         raise ValueError(
-            "devices needs a network with an input of its own; leave input_tensor out. "
+            "devices needs a network with an input of its own; omit input_tensor. "
             f"Received: devices={tuple(devices)}, input_tensor={input_tensor!r}"
         )
 
 
 def check_alone(devices: Sequence[str]) -> None:
-    """Raises ValueError where a strategy shares out the batch as well."""
+    """Raises ValueError where a strategy divides the batch as well."""
     if tf.distribute.has_strategy():
         raise ValueError(
-            "devices, which share the towers, cannot be combined with a strategy, "
-            "which shares the batch; leave one of them out. Received: "
+            "devices, which divide the towers, cannot be combined with a strategy, "
+            "which divides the batch; use one of them. Received: "
             f"devices={tuple(devices)} in the scope of "
             f"{type(tf.distribute.get_strategy()).__name__}"
         )

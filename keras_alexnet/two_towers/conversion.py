@@ -1,4 +1,4 @@
-"""`convert_towers`: between one packed network and towers on devices of their own."""
+"""`convert_towers`: between one packed network and towers on separate devices."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from keras_alexnet.weights.names import named_weights, tensorflow_variable
 def convert_towers(
     model: keras.Model, devices: Sequence[str] | None = None
 ) -> keras.Model:
-    """The same network with its towers on devices of their own, or packed in one.
+    """The same network with its towers on separate devices, or packed in one tensor.
 
     All values are copied bit by bit, those of the optimizer too if the model is
-    compiled. Each device holds and updates the weights of its towers; what towers say
-    to each other crosses in the layers `to_conv3`, `to_fc6`, `to_fc7` and `to_fc8`
-    only. `fc8` is on the first tower's device.
+    compiled. Each device holds and updates the weights of its towers. Tensors move
+    between devices only in the layers `to_conv3`, `to_fc6`, `to_fc7` and `to_fc8`.
+    `fc8` is on the first tower's device.
 
     Args:
-        model: What `AlexNet` or `convert_towers` gave, of a variant of towers.
-        devices: The towers' devices, as in `("/GPU:0", "/GPU:1")`. With fewer than
-            towers they share them evenly; one may stand there several times. `None`
-            packs the towers in one tensor again, on the default device.
+        model: A model of `AlexNet` or `convert_towers`, of a variant with towers.
+        devices: The towers' devices, as in `("/GPU:0", "/GPU:1")`. Fewer devices than
+            towers each hold the same number of towers; a device may be repeated.
+            `None` packs the towers in one tensor again, on the default device.
 
     Returns:
         A new `keras.Model`, compiled as `model` is.
 
     Raises:
-        ValueError: If there is no such device, the devices cannot share the towers
-            evenly, the model is no AlexNet of towers, or a strategy is in scope.
+        ValueError: If there is no such device, the towers cannot be divided evenly
+            among the devices, the model is no AlexNet with towers, or a strategy is in
+            scope.
 
     Example:
 
@@ -70,7 +71,7 @@ def convert_towers(
 
 
 def as_packed(model: keras.Model) -> keras.Model:
-    """The model itself if it has no layers on devices of their own, else packed."""
+    """The model itself, or its packed form if its towers are on separate devices."""
     spread = any(isinstance(layer, OnDevice) for layer in model.layers)
     return convert_towers(model) if spread else model
 
@@ -87,7 +88,7 @@ def _move_optimizer(source: keras.Model, target: keras.Model) -> None:
     slots, wanted = _slots(source), _slots(target)
     for kind in slots:
         _move(source, slots[kind], target, wanted[kind])
-    # What is left is no weight's: the count of steps, the learning rate.
+    # The rest belongs to no weight: the count of steps, the learning rate.
     for value, variable in zip(
         _others(source, slots), _others(target, wanted), strict=True
     ):
@@ -95,7 +96,7 @@ def _move_optimizer(source: keras.Model, target: keras.Model) -> None:
 
 
 def _slots(model: keras.Model) -> dict[str, Variables]:
-    """What an optimizer keeps for each trained weight, by kind, under its name."""
+    """The optimizer's variables for each trained weight, by kind and weight name."""
     trained = [tensorflow_variable(each) for each in model.trainable_variables]
     slots = {}
     for kind, kept in vars(model.optimizer).items():
@@ -134,10 +135,10 @@ _LAST = "fc8"  # it and what follows are on the first tower's device (layers-145
 
 
 def packed_layers(model: keras.Model) -> Layers:
-    """Fresh layers, as the packed form of a model has them, from the first to the last.
+    """New layers for the packed form of a model, from the first to the last.
 
     Raises:
-        ValueError: If the model is no AlexNet of towers.
+        ValueError: If the model is no AlexNet with towers.
     """
     layers = [
         layer
@@ -153,7 +154,7 @@ def packed_layers(model: keras.Model) -> Layers:
 
 
 def _packed(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
-    """The packed layer of the first tower's part, or of what there is once."""
+    """The packed layer of the first tower's part, or a copy of an undivided layer."""
     if not isinstance(layer, OnDevice):
         return layer_parts.copied(layer)
     if layer.tower is None:
@@ -162,7 +163,7 @@ def _packed(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
 
 
 def pack(layers: Layers, model: keras.Model) -> keras.Model:
-    """The packed network of layers, with the input and the name of `model`."""
+    """The packed network of these layers, with the input and the name of `model`."""
     x = images = _images(model)
     for layer in layers:
         x = layer(x)
@@ -173,34 +174,34 @@ def spread(layers: Layers, model: keras.Model, devices: tuple[str, ...]) -> kera
     """The network of packed layers with each tower on its device.
 
     Args:
-        layers: What `packed_layers` gives.
-        model: Whose input and name the network has.
-        devices: What `check_devices` gives; the towers are shared out among them.
+        layers: As `packed_layers` returns them.
+        model: The model whose input and name the network gets.
+        devices: As `check_devices` returns them; the towers are divided among them.
 
     Raises:
-        ValueError: If the towers cannot be.
+        ValueError: If the towers cannot be divided evenly.
     """
-    places = _places(layer_parts.count_towers(layers), devices)
+    owners = _owners(layer_parts.count_towers(layers), devices)
     images = _images(model)
-    x, joined = [images] * len(places), True
+    x, joined = [images] * len(owners), True
     for index, layer in enumerate(layers):
         if not joined and _reads_all(layer):
-            readers = places[:1] if layer.name == _LAST else places
-            exchange = _exchange(layers, index, places, readers)
+            readers = owners[:1] if layer.name == _LAST else owners
+            exchange = _exchange(layers, index, owners, readers)
             x, joined = exchange(x), True
-        x = _applied(layer, x, places)
+        x = _applied(layer, x, owners)
         joined = joined and not isinstance(layer, layer_parts.READS_ALL)
     if len(x) > 1:
-        x = _exchange(layers, len(layers), places, places[:1])(x)
+        x = _exchange(layers, len(layers), owners, owners[:1])(x)
     return keras.Model(images, x[0], name=model.name)
 
 
-def _places(towers: int, devices: tuple[str, ...]) -> list[str]:
+def _owners(towers: int, devices: tuple[str, ...]) -> list[str]:
     """The device of each tower."""
     if towers % len(devices):
         raise ValueError(
-            "devices must be as many as the towers, which are not cut further, or "
-            "fewer that share them evenly; AlexNet(towers=4) is the network of four. "
+            "the number of devices must be that of the towers or divide it; towers are "
+            "not divided further, but AlexNet(towers=4) is a network of four. "
             f"Received: {len(devices)} devices, {devices}, for {towers} towers"
         )
     return [devices[tower * len(devices) // towers] for tower in range(towers)]
@@ -212,7 +213,7 @@ def _images(model: keras.Model) -> Any:
 
 
 def _reads_all(layer: keras.layers.Layer) -> bool:
-    """Whether a layer reads all towers; positions are flattened with all their maps."""
+    """Whether a layer reads all towers; flattening needs all maps of a position."""
     if isinstance(layer, GroupedConv2D):
         return False
     return isinstance(layer, (*layer_parts.READS_ALL, keras.layers.Flatten))
@@ -221,7 +222,7 @@ def _reads_all(layer: keras.layers.Layer) -> bool:
 def _exchange(
     layers: Layers, index: int, sources: list[str], readers: list[str]
 ) -> Exchange:
-    """The exchange before the layer of this index, named after what it is for."""
+    """The exchange before the layer of this index, named after the layer that reads."""
     following = [
         each for each in layers[index:] if isinstance(each, layer_parts.READS_ALL)
     ]
@@ -235,11 +236,11 @@ def _exchange(
     )
 
 
-def _applied(layer: keras.layers.Layer, x: list[Any], places: list[str]) -> list[Any]:
-    """The layer's part in each tower, or the whole of it where one reads all."""
+def _applied(layer: keras.layers.Layer, x: list[Any], owners: list[str]) -> list[Any]:
+    """The layer's part in each tower, or the whole layer after the last exchange."""
     if len(x) == 1:
-        return [OnDevice(layer_parts.copied(layer), places[0])(x[0])]
+        return [OnDevice(layer_parts.copied(layer), owners[0])(x[0])]
     return [
-        OnDevice(layer_parts.part(layer, tower, len(places)), device, tower)(each)
-        for tower, (each, device) in enumerate(zip(x, places, strict=True))
+        OnDevice(layer_parts.part(layer, tower, len(owners)), device, tower)(each)
+        for tower, (each, device) in enumerate(zip(x, owners, strict=True))
     ]

@@ -1,4 +1,4 @@
-"""What towers send to each other: the one place where tensors change devices."""
+"""The exchange between towers: the only layer where tensors change devices."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from keras_alexnet.two_towers.placement import check_devices, run_on
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class Exchange(keras.layers.Layer):
-    """Gives to each reader the tensors of all towers, joined along their channels.
+    """Sends to each reader the tensors of all towers, joined along their channels.
 
-    Forward, what a tower made goes once to each other device that has a reader, and
-    is joined there. Backward, the gradients of the readers on a device are summed
-    there, each tower's share of the sum goes back once, and the tower's device sums
-    the shares. So did the source's GPUs: the destination fetches a copy, and the
-    producer adds up what consumers elsewhere wrote of its gradient.
+    Forward, a tower's tensor goes once to each other device that has a reader, and is
+    joined there. Backward, the gradients of the readers on a device are summed there,
+    each tower's part of the sum goes back once, and the tower's device sums these
+    parts. The source's GPUs did the same: the destination fetches a copy, and the
+    producer sums the gradients that consumers on other GPUs wrote.
 
     Args:
         sources: The device of each tower.
@@ -61,7 +61,7 @@ class Exchange(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.supports_jit = False  # what XLA compiles is for one device
+        self.supports_jit = False  # XLA compiles for one device only
         self.sources, self.readers = check_devices(sources), check_devices(readers)
         self.kernels = check_kernels(kernels)
 
@@ -79,7 +79,7 @@ class Exchange(keras.layers.Layer):
         return [next(read[device]) for device in self.readers]
 
     def _join(self, *towers: tf.Tensor) -> tf.Tensor:
-        # A vector is a map of one position.
+        # A vector is treated as a map of one position.
         vectors = towers[0].shape.rank == 2
         maps = [
             tf.reshape(x, [-1, 1, 1, x.shape[-1]]) if vectors else x for x in towers
@@ -98,9 +98,9 @@ class Exchange(keras.layers.Layer):
 
 
 def _copies(x: tf.Tensor, device: str, count: int) -> list[tf.Tensor]:
-    """The same tensor, to be read `count` times; its gradients are summed on `device`.
+    """The same tensor `count` times; its gradients are summed on `device`.
 
-    A tape sums by itself, but on the default device.
+    A tape also sums them, but on the default device.
     """
     if count == 1:
         return [x]
@@ -108,14 +108,14 @@ def _copies(x: tf.Tensor, device: str, count: int) -> list[tf.Tensor]:
 
 
 class Crossing(NamedTuple):
-    """What one device sends to another at one place of the network.
+    """What one device sends to another in one exchange.
 
-    As much comes back as gradient in a step of training.
+    In a training step a gradient of the same size comes back.
 
     Args:
-        layer: Name of the exchange, as `"to_conv3"`.
-        source: Whose towers made it.
-        destination: Where it is read.
+        layer: Name of the exchange, for example `"to_conv3"`.
+        source: The device of the towers that made it.
+        destination: The device that reads it.
         values: Numbers for each picture.
     """
 
@@ -125,20 +125,19 @@ class Crossing(NamedTuple):
     values: int
 
     def bytes(self, batch_size: int, of_each: int = 4) -> int:
-        """Bytes of a batch, with numbers of this many bytes; 4 is float32."""
+        """Bytes for a batch, with `of_each` bytes for a number; 4 is float32."""
         return self.values * batch_size * of_each
 
 
 def crossings(model: keras.Model) -> list[Crossing]:
-    """All that devices send to each other for a forward pass, besides the pictures.
+    """All that devices send to each other in a forward pass, except the pictures.
 
     Args:
-        model: What `AlexNet(devices=…)` or `convert_towers` gave, with an input of
+        model: A model of `AlexNet(devices=…)` or `convert_towers`, with an input of
             known size.
 
     Returns:
-        A `Crossing` for each exchange, source and destination; none for devices that
-        are one.
+        A `Crossing` for each exchange, source and destination that differ.
 
     Example:
 
@@ -157,6 +156,6 @@ def crossings(model: keras.Model) -> list[Crossing]:
 
 
 def _sent(layer: Exchange) -> list[tuple[str, int]]:
-    """The device of each tower, and how many numbers it makes of a picture."""
+    """The device of each tower, and the numbers for a picture that it sends."""
     sizes = [math.prod(x.shape[1:]) for x in layer.input]
     return list(zip(layer.sources, sizes, strict=True))

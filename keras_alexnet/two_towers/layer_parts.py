@@ -1,4 +1,4 @@
-"""A tower's part of a packed layer, and the packed layer that parts are of."""
+"""A tower's part of a packed layer, and the packed layer of a part."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from keras_alexnet.layers import (
     WithinChannelNormalization,
 )
 
-# The arguments of a packed layer that are split among the towers. All weights are split
-# by their last axis, on which a layer's outputs stand.
+# The arguments of a packed layer that are divided among the towers. All weights are
+# split along their last axis, that of the layer's outputs.
 _SPLIT: dict[type, tuple[str, ...]] = {
     GroupedConv2D: ("filters", "groups"),
     keras.layers.Conv2D: ("filters",),
@@ -37,30 +37,30 @@ READS_ALL = (keras.layers.Conv2D, keras.layers.Dense)
 
 
 def count_towers(layers: list[keras.layers.Layer]) -> int:
-    """The number of towers of a packed network, by its groups and normalisations.
+    """The number of towers of a packed network, from its groups and normalisations.
 
     Raises:
-        ValueError: If its layers are no AlexNet's, or there is but one tower.
+        ValueError: If it has layers that no AlexNet has, or only one tower.
     """
     for layer in layers:
         if type(layer) not in _SPLIT:
             raise ValueError(
-                "the model must be an AlexNet of towers, without other layers. "
+                "the model must be an AlexNet with towers and no other layers. "
                 f"Received: a model with the layer {layer.name!r}, a "
                 f"{type(layer).__name__}"
             )
     counts = {_towers(layer) for layer in layers} - {0}
     if len(counts) != 1 or counts == {1}:
         raise ValueError(
-            "the model must have towers that convolve and normalise apart, as those of "
-            "'paper', 'original' and 'six_conv' do. Received: a model whose layers "
-            f"count {sorted(counts) or 'no'} towers"
+            "the model must have two towers or more, as 'paper', 'original' and "
+            "'six_conv' have. Received: a model whose layers have "
+            f"{sorted(counts) or 'no'} towers"
         )
     return counts.pop()
 
 
 def _towers(layer: keras.layers.Layer) -> int:
-    """How many towers a layer keeps apart; 0 if that is nothing to it."""
+    """The number of towers that a layer separates; 0 for layers that ignore towers."""
     if isinstance(layer, GroupedConv2D):
         return layer.groups
     if isinstance(layer, (CrossConnection, LocalResponseNormalization)):
@@ -69,7 +69,7 @@ def _towers(layer: keras.layers.Layer) -> int:
 
 
 def part(layer: keras.layers.Layer, tower: int, towers: int) -> keras.layers.Layer:
-    """A fresh layer: the part of one tower in a packed one."""
+    """A new layer: one tower's part of a packed layer."""
     config = _scaled(layer, Fraction(1, towers))
     if isinstance(layer, StatelessDropout):
         config["share"] = (tower, towers)
@@ -77,7 +77,7 @@ def part(layer: keras.layers.Layer, tower: int, towers: int) -> keras.layers.Lay
 
 
 def packed(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
-    """A fresh layer: the packed one that a layer is a tower's part of."""
+    """A new layer: the packed layer of which this one is a tower's part."""
     config = _scaled(layer, Fraction(towers))
     if isinstance(layer, StatelessDropout):
         config["share"] = None
@@ -85,7 +85,7 @@ def packed(layer: keras.layers.Layer, towers: int) -> keras.layers.Layer:
 
 
 def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A fresh layer as this one is."""
+    """A new layer with the same configuration."""
     return type(layer).from_config(layer.get_config())
 
 

@@ -1,4 +1,4 @@
-"""A spread model's variables under the names and shapes of the packed one's."""
+"""The variables of a model, under the names and shapes of its packed form."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Variables = dict[str, dict[str, tf.Variable]]  # {"conv1a": {"kernel": …}}
 class PackedForm:
     """Variables of a model, spread or packed, as those of the packed model.
 
-    A checkpoint of `variables` is one of the packed model, and is read into either
-    form. Of a packed model they are its own, and there is nothing to gather. Of a
-    spread one they are copies in the host's memory.
+    A checkpoint of `variables` is a checkpoint of the packed model, and can be read
+    into either form. For a packed model they are its own variables, and there is
+    nothing to gather. For a spread model they are copies in the host's memory.
 
     Args:
-        model: What `AlexNet` or `convert_towers` gave.
-        variables: `{layer: {weight: variable}}` of this model: what
-            `keras_alexnet.weights.names.named_weights` gives, or an optimizer's
+        model: A model of `AlexNet` or `convert_towers`.
+        variables: `{layer: {weight: variable}}` of this model, as
+            `keras_alexnet.weights.names.named_weights` returns it, or an optimizer's
             variables under the same names.
 
     Example:
@@ -66,7 +66,7 @@ class PackedForm:
 
 
 def packed_names(model: keras.Model) -> dict[str, str]:
-    """What the packed model calls each layer: `{"conv2b": "conv2"}`, of either form."""
+    """Each layer's name in the packed model, as in `{"conv2b": "conv2"}`."""
     return {
         layer.name: layer.layer.name if isinstance(layer, OnDevice) else layer.name
         for layer in model.layers
@@ -82,7 +82,7 @@ def packed_values(model: keras.Model, variables: Variables) -> Named:
 
 
 def assign_packed(model: keras.Model, variables: Variables, values: Named) -> None:
-    """Assigns what `packed_values` gave to the variables of a model of either form."""
+    """Assigns the result of `packed_values` to the variables of a model of any form."""
     for layer, weights in _parts(model, variables).items():
         for name, parts in weights.items():
             _assign(parts, values[layer][name])
@@ -91,7 +91,7 @@ def assign_packed(model: keras.Model, variables: Variables, values: Named) -> No
 def _parts(
     model: keras.Model, variables: Variables
 ) -> dict[str, dict[str, list[tf.Variable]]]:
-    """The variables that make each packed one, tower by tower."""
+    """The variables that form each packed one, tower by tower."""
     parts: dict[str, dict[str, list[tf.Variable]]] = {}
     packed = packed_names(model)
     for layer in sorted(model.layers, key=_tower):
@@ -114,10 +114,11 @@ def _packed(parts: list[tf.Variable]) -> tf.Variable:
 
 
 def _joined(parts: list[Any]) -> np.ndarray:
-    # A layer's outputs are the last axis of each of its weights.
+    # The last axis of each weight is that of the layer's outputs.
     return np.concatenate([part.numpy() for part in parts], axis=-1)
 
 
 def _assign(parts: list[tf.Variable], value: np.ndarray) -> None:
-    for part, share in zip(parts, np.split(value, len(parts), axis=-1), strict=True):
-        part.assign(share)
+    pieces = np.split(value, len(parts), axis=-1)
+    for part, piece in zip(parts, pieces, strict=True):
+        part.assign(piece)

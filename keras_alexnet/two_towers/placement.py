@@ -1,4 +1,4 @@
-"""Layers on a device of their own, in the backward pass as in the forward one."""
+"""Layers on one device, in the forward and in the backward pass."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import tensorflow as tf
 
 
 def check_devices(devices: Sequence[str]) -> tuple[str, ...]:
-    """The devices that a person named, in one spelling, as in `"/GPU:0"`.
+    """The names of devices in one spelling, as in `"/GPU:0"`.
 
     Args:
-        devices: Names as TensorFlow has them, with or without slash: `"CPU:1"`,
-            `"/GPU:0"`, `"/device:GPU:0"`. One may stand there several times.
+        devices: TensorFlow's names, with or without slash: `"CPU:1"`, `"/GPU:0"`,
+            `"/device:GPU:0"`. A device may be repeated.
 
     Raises:
-        ValueError: If one of them is none of this process's logical devices.
+        ValueError: If one of them is not a logical device of this process.
 
     Example:
 
@@ -35,7 +35,7 @@ def check_devices(devices: Sequence[str]) -> tuple[str, ...]:
     for device in devices:
         if _spelled(device) not in known:
             raise ValueError(
-                f"devices must be of those that TensorFlow has here, {known}; "
+                f"devices must be among those that TensorFlow has here, {known}; "
                 "tf.config.set_logical_device_configuration makes several of one. "
                 f"Received: devices={tuple(devices)!r}, without a {device!r} here"
             )
@@ -52,18 +52,18 @@ def _spelled(device: str) -> str:
 
 
 def run_on(device: str, function: Callable[..., Any], *inputs: tf.Tensor) -> Any:
-    """What a function gives, computed on a device, and its gradient there too.
+    """Calls a function on a device, so that its gradient is computed there too.
 
-    A tape's backward pass takes no heed of the devices of the forward one: in a graph
-    all that a tower gives back would be computed on the default device.
+    A tape's backward pass ignores the devices of the forward pass: in a graph, all
+    gradients of a tower would be computed on the default device.
 
     Args:
-        device: Where.
+        device: The device.
         function: From tensors to a tensor or a list of tensors; it may read variables.
-        *inputs: What it is called with.
+        *inputs: Its arguments.
 
     Returns:
-        What it returns.
+        What the function returns.
 
     Example:
 
@@ -98,13 +98,13 @@ def _like(outputs: Any, gradients: tuple[tf.Tensor, ...]) -> Any:
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class OnDevice(keras.layers.Wrapper):
-    """A layer whose variables and computations, backward ones too, are on one device.
+    """A layer with its variables and its forward and backward pass on one device.
 
     Args:
         layer: The layer.
         device: Its device, as in `"/GPU:1"`.
-        tower: Number of the tower that the layer is a part of; `None` for a layer that
-            there is once.
+        tower: Number of the tower that the layer belongs to; `None` for an undivided
+            layer.
         **kwargs: `name` and the other arguments of `keras.layers.Layer`; the name is
             the layer's by default, with the letter of its tower.
 
@@ -138,7 +138,7 @@ class OnDevice(keras.layers.Wrapper):
         kwargs.setdefault("dtype", layer.dtype_policy)
         kwargs.setdefault("trainable", layer.trainable)
         super().__init__(layer, **kwargs)
-        self.supports_jit = False  # what XLA compiles is for one device
+        self.supports_jit = False  # XLA compiles for one device only
         self.device = check_devices([device])[0]
         self.tower = tower
         self._trains = "training" in inspect.signature(layer.call).parameters
@@ -159,13 +159,13 @@ class OnDevice(keras.layers.Wrapper):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> OnDevice:
-        # Keras 2.15's own takes the layer in it for one of an older format; Keras 3
-        # builds that layer as it reads it.
+        # Keras 2.15's own method mistakes the wrapped layer for an older format. Keras
+        # 3 builds that layer while it deserialises it, hence the device.
         with tf.device(check_devices([config["device"]])[0]):
             layer = keras.saving.deserialize_keras_object(config["layer"], **kwargs)
         return cls(**{**config, "layer": layer})
 
 
 def letter(tower: int | None) -> str:
-    """What tells a tower's layers apart by name: a, b, …, as in the 2012 source."""
+    """The letter in the names of a tower's layers: a, b, …, as in the 2012 source."""
     return "" if tower is None else "abcdefghijklmnop"[tower]

@@ -1,4 +1,4 @@
-"""Weights by name, from files of several kinds, and from training runs."""
+"""Weights: published ones by name, files of several formats, training runs."""
 
 from keras_alexnet.weights.opening import Weights, open_weights
 from keras_alexnet.weights.published import WeightSet, get, names

@@ -1,4 +1,4 @@
-"""Published weights, downloaded and converted once, kept under Keras' home."""
+"""The cache of published weights, which are downloaded and converted once."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from keras_alexnet.weights.published import WeightSet
 def cached(record: WeightSet, convert: Callable[[Path, Path], None]) -> Path:
     """Returns the path of a weight set's `.weights.h5`, made on the first call.
 
-    The first call brings the publisher's file, checks its hash, converts it and
-    removes it. A second process that asks meanwhile waits for the first. Later
-    calls need neither the network nor the right to write.
+    The first call downloads the publisher's file, checks its hash, converts it and
+    removes it. Another process that calls meanwhile waits for the first. Later calls
+    need neither the network nor the right to write.
 
     Args:
         record: The weight set.
-        convert: Writes the second path, a `.weights.h5` file, from the first, the
-            publisher's file.
+        convert: Takes two paths: it converts the first, the publisher's file, to the
+            second, a `.weights.h5` file.
 
     Raises:
-        ValueError: If the file cannot be had, or the cache cannot be written to.
+        ValueError: If the file cannot be downloaded, or the cache cannot be written.
 
     Example:
 
     >>> cached(published.get("imagenet"), convert)  # doctest: +SKIP
     """
     path = location(record)
-    # Whole wherever it is there, since it is moved into place: no lock to read it.
+    # No lock for reading: the file is moved into place, so it is always complete.
     if not os.path.isfile(path):
         with _locked(path, record):
             if not os.path.isfile(path):
@@ -44,12 +44,12 @@ def cached(record: WeightSet, convert: Callable[[Path, Path], None]) -> Path:
 
 
 def location(record: WeightSet) -> Path:
-    """Where `cached` keeps a weight set, whether it is there or not."""
+    """The path at which `cached` keeps a weight set; it need not exist."""
     try:
         home = Path(files.expanded(os.environ.get("KERAS_HOME") or "~/.keras"))
     except ValueError as error:
         raise ValueError(
-            f"the cache of weights={record.name!r} must have a place; set KERAS_HOME "
+            f"the cache of weights={record.name!r} must have a folder; set KERAS_HOME "
             f"to one. Received: KERAS_HOME={os.environ.get('KERAS_HOME')!r} and no "
             f"home directory of user {os.getuid()}"
         ) from error
@@ -67,10 +67,10 @@ def _make(path: Path, record: WeightSet, convert: Callable[[Path, Path], None]) 
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Removes what processes that were killed have begun; the lock must be held."""
-    for begun in path.parent.glob(f"{_prefix(path)}*"):
-        if begun.is_dir():
-            shutil.rmtree(begun)
+    """Removes the folders of processes that were killed; the lock must be held."""
+    for folder in path.parent.glob(f"{_prefix(path)}*"):
+        if folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def _prefix(path: Path) -> str:
@@ -79,18 +79,18 @@ def _prefix(path: Path) -> str:
 
 @contextlib.contextmanager
 def _locked(path: Path, record: WeightSet) -> Iterator[None]:
-    """Holds the lock of a weight set, which the system frees if the process dies."""
+    """Holds the lock of a weight set; the system releases it if the process dies."""
     import filelock
 
     lock = filelock.FileLock(path.parent / f"{_prefix(path)}lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The lock's file may be there, and writable, in a folder that is not.
+        # The lock file may be writable in a folder that is not.
         tempfile.TemporaryFile(dir=path.parent).close()
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            message = f"waiting for another process that is fetching {record.name!r}"
+            message = f"waiting for another process that downloads {record.name!r}"
             print(message, file=sys.stderr, flush=True)
             lock.acquire()
     except (OSError, NotImplementedError) as error:

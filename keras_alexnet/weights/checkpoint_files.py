@@ -1,4 +1,4 @@
-"""The files of a checkpoint: what they hold, and whether that is what was written."""
+"""The files of a checkpoint: reading them, and checking that they are undamaged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # what tf.train.Checkpoint always wri
 
 
 class Damaged(ValueError):
-    """A checkpoint whose files are not what was written: by checksum or by length.
+    """A checkpoint whose files have another checksum or length than when written.
 
     Args:
         path: The checkpoint.
@@ -24,8 +24,8 @@ class Damaged(ValueError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            "the checkpoint must be whole; the same command of train falls back to "
-            f"the one before. Received: {str(path)!r} ({reason})"
+            "the checkpoint must be undamaged; run the same train command again: it "
+            f"resumes from the one before. Received: {str(path)!r} ({reason})"
         )
         self.reason = reason
 
@@ -33,8 +33,8 @@ class Damaged(ValueError):
 class CheckpointReader:
     """Reads the values of a checkpoint that `tf.train.Checkpoint` has written.
 
-    TensorFlow keeps a checksum of every value, and of the index of them. Its op gives
-    errors that tell damage from a file that could not be read, which those of
+    TensorFlow keeps a checksum of every value, and of their index. The errors of its
+    op distinguish a damaged file from one that cannot be read; those of
     `tf.train.load_checkpoint` do not.
 
     Args:
@@ -44,7 +44,7 @@ class CheckpointReader:
         shapes: The shape of each value, by its name.
 
     Raises:
-        Damaged: If its files are not what was written.
+        Damaged: If its files are damaged.
         ValueError: If they cannot be read for another reason.
     """
 
@@ -60,7 +60,7 @@ class CheckpointReader:
         """The value of this name.
 
         Raises:
-            Damaged: If its checksum is not that of what was written.
+            Damaged: If its checksum is wrong.
             ValueError: If it cannot be read for another reason.
         """
         return self._restore(name, self._types[name])
@@ -69,7 +69,7 @@ class CheckpointReader:
         """Reads all values.
 
         Raises:
-            Damaged: If one is not what was written.
+            Damaged: If one is damaged.
             ValueError: If one cannot be read for another reason.
         """
         for name in self.shapes:
@@ -88,9 +88,9 @@ class CheckpointReader:
             raise Damaged(self._path, reason(error)) from error
         except tf.errors.OpError as error:
             if isinstance(error, tf.errors.NotFoundError) and not _has_data(self._path):
-                raise Damaged(self._path, "its data file is gone") from error
+                raise Damaged(self._path, "its data file is missing") from error
             raise ValueError(
-                "the checkpoint must be readable, and one of train's; nothing was "
+                "the checkpoint must be readable and written by train; nothing was "
                 f"changed. Received: {str(self._path)!r} ({reason(error)})"
             ) from error
         return value.numpy()
@@ -102,13 +102,13 @@ def checkpoint_prefix(path: Path) -> str:
 
 
 def checkpoint_files(path: Path) -> list[Path]:
-    """The files of a checkpoint, the index first: without it the rest is nothing."""
+    """The files of a checkpoint, the index first: the others need it."""
     index = path.with_name(f"{path.name}.index")
     return [each for each in (index, *_data_files(path)) if each.is_file()]
 
 
 def written_checkpoints(directory: Path) -> list[Path]:
-    """The checkpoints in the directory that a run keeps them in, oldest first.
+    """The checkpoints in a run's directory of checkpoints, oldest first.
 
     Raises:
         OSError: If the directory cannot be listed.
@@ -125,7 +125,7 @@ def written_checkpoints(directory: Path) -> list[Path]:
 
 
 def at_step(directory: Path, step: int) -> Path:
-    """Where the checkpoint after so many steps lies."""
+    """The path of the checkpoint after this many steps."""
     return directory / f"{_STEP}{step}"
 
 

@@ -1,4 +1,4 @@
-"""The 1000 classes of ILSVRC-2012, and predictions in their names."""
+"""The 1000 classes of ILSVRC-2012, and predictions with their names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILE = "imagenet_classes.txt"
 
 
 class ImagenetClass(NamedTuple):
-    """A class: its WordNet id, Keras' name of it, and all lemmas of the synset."""
+    """A class: its WordNet id, its name in Keras, and all lemmas of the synset."""
 
     wnid: str
     name: str
@@ -47,13 +47,13 @@ def _read(line: str) -> ImagenetClass:
 
 
 def class_names(weights: str) -> tuple[str, ...]:
-    """Returns the names of the outputs of a published weight set, as Keras has them.
+    """Returns the names of the outputs of a published weight set, as in Keras.
 
     Args:
         weights: One of `keras_alexnet.weights.published.names()`.
 
     Returns:
-        The class names; two of ImageNet's stand there twice.
+        The class names; two of ImageNet's occur twice.
 
     Raises:
         ValueError: If there is no such weight set.
@@ -65,9 +65,9 @@ def class_names(weights: str) -> tuple[str, ...]:
     """
     if weights not in published.names():
         raise ValueError(
-            f"weights must be one of {published.names()}, whose classes are known; the "
-            "names of other networks' classes are yours to give, as their outputs' "
-            f"order. Received: weights={weights!r}"
+            f"weights must be one of {published.names()}, whose classes are known; for "
+            "another network, give the names of its classes in the order of its "
+            f"outputs. Received: weights={weights!r}"
         )
     # Every weight set so far has ImageNet's classes.
     return tuple(each.name for each in imagenet_classes())
@@ -80,17 +80,17 @@ def decode_predictions(
 
     Args:
         preds: `[batch, 1000]`, an array, a list or a tensor: probabilities, or
-            whatever grows with them.
-        top: How many classes to give, 1 to 1000.
+            other scores in the same order, such as logits.
+        top: How many classes to return for each sample, 1 to 1000.
         weights: The weight set that the model was built with.
 
     Returns:
         For each sample its `top` classes as `(wnid, name, score)`, the highest
-        score first; of equal scores, the class of the lower index first.
+        score first; among equal scores, the class of the lower index first.
 
     Raises:
         ValueError: If `preds` has another shape, is no array of numbers or holds
-            NaN (which has no rank; Keras would put it first), if `top` is out of
+            NaN (which cannot be ranked; Keras would put it first), if `top` is out of
             range, or if there is no such weight set.
 
     Example:
@@ -132,7 +132,7 @@ def _scores(preds: Any, count: int) -> np.ndarray:
     bad = np.flatnonzero(np.isnan(scores).any(axis=1))
     if bad.size:
         raise ValueError(
-            "preds must hold no NaN; look at the picture or the model that gave it. "
+            "preds must hold no NaN; check the pictures and the model. "
             f"Received: NaN in rows {bad[:5].tolist()}"
         )
     return scores

@@ -1,4 +1,4 @@
-"""Brings a publisher's file here and checks its hash before anything reads it."""
+"""Downloads a publisher's file and checks its hash before anything reads it."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ from keras_alexnet.weights.published import WeightSet
 
 VARIABLE = "KERAS_ALEXNET_WEIGHTS"
 
-_ATTEMPTS = 3  # the first, and two that go on where a connection was cut
+_ATTEMPTS = 3  # the first, and two that resume where a connection was cut
 _CHUNK = 1 << 20
 _TIMEOUT = 30.0  # seconds without an answer or a byte
 
-_Show = Callable[[int], object]  # takes the number of bytes that are here
+_Show = Callable[[int], object]  # takes the number of bytes received so far
 
 
 def fetch(record: WeightSet, directory: Path) -> Path:
     """Returns the path of the publisher's file, its size and hash checked.
 
-    It comes from the publisher, or from where the environment variable
-    `KERAS_ALEXNET_WEIGHTS` says: a mirror's `http://` or `https://` address, to which
-    the file's name is added, or a folder that holds the file, which stays there.
+    It comes from the publisher, unless the environment variable
+    `KERAS_ALEXNET_WEIGHTS` names another source: a mirror's `http://` or `https://`
+    address, to which the file's name is added, or a folder that holds the file. A
+    file in a folder is used where it is.
 
     Args:
         record: The weight set.
-        directory: Where a downloaded file is put. If anything goes wrong, nothing
-            is left there.
+        directory: Where a downloaded file is put. After an error nothing is left
+            there.
 
     Raises:
-        ValueError: If the file cannot be had or is not the published one.
+        ValueError: If the file cannot be downloaded or is not the published one.
 
     Example:
 
     >>> fetch(published.get("imagenet"), Path("/tmp"))  # doctest: +SKIP
     """
-    place = os.environ.get(VARIABLE, "")
-    if place and "://" not in place:
-        return _from_folder(record, Path(files.expanded(place)))
-    url = _in_mirror(record, place) if place else record.url
+    source = os.environ.get(VARIABLE, "")
+    if source and "://" not in source:
+        return _from_folder(record, Path(files.expanded(source)))
+    url = _in_mirror(record, source) if source else record.url
     path = directory / record.file_name
     try:
         _download(record, url, path)
@@ -71,52 +72,52 @@ def _from_folder(record: WeightSet, folder: Path) -> Path:
     return path
 
 
-def _in_mirror(record: WeightSet, place: str) -> str:
+def _in_mirror(record: WeightSet, mirror: str) -> str:
     try:
-        parts = urllib.parse.urlsplit(place)
+        parts = urllib.parse.urlsplit(mirror)
         parts.port  # noqa: B018  raises ValueError if it is none
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        sound = False
-    if not sound or not place.isascii() or set(place) & set(string.whitespace):
+        valid = False
+    if not valid or not mirror.isascii() or set(mirror) & set(string.whitespace):
         raise ValueError(
             f"{VARIABLE} must be an http:// or https:// address or a folder. "
-            f"Received: {VARIABLE}={place!r}"
+            f"Received: {VARIABLE}={mirror!r}"
         )
-    return f"{place.rstrip('/')}/{record.file_name}"
+    return f"{mirror.rstrip('/')}/{record.file_name}"
 
 
 def _download(record: WeightSet, url: str, path: Path) -> None:
-    """Brings the file, going on where it stopped if the connection is cut."""
+    """Downloads the file; resumes where it stopped if the connection is cut."""
     with _progress(record, url) as show:
         for _ in range(_ATTEMPTS):
             total = _receive(record, url, path, show)
-            here = path.stat().st_size
-            if total is None or here >= total:
+            received = path.stat().st_size
+            if total is None or received >= total:
                 return
-    raise _unavailable(record, url, f"{here:,} of {total:,} bytes, then no more")
+    raise _unavailable(record, url, f"{received:,} of {total:,} bytes, then no more")
 
 
 def _receive(record: WeightSet, url: str, path: Path, show: _Show) -> int | None:
-    """Adds what comes to the file; returns the size that the whole one should have."""
-    here = path.stat().st_size if path.exists() else 0
-    with _opened(record, url, here) as response:
+    """Appends what arrives to the file; returns the size of the whole file."""
+    start = path.stat().st_size if path.exists() else 0
+    with _opened(record, url, start) as response:
         resumed = response.status == http.client.PARTIAL_CONTENT
         length = response.headers.get("Content-Length", "")
         total = record.size
         if length.isdecimal():
-            total = int(length) + (here if resumed else 0)
+            total = int(length) + (start if resumed else 0)
         try:
             with open(path, "ab" if resumed else "wb") as file:
                 for chunk in _chunks(response):
                     file.write(chunk)
                     show(file.tell())
                     if record.size is not None and file.tell() > record.size:
-                        return None  # another file, perhaps without end
-        except OSError as error:  # the network's are dealt with in _chunks
+                        return None  # another file, perhaps an endless one
+        except OSError as error:  # the disk's; the network's are handled in _chunks
             raise ValueError(
                 f"there must be room for {record.file_name} ({_size(record)}) in "
-                f"{str(path.parent)!r}; make some, or set KERAS_HOME to another place. "
+                f"{str(path.parent)!r}; free some, or set KERAS_HOME to another one. "
                 f"Received: {error.strerror}"
             ) from error
     return total
@@ -145,7 +146,7 @@ def _opened(
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """What comes until the end, or until the connection is cut or falls silent."""
+    """What arrives until the end, or until the connection is cut or times out."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         while chunk := response.read(_CHUNK):
             yield chunk
@@ -199,7 +200,7 @@ def _wanted(record: WeightSet) -> str:
 
 def _unavailable(record: WeightSet, url: str, reason: str) -> ValueError:
     return ValueError(
-        f"the weights {record.name!r} must be had from {url}; set {VARIABLE} to a "
+        f"the weights {record.name!r} must be available at {url}; set {VARIABLE} to a "
         f"mirror's address or to a folder that holds {_wanted(record)}. "
         f"Received: {reason}"
     )

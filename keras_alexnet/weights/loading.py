@@ -1,4 +1,4 @@
-"""From opened weights to the values in a model."""
+"""Loads opened weights into a model."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _log = logging.getLogger("keras_alexnet")
 
 
 def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> None:
-    """Loads weights into a model; all must fit, but for the last layer's classes.
+    """Loads weights into a model; all must fit, except for the classes of `fc8`.
 
     Args:
         model: A model of `record`.
-        weights: What `open_weights` gave.
-        record: The architecture that the weights are read as.
+        weights: As `open_weights` returns them.
+        record: The architecture of the model.
 
     Raises:
         ValueError: If a weight is missing, has another shape or is not finite. The
             model is left as it was.
 
     Warns:
-        UserWarning: If the values look like fresh ones.
+        UserWarning: If the values look untrained.
 
     Example:
 
@@ -44,12 +44,12 @@ def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> 
     values = weights.read(record)
     if weights.checked:
         warn_if_untrained(values, weights.origin)
-    fresh = _other_classes(model, weights)
-    assign_weights(model, values, weights.origin, frozenset({_LAST} if fresh else ()))
-    if fresh:
+    other = _other_classes(model, weights)
+    assign_weights(model, values, weights.origin, frozenset({_LAST} if other else ()))
+    if other:
         _log.warning(
-            "%s: all layers but fc8 were loaded; fc8 starts fresh for %d classes, "
-            "where the weights tell %s",
+            "%s: all layers but fc8 were loaded; fc8 has new weights for %d classes, "
+            "where the file has %s",
             weights.origin,
             model.get_layer(_LAST).units,
             weights.classes or "others",
@@ -57,7 +57,7 @@ def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> 
 
 
 def _check_channels(model: keras.Model, weights: Weights) -> None:
-    """Raises ValueError for another number of channels, before anything is fetched."""
+    """Raises ValueError for another number of channels, before any download."""
     theirs = None if weights.input_shape is None else weights.input_shape[-1]
     ours = tuple(model.input_shape)[-1]
     if theirs is not None and theirs != ours:
@@ -85,13 +85,13 @@ def assign_weights(
     """Assigns values by the names of layers and weights, after checking all.
 
     Args:
-        model: Whose weights are set.
+        model: The model whose weights are set.
         values: `{layer: {weight: array}}`.
         origin: What the values come from, for messages.
-        without: Layers that are left as they are.
+        without: Layers that keep their values.
 
     Raises:
-        ValueError: If a value is missing, is too many, has another shape, is no
+        ValueError: If a value is missing, unexpected, of another shape, no
             floating-point number or not finite.
     """
     pairs = []
@@ -99,7 +99,7 @@ def assign_weights(
         if layer in without:
             continue
         held = values.get(layer, {})
-        _check_none_is_left(layer, held, variables, origin)
+        _check_names(layer, held, variables, origin)
         for name, variable in variables.items():
             value = held.get(name)
             if value is None or value.shape != tuple(variable.shape):
@@ -107,25 +107,25 @@ def assign_weights(
             pairs.append((variable, _of_its_type(layer, name, value, variable, origin)))
     for variable, value in pairs:
         variable.assign(value)
-    _tell_of_the_rest(model, values, origin)
+    _warn_of_unread(model, values, origin)
 
 
-def _check_none_is_left(
+def _check_names(
     layer: str, held: dict[str, np.ndarray], variables: Iterable[str], origin: str
 ) -> None:
-    left = sorted({*held} - {*variables})
-    if left:
+    unexpected = sorted({*held} - {*variables})
+    if unexpected:
         raise ValueError(
-            f"weights must hold nothing of {layer} but {', '.join(variables)}, or "
-            f"its values would mean something else. Received: {origin!r} with "
-            f"{layer}/{left[0]}"
+            f"weights must hold only {', '.join(variables)} for {layer}: with others "
+            f"they have another meaning. Received: {origin!r} with "
+            f"{layer}/{unexpected[0]}"
         )
 
 
 def _of_its_type(
     layer: str, name: str, value: np.ndarray, variable: tf.Variable, origin: str
 ) -> np.ndarray:
-    """A floating-point value of whatever width as the variable holds it."""
+    """A floating-point value of any width, in the type of the variable."""
     if value.dtype.name not in _FLOATS:
         raise ValueError(
             f"weights must be floating-point numbers, {', '.join(_FLOATS)}. Received: "
@@ -143,12 +143,17 @@ def _of_its_type(
     return fitted
 
 
-def _tell_of_the_rest(model: keras.Model, values: Named, origin: str) -> None:
-    """Says which layers of a file are not read; a body leaves out the top unasked."""
-    left = [layer for layer in values if layer not in {*named_weights(model), *_TOP}]
-    if left:
+def _warn_of_unread(model: keras.Model, values: Named, origin: str) -> None:
+    """Logs which layers of a file are not read.
+
+    Without the top layers: a model with include_top=False is meant to skip them.
+    """
+    unread = [layer for layer in values if layer not in {*named_weights(model), *_TOP}]
+    if unread:
         _log.warning(
-            "%s: not read, since the model has none: %s", origin, ", ".join(left)
+            "%s: not read, since the model has no such layers: %s",
+            origin,
+            ", ".join(unread),
         )
 
 

@@ -15,9 +15,9 @@ Named = dict[str, dict[str, np.ndarray]]
 def named_weights(model: keras.Model) -> dict[str, dict[str, tf.Variable]]:
     """Returns `{layer: {weight: variable}}`, as in `{"conv1": {"kernel": …}}`.
 
-    The variables are TensorFlow's own (under a strategy its distributed ones), so
-    that `tf.train.Checkpoint` writes them under names that hold whatever Keras
-    generation, device layout or object graph the model has.
+    The variables are TensorFlow's own (under a strategy its distributed ones).
+    `tf.train.Checkpoint` writes them under these names, which are the same for every
+    Keras version, device layout and object graph of the model.
     """
     return {
         layer.name: {
@@ -33,5 +33,5 @@ def _leaf(weight: Any) -> str:
 
 
 def tensorflow_variable(weight: Any) -> tf.Variable:
-    """The variable of TensorFlow's behind a variable of Keras 2 or Keras 3."""
+    """TensorFlow's variable behind a variable of Keras 2 or Keras 3."""
     return weight if isinstance(weight, tf.Variable) else weight.value

@@ -1,4 +1,4 @@
-"""What a person names as weights, opened: what they fit, and how they are read."""
+"""Opens weights by name or path: what they fit, and how they are read."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Weights:
     """Weights that can be loaded into a model.
 
     Args:
-        origin: What the person named.
-        read: Gives the values by the names of layers and weights, for a record.
-        variants: The variants that the weights can be of; empty if that is open.
-        classes: Number of classes, where it is known before reading.
-        input_shape: Shape of the pictures, where it is known.
-        checked: Whether values that look like no training are worth a warning.
-        body: What `keras_files.body` gives of a model that was saved whole.
-        architecture: That of a run which trained a record of its own.
-        foreign: What the weights are of, where that is no variant.
+        origin: The name or path as it was given.
+        read: Returns the values by the names of layers and weights, for a record.
+        variants: The variants that the weights can be of; empty if unknown.
+        classes: Number of classes, if it is known before reading.
+        input_shape: Shape of the pictures, if it is known.
+        checked: Whether to warn if the values look untrained.
+        body: Result of `keras_files.body` for a model that was saved whole.
+        architecture: The architecture of a run that is none of the variants.
+        foreign: What the weights belong to, if that is no variant.
     """
 
     origin: str
@@ -52,10 +52,10 @@ class Weights:
     foreign: str | None = None
 
     def variant(self, given: str | None) -> str | None:
-        """The variant of the model: what was given, if the weights can be of it.
+        """The variant of the model: the given one, if the weights can be of it.
 
         Raises:
-            ValueError: If they cannot, or it must be given and was not.
+            ValueError: If they cannot, or if a variant must be given and was not.
         """
         if self.foreign is not None:
             raise ValueError(
@@ -74,7 +74,7 @@ class Weights:
 
 
 def open_weights(weights: str | os.PathLike | Weights) -> Weights:
-    """Opens what `AlexNet(weights=…)` takes, and reads as little as will do.
+    """Opens what `AlexNet(weights=…)` takes, and reads no more than is needed.
 
     Args:
         weights: A name of `keras_alexnet.weights.names()`, or a path.
@@ -83,7 +83,7 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
         The `Weights`.
 
     Raises:
-        ValueError: If it is nothing of the kind, or cannot be had or read.
+        ValueError: If it is neither of these, or cannot be read.
     """
     if isinstance(weights, Weights):
         return weights
@@ -112,7 +112,7 @@ def _expected() -> str:
 
 
 def _published(record: published.WeightSet, origin: str) -> Weights:
-    """Nothing is fetched before it is read: a wrong argument is told of first."""
+    """Downloads nothing before `read` is called: wrong arguments are reported first."""
 
     def read(architecture: Architecture) -> Named:
         path = cached(record, functools.partial(_convert, record))
@@ -139,7 +139,7 @@ def _run(run: Path, checkpoint: str, origin: str) -> Weights:
         variants=() if own else (settings["variant"],),
         classes=runs.classes(checkpoint, run),
         input_shape=(side, side, 3),
-        checked=False,  # a run may have been stopped early, and its owner knows
+        checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
     )
 

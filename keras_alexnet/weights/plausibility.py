@@ -1,4 +1,4 @@
-"""Whether values look like a trained network's, or like a fresh draw."""
+"""Whether weights look like those of a trained network."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ _STANDARD_ERRORS = 4.0
 
 
 def warn_if_untrained(weights: Named, origin: str) -> None:
-    """Warns if weights look like starting values in place of a trained network's.
+    """Warns if weights look like initial values, not like a trained network's.
 
     Files of random values have been published as trained networks more than once,
-    and load without any error. Three signs are looked for, each of which training
-    removes:
+    and load without any error. Training removes each of these three signs:
 
     - Neighbours in the kernels of conv1 are unrelated. A trained AlexNet's filters
-      are smooth edges and blobs (paper, figure 3). Independent draws, of whatever
-      distribution, have the correlation 0 between n pairs of neighbours, with the
-      standard error 1 / √n, 0.004 in an AlexNet; up to 4 of these count as 0.
+      are smooth edges and blobs (paper, figure 3). Independent draws of any
+      distribution have the correlation 0 between n pairs of neighbours, with the
+      standard error 1 / √n, 0.004 in an AlexNet; up to 4 standard errors count as 0.
     - All values of a kernel are the same.
     - Each layer's biases are all the same: any step of training moves them apart.
 
     Args:
         weights: `{layer: {"kernel": …, "bias": …}}`, conv1's kernel as (height,
             width, in, out).
-        origin: Where they come from, for the message.
+        origin: Where they come from, for messages.
 
     Example:
 
@@ -45,7 +44,7 @@ def warn_if_untrained(weights: Named, origin: str) -> None:
     if sign:
         warnings.warn(
             f"weights {origin!r} look untrained: {sign}. "
-            "Check that the file is the one that was meant",
+            "Check that it is the file that you meant",
             UserWarning,
             stacklevel=2,
         )

@@ -10,29 +10,29 @@ from keras_alexnet.recipe import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class WeightSet:
-    """A published file of weights: where it is, what it is, what it was made for.
+    """A published file of weights: its address, its hash, its network and recipe.
 
     Args:
-        name: What `AlexNet(weights=…)` calls it.
+        name: Its name, as in `AlexNet(weights=…)`.
         variant: The network that it belongs to, as in `AlexNet(variant=…)`.
         url: The publisher's address.
         file_name: Name of the file, at the publisher and at a mirror.
         algorithm: Hash function of `digest`, as `hashlib` calls it.
         digest: Hash of the whole file, hexadecimal.
-        size: Bytes of the file; `None` where nobody has published it.
-        licence: What the publisher says of it.
+        size: Bytes of the file; `None` if it is not published.
+        licence: The licence that the publisher states.
         parameters: Number of weights and biases.
-        top1: Published share of right first guesses, per cent.
-        top5: Published share of right classes among five guesses, per cent.
+        top1: Published top-1 accuracy, per cent.
+        top5: Published top-5 accuracy, per cent.
         protocol: How the publisher measured them.
-        preprocessing: What the pictures go through. Caffe subtracts the mean
-            picture at the crop's position; here it is that picture's mean colour.
-        resize: What comes before the crop: `"warp"` makes the picture square,
-            whatever its shape, `"shorter_side"` keeps its proportions.
+        preprocessing: Colour order, mean and scale. Caffe subtracts the mean picture
+            at the crop's position; here it is that picture's mean colour.
+        resize: How pictures are resized before the crop: `"warp"` makes the picture
+            square, whatever its shape, `"shorter_side"` keeps its proportions.
         image_size: Side of the centre crop, the network's input.
-        sources: Pairs of a fact and the place where it was published.
-        resize_size: Side that `resize` gives.
-        classes: The class list; `keras_alexnet.weights.classes` has it.
+        sources: Pairs of a fact and the address where it was published.
+        resize_size: Side of the picture after `resize`.
+        classes: Name of the class list, which `keras_alexnet.weights.classes` holds.
     """
 
     name: str
@@ -55,7 +55,7 @@ class WeightSet:
     classes: str = "imagenet"
 
     def recipe(self) -> Recipe:
-        """What pictures go through before a network with these weights reads them.
+        """How pictures become the input of a network with these weights.
 
         Example:
 
@@ -67,8 +67,8 @@ class WeightSet:
         )
 
 
-# The readmes say which crop; how the pictures came to 256×256 they do not say. The
-# tutorial warps (examples/imagenet/readme.md), and so did those who tested again.
+# The readmes state the crop, but not how the pictures were resized to 256×256. The
+# tutorial warps (examples/imagenet/readme.md), as did those who tested again.
 _CAFFE_PROTOCOL = (
     "ILSVRC-2012 validation, centre crop of 227 from 256×256, mean picture"
 )
@@ -86,7 +86,7 @@ _BVLC_ALEXNET = WeightSet(
     algorithm="sha1",
     digest="9116a64c0fbe4459d18f4bb6b56d647b63920377",
     size=243_862_414,
-    # Its first readmes said "non-commercial", for the sake of ImageNet's terms.
+    # Its first readmes said "non-commercial", because of ImageNet's terms.
     licence="unrestricted use",
     parameters=60_965_224,
     top1=57.1,
@@ -140,7 +140,7 @@ _TORCHVISION_OWT = WeightSet(
     file_name="alexnet-owt-7be5be79.pth",
     algorithm="sha256",
     # The publisher states the first 8 digits, in the file's name; the rest is from a
-    # mirror on Hugging Face, and others who downloaded the file name the same.
+    # mirror on Hugging Face, and others who downloaded the file state the same.
     digest="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
     size=244_408_911,
     licence="none stated; torchvision leaves the training data's terms to the user",
@@ -172,7 +172,7 @@ _ALIASES = {"imagenet": _BVLC_ALEXNET.name}
 
 
 def names() -> tuple[str, ...]:
-    """The names that `AlexNet(weights=…)` knows; the last is an alias of the first."""
+    """The names that `AlexNet(weights=…)` takes; the last is an alias of the first."""
     return (*_RECORDS, *_ALIASES)
 
 
@@ -180,7 +180,7 @@ def get(name: str) -> WeightSet:
     """Returns the record of a published weight set.
 
     Args:
-        name: One of `names()`; `"imagenet"` stands for `"bvlc_alexnet"`.
+        name: One of `names()`; `"imagenet"` means `"bvlc_alexnet"`.
 
     Returns:
         Its `WeightSet`.

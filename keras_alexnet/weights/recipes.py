@@ -1,4 +1,4 @@
-"""Which recipe belongs to what a person names: weights, runs, exports, variants."""
+"""Finds the recipe of weights, runs, exports and variants."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.published import WeightSet
 
-# Where an export holds its recipe; TensorFlow Serving leaves the folder alone.
+# Where an export holds its recipe; TensorFlow Serving does not read this folder.
 EXPORT_CARD = "assets.extra/keras_alexnet.json"
 
 
 def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recipe:
-    """Returns what a picture goes through before a network reads it.
+    """Returns the recipe by which pictures become a network's input.
 
     Args:
         what: Published weights by their name or record; a training run, one of its
             checkpoints or an export by its path; a variant by its name; a
-            `Preprocessing`, which is given the paper's resize and crop; or a
-            `Recipe`.
-        image_size: Side of the network's input, for another than what is named was
-            made for; the crop stays in proportion. Needed for a `Preprocessing`.
+            `Preprocessing`, which gets the paper's resize and crop; or a `Recipe`.
+        image_size: Side of the network's input, if it differs from that of `what`; the
+            crop stays in proportion. Needed for a `Preprocessing`.
         views: 1, the centre, or 10 (paper, section 4.1).
 
     Returns:
         The `Recipe`.
 
     Raises:
-        ValueError: If nothing is known of what is named.
+        ValueError: If no recipe is known for `what`.
         OSError: If a file cannot be read.
 
     Example:
@@ -62,8 +61,8 @@ def _named(what: Any, image_size: int | None) -> Recipe:
     found = _of_path(what) if isinstance(what, (str, os.PathLike)) else None
     if found is None:
         raise ValueError(
-            "preprocessing must be known: a recipe or a record of colours, the name of "
-            f"a variant {architectures.names()} or of published weights "
+            "preprocessing must be a Recipe or a Preprocessing, the name of a "
+            f"variant {architectures.names()} or of published weights "
             f"{published.names()}, a training run, one of its checkpoints, or an "
             f"export. Received: preprocessing={what!r}"
         )

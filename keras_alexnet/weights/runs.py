@@ -1,4 +1,4 @@
-"""What a training run has written down, and how its weights are read."""
+"""Reads a training run's directory: settings, data, recipe and weights."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def is_run(path: Path) -> bool:
 
 
 def run_of(path: Path) -> Path | None:
-    """The run that `path` is the directory of, or one of its checkpoints; or None."""
+    """The directory of the run, if `path` is a run or one of its checkpoints."""
     if is_run(path):
         return path
     run = path.parent.parent  # RUN/checkpoints/step-N
-    there = path.with_name(f"{path.name}.index").is_file()
-    return run if there and is_run(run) else None
+    is_checkpoint = path.with_name(f"{path.name}.index").is_file()
+    return run if is_checkpoint and is_run(run) else None
 
 
 def settings(run: Path) -> dict[str, str]:
-    """The settings that a run wrote down, as text by their names.
+    """The settings of a run, as text by their names.
 
     Raises:
-        ValueError: If they are not as a run writes them.
+        ValueError: If the file is damaged.
     """
     path = run / SETTINGS
     found = parse(files.read_text(path))
@@ -63,10 +63,10 @@ def settings(run: Path) -> dict[str, str]:
 
 
 def data(run: Path) -> dict[str, Any]:
-    """What a run wrote down of its data: classes, sizes, mean colour.
+    """A run's record of its data: classes, sizes, mean colour.
 
     Raises:
-        ValueError: If it is not as a run writes it.
+        ValueError: If the file is damaged.
     """
     found = files.read_json(run / DATA, class_names=list, sizes=dict, statistics=dict)
     mean = found["statistics"].get("mean")
@@ -79,12 +79,12 @@ def data(run: Path) -> dict[str, Any]:
 
 
 def class_names(run: Path) -> tuple[str, ...]:
-    """Names of the classes that a run tells apart."""
+    """Names of the classes of a run."""
     return tuple(data(run)["class_names"])
 
 
 def has_own_architecture(run: Path) -> bool:
-    """Whether a run trains a record that is none of the variants."""
+    """Whether a run trains an architecture that is none of the variants."""
     return (run / ARCHITECTURE).is_file()
 
 
@@ -96,10 +96,10 @@ def architecture(run: Path) -> Architecture:
 
 
 def recipe(run: Path) -> Recipe:
-    """What a run's pictures go through: the network's, with their own mean."""
+    """The recipe of a run: that of its architecture, with the mean of its data."""
     if (run / RECIPE).is_file():
         return Recipe.from_dict(files.read_json(run / RECIPE))
-    # Earlier versions wrote no recipe: it follows from what they did write.
+    # Earlier versions wrote no recipe; it follows from their other files.
     own = architecture(run).preprocessing
     colours = dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
     return Recipe.of_colours(colours, int(settings(run)["image_size"]))
@@ -130,10 +130,10 @@ def newest_checkpoint(run: Path) -> str:
 def read_weights(checkpoint: str) -> Named:
     """Reads the model's weights of a checkpoint, by layer and name.
 
-    Where the run kept averages of them, these: they are what it evaluated.
+    If the run kept averages of the weights, returns those: the run evaluates them.
 
     Raises:
-        ValueError: If it cannot be read, or is not what was written.
+        ValueError: If it cannot be read or is damaged.
     """
     reader = CheckpointReader(Path(checkpoint))
     weights = _group(reader, _MODEL)
@@ -153,14 +153,14 @@ def _group(reader: CheckpointReader, prefix: str) -> Named:
 
 
 def classes(checkpoint: str, run: Path) -> int:
-    """Number of classes that the model of a checkpoint tells apart.
+    """Number of classes of the model of a checkpoint.
 
     Args:
         checkpoint: Its path.
-        run: Whose it is.
+        run: The run that it belongs to.
 
     Raises:
-        ValueError: If the run names more classes, or fewer.
+        ValueError: If the run has more or fewer class names.
     """
     shapes = CheckpointReader(Path(checkpoint)).shapes
     count = shapes[f"{_MODEL}fc8/bias{_ENDING}"][0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,22 @@ BAD = {
         json.dumps(changed(0, stages=[{"stage": "GELU"}])),
         r"one of \['BatchNorm', 'LRN', 'Pool', 'ReLU', 'WithinChannelLRN'\]",
     ),
-    "text for a number": (json.dumps(changed(0, filters="96")), "conv1.filters='96'"),
-    "half a filter": (json.dumps(changed(0, filters=9.5)), "conv1.filters=9.5"),
-    "true": (json.dumps(changed(0, strides=True)), "conv1.strides=True"),
+    "text for a number": (
+        json.dumps(changed(0, filters="96")),
+        r"filters='96' \(conv1",
+    ),
+    "half a filter": (json.dumps(changed(0, filters=9.5)), r"filters=9.5 \(conv1"),
+    "true": (json.dumps(changed(0, strides=True)), r"strides=True \(conv1"),
+    "no number": (json.dumps({**PAPER, "dropout": math.nan}), "dropout=nan"),
     "groups that do not divide": (json.dumps(changed(1, groups=7)), "conv2.groups=7"),
     "towers that do not": (json.dumps({**PAPER, "towers": 5}), "conv1.filters=96"),
-    "three paddings": (json.dumps(changed(0, padding=[1, 2, 3])), "conv1.padding="),
+    "three paddings": (
+        json.dumps(changed(0, padding=[1, 2, 3])),
+        r"padding=\(1, 2, 3\) \(conv1",
+    ),
     "a pool of 0": (
         json.dumps(changed(4, stages=[{"stage": "Pool", "size": 0}])),
-        "conv5.pool=",
+        r"size=0 \(conv5",
     ),
     "a dropout of 1": (json.dumps({**PAPER, "dropout": 1}), "dropout=1"),
     "a map that vanishes": (json.dumps({**PAPER, "input_size": 63}), "input_size=63"),
@@ -97,6 +105,8 @@ def test_a_bad_one_is_one_line_that_names_file_and_value(
 
 
 def test_a_record_made_in_python_is_checked_too() -> None:
-    record = dataclasses.replace(architectures.get("paper"), dense=(0,))
+    paper = architectures.get("paper")
     with pytest.raises(ValueError, match=r"dense=\(0,\)"):
-        architectures.checked(record)
+        dataclasses.replace(paper, dense=(0,))
+    with pytest.raises(ValueError, match=r"conv1\.filters=96"):
+        architectures.checked(dataclasses.replace(paper, towers=5))

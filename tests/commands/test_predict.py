@@ -13,9 +13,9 @@ import tensorflow as tf
 from model_server import ModelServer
 
 import keras_alexnet
+from keras_alexnet.client.answers import Answer, from_outputs
 from keras_alexnet.commands import predict as predicting
 from keras_alexnet.opening import newest_version
-from keras_alexnet.serving.answers import Answer, from_outputs
 
 Command = Callable[..., tuple[int, str, str]]
 WAYS = ("run", "export", "grpc", "http")

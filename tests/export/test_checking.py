@@ -126,7 +126,7 @@ def test_another_model_is_found(export: Path) -> None:
     other = served_model()
     kernel, bias = other.get_layer("conv1").get_weights()
     other.get_layer("conv1").set_weights([-kernel, bias])
-    with pytest.raises(ValueError, match=r"must be the model's within 0\.0001"):
+    with pytest.raises(ValueError, match=r"must equal the model's within 0\.0001"):
         keras_alexnet.check_saved_model(export, other)
     for change in ({"classes": 3}, {"input_shape": (96, 96, 3)}):
         with pytest.raises(ValueError, match=r"Received: \(80, 7\) of the export"):

@@ -95,8 +95,8 @@ def test_a_fresh_model_is_told_by_its_activation(activation: str | None) -> None
 
 @pytest.mark.parametrize("head", NO_HEADS)
 def test_what_gives_no_probabilities_is_refused(head: str, tmp_path: Path) -> None:
-    make, said = NO_HEADS[head]
-    message = rf"'softmax', or 'sigmoid' where.*Received: .*{said}"
+    make, received = NO_HEADS[head]
+    message = rf"'softmax', or 'sigmoid' if.*Received: .*{received}"
     with pytest.raises(ValueError, match=message) as caught:
         keras_alexnet.export_saved_model(make(), tmp_path / "x", **FORM)
     assert "\n" not in str(caught.value)
@@ -123,7 +123,7 @@ def test_several_labels_are_answered(
     )
     report = keras_alexnet.check_saved_model(path, labels)
     assert report.difference < 1e-5
-    assert "scores of each class by itself" in str(report)
+    assert "an independent score for each class" in str(report)
     assert report.card.scores == "independent"
     signatures = tf.saved_model.load(str(path)).signatures
     classes, scores, valid = classify(signatures, [encoded(picture(1), "PNG"), b"no"])
@@ -161,4 +161,4 @@ def test_a_card_from_before_is_a_distribution(export: Path, tmp_path: Path) -> N
     (tmp_path / "assets.extra" / "keras_alexnet.json").write_text(json.dumps(card))
     assert Card.read(tmp_path) == Card.read(export)
     report = keras_alexnet.check_saved_model(export)
-    assert "by itself" not in str(report)
+    assert "independent" not in str(report)

@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import serving_protos
 import yaml
+from colours import write_versions
 from google.protobuf import text_format
 from model_server import ModelServer
 from tensorflow_serving.config import model_server_config_pb2
@@ -234,16 +235,15 @@ def test_probes_ask_for_the_model(container: dict, probe: str) -> None:
     assert asked == {"path": f"/v1/models/{models().name}", "port": "rest"}
 
 
-def test_the_health_check_asks_for_the_model(
-    service: dict, server: ModelServer
-) -> None:
+def test_the_health_check_asks_for_the_model(service: dict, tmp_path: Path) -> None:
     first, *command = service["healthcheck"]["test"]
     assert first == "CMD"
-    port = server.http.rpartition(":")[2]
-    here = [word.replace("/8501", f"/{port}") for word in command]
-    assert subprocess.run(here, check=False).returncode == 0
-    other = [word.replace(STATUS, "/v1/models/vgg") for word in here]
-    assert subprocess.run(other, check=False).returncode != 0
+    with ModelServer({"alexnet": write_versions(tmp_path)}) as server:
+        port = server.http.rpartition(":")[2]
+        here = [word.replace("/8501", f"/{port}") for word in command]
+        assert subprocess.run(here, check=False).returncode == 0
+        other = [word.replace(STATUS, "/v1/models/vgg") for word in here]
+        assert subprocess.run(other, check=False).returncode != 0
     nowhere = [word.replace("/8501", "/9") for word in command]
     gone = subprocess.run(nowhere, check=False, stderr=subprocess.DEVNULL)
     assert gone.returncode != 0

@@ -208,9 +208,12 @@ FOUR = ["CPU:0"] * 4
         ({"variant": "caffe", "devices": TWICE}, "variant must be one of two towers"),
         ({"variant": "owt", "towers": 4}, "variant must be one of two towers"),
         ({"towers": 3}, r"towers must be one of \(2, 4\)"),
-        ({"devices": ["GPU:0", "GPU:7"]}, "devices must be of those.*'GPU:7'|'GPU:0'"),
-        ({"devices": FOUR}, "devices must be as many as the towers.*towers=4"),
-        ({"devices": TWICE, "input_tensor": "x"}, "leave input_tensor out"),
+        (
+            {"devices": ["GPU:0", "GPU:7"]},
+            "devices must be among those.*'GPU:7'|'GPU:0'",
+        ),
+        ({"devices": FOUR}, "number of devices must.*towers=4"),
+        ({"devices": TWICE, "input_tensor": "x"}, "omit input_tensor"),
     ],
 )
 def test_what_cannot_be_is_one_line(arguments: dict, message: str) -> None:
@@ -257,9 +260,9 @@ def test_an_export_has_the_towers_packed(tmp_path: Path) -> None:
 
 def test_only_an_alexnet_of_towers_is_converted() -> None:
     plain = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match="count no towers"):
+    with pytest.raises(ValueError, match="have no towers"):
         convert_towers(plain, TWICE)
-    with pytest.raises(ValueError, match=r"count \[1, 2\] towers"):
+    with pytest.raises(ValueError, match=r"have \[1, 2\] towers"):
         convert_towers(AlexNet("caffe", include_top=False), TWICE)
     images = keras.layers.Input((3,))
     other = keras.Model(images, keras.layers.LayerNormalization(name="odd")(images))

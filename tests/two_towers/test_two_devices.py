@@ -149,6 +149,6 @@ def test_no_device_computes_anything_for_the_other_tower(paper: dict) -> None:
 def test_a_missing_device_is_one_line() -> None:
     from keras_alexnet import AlexNet
 
-    with pytest.raises(ValueError, match="devices must be of those") as caught:
+    with pytest.raises(ValueError, match="devices must be among those") as caught:
         AlexNet(devices=["CPU:0", "CPU:7"])
     assert "\n" not in str(caught.value)

@@ -120,7 +120,7 @@ def test_no_network_says_what_to_do(here: Path) -> None:
     with SilentServer() as server:
         url = server.url
     message = refused(record(url), here)  # the port is closed by now
-    assert f"must be had from {url}/bvlc_alexnet.caffemodel" in message
+    assert f"must be available at {url}/bvlc_alexnet.caffemodel" in message
     assert "set KERAS_ALEXNET_WEIGHTS to a mirror's address or to a folder" in message
     assert f"bvlc_alexnet.caffemodel (sha1 {SHA1})" in message
     assert message.endswith("Received: Connection refused")
@@ -140,7 +140,7 @@ def test_a_name_that_nobody_knows(here: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     message = refused(record("http://weights.invalid"), here)
-    assert "must be had from http://weights.invalid/" in message
+    assert "must be available at http://weights.invalid/" in message
     assert message.endswith("Received: Name or service not known")
 
 

@@ -141,8 +141,8 @@ def test_other_classes_get_a_fresh_fc8_and_that_is_said(
         found = small(weights=saved, classes=9)
     assert found.output_shape == (None, 9)
     assert equal(model, found, without="fc8")
-    said = caplog.records[0].getMessage()
-    assert "fc8 starts fresh for 9 classes, where the weights tell 5" in said
+    message = caplog.records[0].getMessage()
+    assert "fc8 has new weights for 9 classes, where the file has 5" in message
 
 
 def test_a_body_takes_no_dense_layers(

@@ -124,15 +124,15 @@ def test_what_does_not_tell_its_colours_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"")
     x = np.zeros((1, 2, 2, 3))
     for weights, found in (
-        (path, "a file that does not say it"),
-        (str(path), "a file that does not say it"),
-        (tmp_path, "a folder that does not say it"),
-        (tmp_path / "no.pth", "which is not there"),
+        (path, "a file that does not record its preprocessing"),
+        (str(path), "a file that does not record its preprocessing"),
+        (tmp_path, "a folder that does not record its preprocessing"),
+        (tmp_path / "no.pth", "which does not exist"),
         (3, "a int"),
     ):
         with pytest.raises(ValueError, match=rf"preprocess_input\(x, var.*{found}"):
             keras_alexnet.preprocess_input(x, weights=weights)
-    with pytest.raises(ValueError, match=r"names of other networks' classes.*mine"):
+    with pytest.raises(ValueError, match=r"give the names of its classes.*mine"):
         keras_alexnet.decode_predictions(np.eye(1000), weights=path)
 
 
@@ -247,7 +247,7 @@ def test_arrays_that_nobody_reads_are_refused(h5: Path) -> None:
     with h5py.File(h5, "r+") as file:
         del file["layers/conv2d_1/vars/2"]
         file["extra/vars/0"] = np.ones(3, "float32")
-    refused(h5, "extra/vars/0 is not where Keras has the weights")
+    refused(h5, "extra/vars/0 is not where Keras keeps weights")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -273,6 +273,6 @@ def test_layers_that_are_not_read_are_told(
         conversion.from_caffe({**blobs("float32"), "fc8_flickr": []}, "x.caffemodel")
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        f"{path}: not read, since the model has none: mine",
-        "x.caffemodel: not read, since an AlexNet has none: fc8_flickr",
+        f"{path}: not read, since the model has no such layers: mine",
+        "x.caffemodel: not read, since an AlexNet has no such layers: fc8_flickr",
     ]

@@ -1,1 +1,1 @@
-"""Readers of weight files, each for one format, and the layouts between them."""
+"""Readers of weight files, one for each format, and conversion between layouts."""

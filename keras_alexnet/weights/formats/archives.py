@@ -1,4 +1,4 @@
-"""Zip archives whose entries are stored as they are: PyTorch's and Keras'."""
+"""Zip archives with uncompressed entries: PyTorch's and Keras'."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import struct
 import zipfile
 from typing import BinaryIO
 
-# APPNOTE.TXT of PKWARE, 4.3.7: lengths of the name and of what follows it.
+# APPNOTE.TXT of PKWARE, 4.3.7: lengths of the name and of the extra field.
 _LOCAL_HEADER = "<26xHH"
 
 
 def check_stored(archive: zipfile.ZipFile, size: int, writer: str) -> None:
-    """Raises ValueError if the entries are more than the file, as a bomb's would be.
+    """Raises ValueError if the entries hold more than the file, as in a zip bomb.
 
     Args:
         archive: The zip archive.
         size: Bytes of the file.
-        writer: Whose archives have no such entries.
+        writer: The program that should have written the archive, for the message.
     """
     entries = archive.infolist()
     stored = all(
@@ -31,10 +31,10 @@ def check_stored(archive: zipfile.ZipFile, size: int, writer: str) -> None:
 
 
 class StoredEntry(io.RawIOBase):
-    """An entry of a zip archive that is stored as it is, read in place.
+    """An uncompressed entry of a zip archive, read in place.
 
-    The entry that zipfile opens begins anew for each step back, of which a header has
-    many: a second for one of 240 MB.
+    zipfile's own reader starts from the beginning at each seek backwards. Reading an
+    HDF5 header takes many: a second in total for an entry of 240 MB.
     """
 
     def __init__(self, whole: BinaryIO, entry: zipfile.ZipInfo) -> None:
@@ -43,7 +43,7 @@ class StoredEntry(io.RawIOBase):
         lengths = struct.unpack(_LOCAL_HEADER, whole.read(header))
         self._whole, self._size = whole, entry.file_size
         self._start = entry.header_offset + header + sum(lengths)
-        self._place = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -52,17 +52,17 @@ class StoredEntry(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}
-        self._place = start[whence] + offset
-        return self._place
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}
+        self._position = start[whence] + offset
+        return self._position
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        wanted = max(0, min(len(buffer), self._size - self._place))
-        self._whole.seek(self._start + self._place)
+        wanted = max(0, min(len(buffer), self._size - self._position))
+        self._whole.seek(self._start + self._position)
         content = self._whole.read(wanted)
         buffer[: len(content)] = content
-        self._place += len(content)
+        self._position += len(content)
         return len(content)

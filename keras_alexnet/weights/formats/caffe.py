@@ -24,11 +24,11 @@ _MOST_AXES = 32  # Caffe, include/caffe/blob.hpp: kMaxBlobAxes
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _INT, _INT64, _BYTES = _FIELD.TYPE_INT32, _FIELD.TYPE_INT64, _FIELD.TYPE_BYTES
 
-# Numbers and types from Caffe's src/caffe/proto/caffe.proto, of the fields needed
-# here alone. Three are declared as bytes, which look the same in a file: packed
-# floats and doubles, so that 61 million of them arrive as a few blocks for NumPy; a
-# name, which then need not be UTF-8; and the layer of the oldest form, which is only
-# to be told from the others. The last number says whether the field is repeated.
+# Numbers and types of the needed fields, from Caffe's src/caffe/proto/caffe.proto.
+# Three are declared as bytes, which look the same in a file: packed floats and
+# doubles, so that 61 million of them arrive as a few blocks for NumPy; names, which
+# then need not be UTF-8; and the layer of the oldest form, which is only detected. The
+# last value says whether the field is repeated.
 _MESSAGES: dict[str, dict[str, tuple[int, Any, bool]]] = {
     "BlobShape": {"dim": (1, _INT64, True)},
     "BlobProto": {
@@ -62,8 +62,8 @@ _MESSAGES: dict[str, dict[str, tuple[int, Any, bool]]] = {
 def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     """Reads the values of a Caffe network.
 
-    Both forms of a file are read, the `layers` of 2013 and the `layer` that came
-    after. Layers without values (data, ReLU, pooling) are left out.
+    Both forms of the file are read, the `layers` of 2013 and the later `layer`. Layers
+    without values (data, ReLU, pooling) are skipped.
 
     Args:
         path: A `.caffemodel` file.
@@ -74,7 +74,7 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
         height, width); older files give every blob four axes.
 
     Raises:
-        ValueError: If the file cannot be read, is damaged or is something else.
+        ValueError: If the file cannot be read, is damaged or has another format.
 
     Example:
 
@@ -87,7 +87,7 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     """
     with one_line(_EXPECTED, path):
         net = _parse(Path(path))
-        # Where both are there Caffe reads the first (src/caffe/util/upgrade_proto.cpp).
+        # If it has both, Caffe reads the first (src/caffe/util/upgrade_proto.cpp).
         layers = [each for each in net.layers or net.layer if _has_values(each)]
         if not layers:
             raise ValueError("it has no layer with values")
@@ -102,8 +102,8 @@ def read_caffemodel(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
 def net_parameter() -> Any:
     """The message class of NetParameter, with the fields above.
 
-    It lives in a pool of its own: a process may have Caffe's own classes as well,
-    and one pool takes one definition of a name.
+    It is in a descriptor pool of its own: the process may have loaded Caffe's classes
+    too, and a pool accepts only one definition of a name.
     """
     file = descriptor_pb2.FileDescriptorProto(
         name="keras_alexnet/caffe.proto", package="caffe", syntax="proto2"
@@ -117,7 +117,7 @@ def net_parameter() -> Any:
     descriptor = pool.FindMessageTypeByName("caffe.NetParameter")
     if hasattr(message_factory, "GetMessageClass"):
         return message_factory.GetMessageClass(descriptor)
-    # protobuf below 4.22, which TensorFlow 2.15 takes too
+    # protobuf before 4.22, which TensorFlow 2.15 also accepts
     return message_factory.MessageFactory(pool).GetPrototype(descriptor)
 
 
@@ -143,8 +143,8 @@ def _parse(path: Path) -> Any:
 def _has_values(layer: Any) -> bool:
     if "layer" in layer.DESCRIPTOR.fields_by_name and layer.HasField("layer"):
         raise ValueError(
-            "it is in the oldest of Caffe's forms, V0; Caffe's tool "
-            "upgrade_net_proto_binary turns it into the next"
+            "it is in the oldest of Caffe's formats, V0; convert it with Caffe's tool "
+            "upgrade_net_proto_binary"
         )
     return len(layer.blobs) > 0
 

@@ -1,10 +1,10 @@
-"""From the names and layouts of Caffe, PyTorch and caffe-tensorflow to Keras'.
+"""Converts the names and layouts of Caffe, PyTorch and caffe-tensorflow to Keras'.
 
 A convolution's kernel is (out, in / groups, height, width) in Caffe and PyTorch and
-(height, width, in / groups, out) in Keras; a dense layer's (out, in) and (in, out).
-fc6 reads the last maps flattened: channels, height, width there, height, width,
-channels in Keras. The colours stay in the order of the network: Caffe's reads B, G, R,
-and `preprocess_input` of its variant gives that.
+(height, width, in / groups, out) in Keras; a dense layer's is (out, in) there and
+(in, out) in Keras. fc6 reads the last maps flattened: in the order channels, height,
+width there, height, width, channels in Keras. The colours keep their order: Caffe's
+networks read B, G, R, which `preprocess_input` returns for their variants.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from keras_alexnet.weights.names import Named
 _log = logging.getLogger("keras_alexnet")
 _CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5", "conv6")
 _DENSE = ("fc6", "fc7", "fc8")
-# The sixth convolution is in one variant alone; a classifier for other classes often
-# has another name.
+# Only one variant has a sixth convolution; a classifier for other classes often has
+# another name.
 _OPTIONAL = ("conv6", "fc8")
-# torchvision, models/alexnet.py: the places of the layers in its two Sequentials.
+# torchvision, models/alexnet.py: the indices of the layers in its two Sequentials.
 _TORCH = {
     "features.0": "conv1",
     "features.3": "conv2",
@@ -41,8 +41,8 @@ def from_caffe(blobs: Mapping[str, Sequence[np.ndarray]], origin: str) -> Named:
     """Turns the layers of a Caffe AlexNet into Keras' layouts.
 
     Args:
-        blobs: `{layer: [kernel, bias]}` of `caffe.read_caffemodel`. Layers that are
-            not of an AlexNet are left out, and a line of the log names them.
+        blobs: `{layer: [kernel, bias]}` of `caffe.read_caffemodel`. Layers that an
+            AlexNet does not have are skipped, and named in the log.
         origin: The file, for messages.
 
     Returns:
@@ -80,7 +80,7 @@ def from_torch(state: Mapping[str, np.ndarray], origin: str) -> Named:
     if all(name.startswith(_PARALLEL) for name in state):
         state = {name[len(_PARALLEL) :]: value for name, value in state.items()}
     layers: dict[str, list[np.ndarray]] = {}
-    known = [f"{place}.{kind}" for place in _TORCH for kind in ("weight", "bias")]
+    known = [f"{module}.{kind}" for module in _TORCH for kind in ("weight", "bias")]
     foreign = [name for name in state if name not in known]
     if foreign:
         raise ValueError(
@@ -88,18 +88,19 @@ def from_torch(state: Mapping[str, np.ndarray], origin: str) -> Named:
             f"classifier.6.bias. Received: {origin!r} with {', '.join(foreign[:5])}"
         )
     for name in sorted(state, key=known.index):  # a weight comes before its bias
-        place, _, _ = name.rpartition(".")
-        layers.setdefault(_TORCH[place], []).append(state[name])
+        module, _, _ = name.rpartition(".")
+        layers.setdefault(_TORCH[module], []).append(state[name])
     return _channels_last(_Layers(layers, origin))
 
 
 def from_npy(entries: Mapping[str, Sequence[np.ndarray]], origin: str) -> Named:
     """Takes the layers of an AlexNet that caffe-tensorflow has converted.
 
-    They are in Keras' layouts. fc6's rows too: the converter reorders the rows of a
-    dense layer on maps from (channels, height, width) to (height, width, channels),
-    in its first version already (https://github.com/ethereon/caffe-tensorflow:
-    kaffe.py, `convert`; later kaffe/core.py, `DataReshaper.reshape`).
+    They are in Keras' layouts already. This holds for fc6 too: since its first version
+    the converter reorders the rows of a dense layer that reads maps from (channels,
+    height, width) to (height, width, channels)
+    (https://github.com/ethereon/caffe-tensorflow: kaffe.py, `convert`; later
+    kaffe/core.py, `DataReshaper.reshape`).
 
     Args:
         entries: `{layer: [kernel, bias]}` of `numpy_files.read_npy`.
@@ -150,14 +151,15 @@ class _Layers:
 
     def named(self, out_axis: int) -> Named:
         named: Named = {}
-        left = [each for each in self._found if each not in (*_CONVOLUTIONS, *_DENSE)]
-        if left:
+        known = (*_CONVOLUTIONS, *_DENSE)
+        unread = [str(each) for each in self._found if each not in known]
+        if unread:
             _log.warning(
-                "%s: not read, since an AlexNet has none: %s",
+                "%s: not read, since an AlexNet has no such layers: %s",
                 self._origin,
-                ", ".join(map(str, left)),
+                ", ".join(unread),
             )
-        for layer in (*_CONVOLUTIONS, *_DENSE):
+        for layer in known:
             if layer in self._found:
                 kernel, bias = self._pair(layer)
                 if kernel.shape[out_axis] != len(bias):

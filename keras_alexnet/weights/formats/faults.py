@@ -1,4 +1,4 @@
-"""One clear line for whatever a damaged or foreign file makes a reader raise."""
+"""Turns any error from reading a damaged or foreign file into one clear line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from keras_alexnet.reasons import reason
 
-# What zipfile, pickle, pickletools, struct and NumPy raise over bytes that are not
-# what they should be; none of it says anything about the program.
+# What zipfile, pickle, pickletools, struct and NumPy raise for malformed bytes: none
+# of it points to an error in the program.
 DAMAGE = (
     ArithmeticError,
     AttributeError,
@@ -40,11 +40,11 @@ def one_line(expected: str, path: str | os.PathLike) -> Iterator[None]:
     """Turns what damaged bytes raise into one line that names the file.
 
     Args:
-        expected: What the file should have been, after "weights must be".
+        expected: What the file should be; the message begins "weights must be …".
         path: The file.
 
     Raises:
-        ValueError: For every error of the body.
+        ValueError: In place of any such error of the body.
 
     Example:
 

@@ -1,10 +1,10 @@
-"""HDF5 files, looked through before a value is read: all must be in the file itself.
+"""HDF5 files, checked before a value is read: all values must be in the file itself.
 
 HDF5 can point elsewhere in four ways: a link to another file, a dataset whose values
-are in another file, one put together of other files' datasets, and a link by a path.
-A file of weights that somebody hands over would so read other files of the machine.
-Nor may it say that it holds more than it does: a header of a few bytes can claim any
-shape, and a compressed block can become any size. Keras writes none of this.
+are in another file, one composed of other files' datasets, and a link by a path. With
+these, a file of weights from somebody else could read other files of the machine. Nor
+may it claim to hold more than it does: a header of a few bytes can claim any shape,
+and a compressed block can expand to any size. Keras writes none of this.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ def opened(path: Path) -> Iterator[Datasets]:
     """The datasets of a file by their paths, as `layers/dense/vars/0`.
 
     Raises:
-        ValueError: If one of them is not plainly inside the file.
+        ValueError: If one of them is not stored plainly inside the file.
     """
     with h5py.File(path, "r") as file:
         yield _datasets(file, os.path.getsize(path))
 
 
 def check_entries(path: Path, name: str) -> None:
-    """Looks through the HDF5 files within a zip archive, such as a `.keras` file.
+    """Checks the HDF5 files within a zip archive, such as a `.keras` file.
 
     Args:
         path: The archive.
-        name: One that must be there.
+        name: An entry that it must have.
 
     Raises:
-        ValueError: If it is not there, a dataset is not plainly inside its file, or
-            an entry is compressed or overlaps another.
+        ValueError: If it lacks that entry, a dataset is not stored plainly inside its
+            file, or an entry is compressed or overlaps another.
     """
     with zipfile.ZipFile(path) as archive, open(path, "rb") as whole:
         check_stored(archive, os.path.getsize(path), "Keras")
@@ -57,7 +57,7 @@ def check_entries(path: Path, name: str) -> None:
 
 
 def _datasets(file: h5py.File, size: int) -> Datasets:
-    """All datasets; nothing but headers is read."""
+    """All datasets; only headers are read."""
     found: Datasets = {}
     groups: list[tuple[str, h5py.Group]] = [("", file)]
     count = total = 0
@@ -65,7 +65,7 @@ def _datasets(file: h5py.File, size: int) -> Datasets:
         prefix, group = groups.pop()
         for name in group:
             count += 1
-            if count > _MOST_OBJECTS:  # or a group that holds itself
+            if count > _MOST_OBJECTS:  # perhaps a group that contains itself
                 raise ValueError(f"it holds more than {_MOST_OBJECTS} objects")
             path = f"{prefix}{name}"
             _check_link(path, group.get(name, getlink=True))
@@ -77,7 +77,7 @@ def _datasets(file: h5py.File, size: int) -> Datasets:
                 found[path] = item
     if total > size:
         raise ValueError(
-            f"its header speaks of {total:,} bytes of values, the file has {size:,}"
+            f"its headers claim {total:,} bytes of values, the file has {size:,}"
         )
     return found
 
@@ -89,12 +89,12 @@ def _check_link(path: str, link: object) -> None:
             "the file is read"
         )
     if not isinstance(link, h5py.HardLink):
-        raise ValueError(f"{path} is a link to another place, not an object itself")
+        raise ValueError(f"{path} is a link by path, not an object itself")
 
 
 def _checked_size(path: str, dataset: h5py.Dataset) -> int:
-    """Bytes of a dataset's values, all of them in the file."""
-    # First, since the shape of a virtual one can be its sources' to say.
+    """Bytes of a dataset's values, if all of them are in the file."""
+    # First, since the shape of a virtual dataset can depend on its sources.
     form = dataset.id.get_create_plist()
     if form.get_layout() == h5py.h5d.VIRTUAL or form.get_external_count():
         raise ValueError(
@@ -103,7 +103,7 @@ def _checked_size(path: str, dataset: h5py.Dataset) -> int:
     size = math.prod(dataset.shape or (0,)) * dataset.id.get_type().get_size()
     if size > dataset.id.get_storage_size():
         raise ValueError(
-            f"{path} of shape {dataset.shape} is compressed or not all there; Keras "
-            "writes whole, plain arrays"
+            f"{path} of shape {dataset.shape} is compressed or incomplete; Keras "
+            "writes complete, uncompressed arrays"
         )
     return size

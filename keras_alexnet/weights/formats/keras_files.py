@@ -18,33 +18,33 @@ from keras_alexnet.weights.formats import hdf5_files
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.names import Named, named_weights
 
-# Both generations number a layer's variables in the order of their making, and name
+# Both generations number a layer's variables in the order of their creation, and name
 # layers by their class and a count, in the order of the model.
 _VARIABLES = {
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance")
 }
 _PLAIN = ("kernel", "bias")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-_OF_TRAINING = ("optimizer", "metrics")  # groups that are no weights of the network
+_OF_TRAINING = ("optimizer", "metrics")  # groups without weights of the network
 _QUANTISED = (
     "as of a model that Keras has quantised; save it before model.quantize(…), and "
-    "quantise what was loaded"
+    "quantise the model after loading"
 )
-_PLACE = re.compile(r"layers/[^/]+/vars/\d+")
+_VARIABLE = re.compile(r"layers/[^/]+/vars/\d+")
 _INNER = re.compile(r"layers/([^/]+)/layers/")  # a model that is a layer
 Shapes = dict[str, tuple[int, ...]]
 _BODY = ("conv", "seam", "norm", "cnorm", "pool", "bn", "relu")
 _WHOLE_H5 = "a whole .weights.h5 file, saved from an AlexNet of the same variant"
 _WHOLE_KERAS = f"a whole .keras file, of this Keras, {keras.__version__}"
 _ALEXNET_KERAS = "a .keras file of an AlexNet, as it was built"
-_WEIGHTS = "model.weights.h5"  # where a .keras file has them
+_WEIGHTS = "model.weights.h5"  # the entry of a .keras file with the weights
 
 
 def read_h5(path: Path, origin: str, record: Architecture) -> Named:
-    """Reads a `.weights.h5` file of a model of `record`, of whichever Keras.
+    """Reads a `.weights.h5` file of a model of `record`, written by any Keras.
 
     Raises:
-        ValueError: If it is no such file, is damaged, or is of other layers.
+        ValueError: If it is no such file, is damaged, or has other layers.
     """
     groups = _groups(record)
     named: Named = {}
@@ -61,7 +61,7 @@ def read_h5(path: Path, origin: str, record: Architecture) -> Named:
 def write_h5(path: Path, named: Named, record: Architecture) -> None:
     """Writes weights as a model of `record` saves them, readable by either Keras."""
     with h5py.File(path, "w") as file:
-        file.create_group("vars")  # the model's own, which Keras 2 looks for
+        file.create_group("vars")  # the model's own variables, which Keras 2 expects
         for group, layer in _groups(record).items():
             variables = file.create_group(f"layers/{group}/vars")
             for index, name in enumerate(_VARIABLES.get(_class(group), _PLAIN)):
@@ -103,7 +103,7 @@ def _held(found: hdf5_files.Datasets) -> dict[str, list[h5py.Dataset]]:
     """The variables of each layer that has any, by the names of their groups."""
     held: dict[str, list[h5py.Dataset]] = {}
     weights = {p: d for p, d in found.items() if p.split("/")[0] not in _OF_TRAINING}
-    stray = [path for path in weights if not _PLACE.fullmatch(path)]
+    stray = [path for path in weights if not _VARIABLE.fullmatch(path)]
     if stray:
         raise ValueError(_of_another_model(stray))
     for path in sorted(weights, key=lambda path: int(path.rpartition("/")[2])):
@@ -116,18 +116,18 @@ def _held(found: hdf5_files.Datasets) -> dict[str, list[h5py.Dataset]]:
 
 
 def _of_another_model(stray: list[str]) -> str:
-    """What to say of datasets that are where no weight of ours is."""
+    """The message for datasets that are not weights of an AlexNet."""
     inner = [found[1] for found in map(_INNER.match, stray) if found]
     if inner:
         return (
             f"its model holds another, {inner[0]!r}; if that is the AlexNet, save its "
             "weights alone, model.get_layer(…).save_weights(…)"
         )
-    return f"{stray[0]} is not where Keras has the weights, layers/NAME/vars/NUMBER"
+    return f"{stray[0]} is not where Keras keeps weights, layers/NAME/vars/NUMBER"
 
 
 def _names(group: str, count: int) -> tuple[str, ...]:
-    """The names of a layer's variables, in the order of their making."""
+    """The names of a layer's variables, in the order of their creation."""
     names = _VARIABLES.get(_class(group), _PLAIN)
     if count > len(names):
         raise ValueError(
@@ -161,7 +161,7 @@ def read_keras(
     """Reads a `.keras` file: weights by name, shape of the input, and `body`.
 
     Raises:
-        ValueError: If it is damaged, or the other generation's.
+        ValueError: If it is damaged or of the other Keras generation.
     """
     model = load_keras(path, origin)
     with one_line(_ALEXNET_KERAS, origin):
@@ -173,7 +173,7 @@ def _values(model: keras.Model) -> Named:
     named: Named = {}
     for layer, variables in named_weights(model).items():
         if getattr(model.get_layer(layer), "lora_enabled", False):
-            # Keras saves a kernel with its LoRA added, and these as they began.
+            # Keras saves a kernel with its LoRA added, and the LoRA's initial values.
             variables = {n: v for n, v in variables.items() if "lora" not in n}
         for name, variable in variables.items():
             _check_floats(f"{layer}/{name}", tf.as_dtype(variable.dtype).name)
@@ -184,7 +184,7 @@ def _values(model: keras.Model) -> Named:
 
 
 def _check_layers(model: keras.Model) -> None:
-    """Raises ValueError for the model of something else, which says what it is."""
+    """Raises ValueError for a model that is no packed AlexNet, and describes it."""
     names = [each.name for each in model.layers]
     if "conv1" in names:
         return
@@ -204,7 +204,7 @@ def _check_layers(model: keras.Model) -> None:
 
 
 def body(model: keras.Model) -> tuple[tuple[str, str], ...]:
-    """What tells the networks apart that share all shapes: layers and constants."""
+    """Layers and constants that distinguish networks of the same shapes."""
     layers = [each for each in model.layers if each.name.startswith(_BODY)]
     return tuple(
         (each.name, f"{getattr(each, 'lrn', None)} {getattr(each, 'towers', None)}")
@@ -217,11 +217,11 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     """Loads the model of a `.keras` file.
 
     Raises:
-        ValueError: If it is damaged, or the other generation's.
+        ValueError: If it is damaged or of the other Keras generation.
     """
     _check_generation(path, origin)
     with one_line(_WHOLE_KERAS, origin):
-        # Keras 2 follows what leads out of the file, and unpickles an .npz.
+        # Keras 2 follows links out of the file, and unpickles an .npz.
         hdf5_files.check_entries(path, _WEIGHTS)
         # Keras 2 reads it by TensorFlow.
         plain = Path(for_tensorflow(path.parent), path.name)
@@ -240,7 +240,7 @@ def _check_generation(path: Path, origin: str) -> None:
 
 
 def _groups(record: Architecture) -> dict[str, str]:
-    """What a file calls the layers that have weights: `{"conv2d_1": "conv3", …}`."""
+    """The names in a file of layers with weights: `{"conv2d_1": "conv3", …}`."""
     layers: list[tuple[str, str]] = []
     for index, each in enumerate(record.convolutions, start=1):
         layers.append(("grouped_" * (each.groups > 1) + "conv2d", f"conv{index}"))

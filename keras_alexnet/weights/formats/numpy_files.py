@@ -26,17 +26,17 @@ _READERS = {
 def read_npy(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     """Reads the values of a network that caffe-tensorflow has converted.
 
-    Such a file is a pickle. It is read without executing anything.
+    Such a file is a pickle. It is read without executing anything in it.
 
     Args:
         path: A `.npy` file.
 
     Returns:
-        `{layer: [kernel, bias]}` as the file has them: a convolution's kernel is
-        (height, width, in / groups, out), a dense layer's (in, out).
+        `{layer: [kernel, bias]}` as in the file: a convolution's kernel is (height,
+        width, in / groups, out), a dense layer's (in, out).
 
     Raises:
-        ValueError: If the file cannot be read, is damaged or is something else.
+        ValueError: If the file cannot be read, is damaged or has another format.
 
     Example:
 
@@ -60,8 +60,8 @@ def _check_header(file: BinaryIO) -> None:
     if version not in _READERS:
         raise ValueError(f"its version of the format is {version}")
     with warnings.catch_warnings():
-        # NumPy says of every header that Python 2 wrote that it took longer to read;
-        # Python, which evaluates the header's literals, what is odd in a damaged one.
+        # NumPy warns that headers written by Python 2 take longer to read; Python,
+        # which evaluates the header's literals, warns of odd ones in a damaged file.
         warnings.simplefilter("ignore")
         shape, _, dtype = _READERS[version](file)
     if not dtype.hasobject or shape != ():
@@ -69,7 +69,7 @@ def _check_header(file: BinaryIO) -> None:
 
 
 def _values(layer: Any, entry: Any) -> list[np.ndarray]:
-    """The arrays of a layer; its later versions give each a name."""
+    """The arrays of a layer; later versions of the converter name each of them."""
     if isinstance(entry, dict):
         if not set(entry) <= set(_NAMES):
             raise ValueError(f"layer {layer!r} has {sorted(map(str, entry))[:5]}")
@@ -77,5 +77,5 @@ def _values(layer: Any, entry: Any) -> list[np.ndarray]:
     if not isinstance(entry, (list, tuple)):
         raise ValueError(f"layer {layer!r} is a {type(entry).__name__}")
     if not all(isinstance(value, np.ndarray) for value in entry):
-        raise ValueError(f"layer {layer!r} holds something else than arrays")
+        raise ValueError(f"layer {layer!r} holds something other than arrays")
     return list(entry)

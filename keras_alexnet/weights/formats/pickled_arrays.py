@@ -1,4 +1,4 @@
-"""Stand-ins for what NumPy names in a pickle: arrays, scalars and their types."""
+"""Stand-ins for NumPy's names in a pickle: arrays, scalars and their types."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class PickledDtype(Inert):
         return isinstance(self.code, str) and self.code in _OBJECTS
 
     def dtype(self) -> np.dtype:
-        # (version, byte order, …) of dtype.__reduce__. What follows tells of the parts
-        # of a type, of which those of numbers have none.
+        # (version, byte order, …) of dtype.__reduce__. The rest describes the fields
+        # of a type; types of numbers have none.
         order = "=" if self.state is None else self.state[1]
         plain = isinstance(self.code, str) and self.code in _NUMBERS
         if not plain:
@@ -64,7 +64,7 @@ class PickledArray(Inert):
 
     def __setstate__(self, state: Any) -> None:
         # (version, shape, type, whether in Fortran's order, content) of
-        # ndarray.__reduce__; the version is not in the oldest.
+        # ndarray.__reduce__; the oldest pickles have no version.
         self.shape, self.dtype, self.fortran, self.content = state[-4:]
 
     def value(self, resolve: Callable[[Any], Any]) -> Any:
@@ -76,7 +76,7 @@ class PickledArray(Inert):
         return values.reshape(self.shape, order="F" if self.fortran else "C")
 
     def _objects(self, resolve: Callable[[Any], Any]) -> Any:
-        """What an array of objects contains: the one of none, the list of one axis."""
+        """The content of an array of objects: one object, or a list for one axis."""
         axes, count = len(self.shape), math.prod(self.shape)
         if axes > 1 or type(self.content) is not list or len(self.content) != count:
             raise ValueError("its pickle holds an array of objects of several axes")
@@ -104,14 +104,14 @@ def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> PickledArr
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
-    """`_codecs.encode`, by which Python 3 writes bytes for Python 2."""
+    """`_codecs.encode`, with which Python 3 writes bytes for Python 2."""
     if type(text) is not str or encoding != "latin1":
-        raise ValueError("its pickle encodes something else than bytes")
+        raise ValueError("its pickle encodes something other than bytes")
     return text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
-    """`bytes()`, by which it writes none."""
+    """`bytes()`, with which it writes empty bytes."""
     return b""
 
 
@@ -134,7 +134,7 @@ def _is_shape(shape: Any) -> bool:
     return sizes and all(type(size) is int and size >= 0 for size in shape)
 
 
-# NumPy 2 moved numpy.core to numpy._core; a pickle has the name of its time.
+# NumPy 2 moved numpy.core to numpy._core; pickles have either name.
 NUMPY: Admitted = {
     ("numpy", "dtype"): Function(PickledDtype),
     ("numpy", "ndarray"): Function(PickledArray),

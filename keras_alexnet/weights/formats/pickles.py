@@ -1,8 +1,8 @@
 """Pickles, read without executing anything that they name.
 
 A pickle is a program: it may name any function of any module and call it. Here every
-name is looked up in a short table of stand-ins of ours, which hold what they are given
-and do nothing, and what comes out is made of them afterwards.
+name is looked up in a short table of our own stand-ins, which store their arguments and
+do nothing else. The values are built from the stand-ins afterwards.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
 class StandIn:
-    """What an admitted name becomes. It cannot be altered by the pickle."""
+    """What an admitted name becomes. The pickle cannot alter it."""
 
     __slots__ = ("held",)
 
@@ -33,12 +33,12 @@ class StandIn:
         self.held = held
 
     def __setstate__(self, state: Any) -> None:
-        # The opcode BUILD would otherwise set attributes, here for all who come after.
+        # The opcode BUILD would otherwise set attributes, which all later pickles see.
         raise pickle.UnpicklingError("its pickle alters what it names")
 
 
 class Function(StandIn):
-    """The stand-in of a function: one of ours, which the pickle may call."""
+    """The stand-in of a function: it calls one of ours."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Function(StandIn):
 
 
 class Inert(abc.ABC):
-    """What a pickle builds in place of an object: it holds, and is asked later."""
+    """What a pickle builds in place of an object: it stores, and is resolved later."""
 
     __slots__ = ()
 
@@ -56,15 +56,15 @@ class Inert(abc.ABC):
 
     @abc.abstractmethod
     def value(self, resolve: Callable[[Any], Any]) -> Any:
-        """What it stands for, of the plain kinds; checks all that it holds.
+        """The plain value that it represents; checks all that it holds.
 
         Args:
-            resolve: Gives the value of something else that it holds.
+            resolve: Returns the value of another object that it holds.
         """
 
 
 class Ordered(dict):
-    """The stand-in of `collections.OrderedDict`, whose attributes are let go."""
+    """The stand-in of `collections.OrderedDict`; its attributes are dropped."""
 
     __slots__ = ()
 
@@ -80,24 +80,25 @@ def load(
     admitted: Admitted,
     persistent_load: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """Reads one pickle and leaves the file behind its end.
+    """Reads one pickle and leaves the file positioned after it.
 
     Args:
-        file: Where the pickle begins; it must be able to seek.
+        file: A seekable file, positioned at the pickle.
         admitted: `{(module, name): stand-in}`, all that the pickle may name.
-        persistent_load: Gives the object of a persistent id; none are taken without.
+        persistent_load: Returns the object of a persistent id; by default such ids
+            are refused.
 
     Returns:
-        What the pickle builds, with `Inert` in it; `resolved` gives the values.
+        What the pickle builds, with `Inert` in it; `resolved` returns the values.
 
     Raises:
-        ValueError: If the pickle is damaged, names something else (which is said),
-            or is out of proportion.
+        ValueError: If the pickle is damaged, names anything else (the message says
+            what), or is far too large.
     """
     try:
         start = file.tell()
         with warnings.catch_warnings():
-            # pickletools unescapes names, and says of odd ones that they are odd.
+            # pickletools unescapes names, and warns of invalid escapes.
             warnings.simplefilter("ignore", DeprecationWarning)
             _check_opcodes(file)
         file.seek(start)
@@ -107,7 +108,7 @@ def load(
 
 
 def resolved(built: Any) -> Any:
-    """The values of what `load` gave.
+    """The values of what `load` returned.
 
     Returns:
         Dicts, lists, tuples, strings, bytes, numbers, `None` and numeric arrays.
@@ -145,12 +146,12 @@ def _resolved(x: Any, resolve: Callable[[Any], Any]) -> Any:
 
 
 def _check_opcodes(file: BinaryIO) -> None:
-    """Reads the opcodes, none of which is carried out, for two that do harm.
+    """Reads the opcodes without executing them, and refuses two harmful kinds.
 
-    EXT1, EXT2 and EXT4 give what the process has registered with copyreg without
-    asking `find_class`; PUT makes room for as many objects as the number in it.
+    EXT1, EXT2 and EXT4 return what the process has registered with copyreg without
+    calling `find_class`; PUT allocates memory for as many objects as its number.
     """
-    import pickletools  # here: `import keras_alexnet` needs none of it
+    import pickletools  # here: `import keras_alexnet` does not need it
 
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count > _MOST_OPCODES:
@@ -158,7 +159,7 @@ def _check_opcodes(file: BinaryIO) -> None:
         if opcode.name.startswith("EXT"):
             raise ValueError("its pickle names what a process has registered")
         if "PUT" in opcode.name and int(argument or 0) > count:
-            raise ValueError("its pickle is damaged: it numbers what is not there")
+            raise ValueError("its pickle is damaged: its memo numbers are too large")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -168,7 +169,7 @@ class _Unpickler(pickle.Unpickler):
         admitted: Admitted,
         persistent: Callable[[Any], Any] | None,
     ) -> None:
-        # Python 2's strings are bytes: latin1 keeps each, and array contents are some.
+        # Python 2's strings, also the content of arrays, are bytes: latin1 keeps each.
         super().__init__(file, encoding="latin1")
         self._admitted = admitted
         self._persistent = persistent
@@ -176,7 +177,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._admitted:
             raise pickle.UnpicklingError(
-                f"its pickle asks for {f'{module}.{name}'!r}, which is not admitted: "
+                f"its pickle names {f'{module}.{name}'!r}, which is not admitted: "
                 "nothing that a file names is executed"
             )
         return self._admitted[module, name]

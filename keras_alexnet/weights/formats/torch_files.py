@@ -1,4 +1,4 @@
-"""PyTorch's `.pth` files of a state dict, read without PyTorch and as data."""
+"""PyTorch's `.pth` files of a state dict, read without PyTorch and as data only."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _ZIP = b"PK\x03\x04"
 
 
 def read_state_dict(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads the tensors of a state dict, of both forms that PyTorch has written.
+    """Reads the tensors of a state dict, from both formats that PyTorch has written.
 
-    What such a file names is not executed, and PyTorch is not needed.
+    Nothing that such a file names is executed, and PyTorch is not needed.
 
     Args:
-        path: A file that `torch.save(model.state_dict(), path)` has written, or one
-            of a dict whose `"state_dict"` this is.
+        path: A file that `torch.save(model.state_dict(), path)` has written, or a
+            file with a dict whose entry `"state_dict"` is one.
 
     Returns:
         `{name: array}`; bfloat16, which NumPy lacks, becomes float32. The arrays are
-        not to be written to.
+        read-only.
 
     Raises:
-        ValueError: If the file cannot be read, is damaged or is something else.
+        ValueError: If the file cannot be read, is damaged or has another format.
 
     Example:
 
@@ -65,7 +65,7 @@ def _state(held: Any) -> dict[str, np.ndarray]:
 
 
 def _read_zip(file: BinaryIO) -> Any:
-    """The form since PyTorch 1.6: ROOT/data.pkl, and each storage in ROOT/data/KEY."""
+    """The format since PyTorch 1.6: ROOT/data.pkl, and storages in ROOT/data/KEY."""
     storages = Storages()
     with zipfile.ZipFile(file) as archive:
         check_stored(archive, file.seek(0, os.SEEK_END), "PyTorch")
@@ -85,7 +85,7 @@ def _read_zip(file: BinaryIO) -> Any:
 
 
 def _byte_order(archive: zipfile.ZipFile, root: str) -> ByteOrder:
-    name = f"{root}byteorder"  # not there before PyTorch 2.1
+    name = f"{root}byteorder"  # since PyTorch 2.1
     order = archive.read(name) if name in archive.namelist() else b"little"
     if order not in (b"little", b"big"):
         raise ValueError(f"its byte order is {order[:20]!r}")
@@ -93,13 +93,13 @@ def _byte_order(archive: zipfile.ZipFile, root: str) -> ByteOrder:
 
 
 def _read_legacy(file: BinaryIO) -> Any:
-    """The form before: pickles one after the other, then the storages by their keys."""
+    """The format before: several pickles, then the storages by their keys."""
     storages = Storages()
     if pickles.load(file, {}) != _MAGIC or pickles.load(file, {}) != _PROTOCOL:
-        raise ValueError("it does not begin as a file of PyTorch")
+        raise ValueError("it does not begin like a file of PyTorch")
     system = pickles.load(file, {})
     if not isinstance(system, dict) or system.get("little_endian") is not True:
-        raise ValueError("it comes from a machine that writes numbers big end first")
+        raise ValueError("it comes from a big-endian machine")
     built = pickles.load(file, TORCH, storages.persistent_load)
     keys = pickles.resolved(pickles.load(file, {}))
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
@@ -114,7 +114,7 @@ def _read_legacy(file: BinaryIO) -> Any:
 
 
 def _take(file: BinaryIO, size: int) -> bytes:
-    """Reads so many bytes; asks for none that are not there."""
+    """Reads this many bytes; checks first that the file has them."""
     if size > os.fstat(file.fileno()).st_size - file.tell():
         raise ValueError("it ends too early")
     return file.read(size)

@@ -1,4 +1,4 @@
-"""Stand-ins for what PyTorch names in a pickle: storages and the tensors on them."""
+"""Stand-ins for PyTorch's names in a pickle: storages and the tensors on them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TYPES = {
 
 @dataclasses.dataclass(slots=True)
 class Storage(Inert):
-    """A block of numbers, which the file has outside the pickle."""
+    """A block of numbers, which the file holds outside the pickle."""
 
     code: str
     count: int
@@ -44,11 +44,11 @@ class Storage(Inert):
 
     @property
     def size(self) -> int:
-        """Its bytes."""
+        """Its size in bytes."""
         return self.count * self._stored().itemsize
 
     def fill(self, content: bytes, byte_order: ByteOrder = "<") -> None:
-        """Takes its numbers from the file's bytes."""
+        """Reads its numbers from the file's bytes."""
         if len(content) != self.size:
             raise ValueError(f"a storage has {len(content)} bytes, not {self.size}")
         stored = self._stored().newbyteorder(byte_order)
@@ -70,7 +70,7 @@ class Storages(dict[str, Storage]):
     def persistent_load(self, pid: Any) -> Storage:
         # ("storage", type, key, device, number of elements[, view])
         if type(pid) is not tuple or len(pid) not in (5, 6) or pid[0] != "storage":
-            raise ValueError("its pickle refers to something that is no storage")
+            raise ValueError("its pickle refers to something other than a storage")
         _, kind, key, _, count = pid[:5]
         known = type(kind) is StandIn and type(key) is str and _is_size(count)
         if not known or any(pid[5:]):
@@ -83,7 +83,7 @@ class Storages(dict[str, Storage]):
 
 @dataclasses.dataclass(slots=True)
 class Tensor(Inert):
-    """Numbers of a storage, from an offset on, with a stride for each axis."""
+    """A view of a storage, with an offset and a stride for each axis."""
 
     storage: Any
     offset: Any
@@ -99,7 +99,7 @@ class Tensor(Inert):
         )
 
     def _check(self) -> None:
-        """Raises ValueError unless every element lies in the storage, and once."""
+        """Raises ValueError unless every element is in the storage, and only once."""
         whole = isinstance(self.storage, Storage) and self.storage.values is not None
         tuples = all(type(x) is tuple for x in (self.shape, self.strides))
         if not whole or not tuples or len(self.shape) != len(self.strides):
@@ -109,7 +109,7 @@ class Tensor(Inert):
             raise ValueError("its pickle holds a tensor of another form")
         axes = zip(self.shape, self.strides, strict=True)
         last = sum((size - 1) * stride for size, stride in axes)
-        # The product as well: with a stride of 0 a few numbers would become any number.
+        # The product too: with a stride of 0 a few numbers could fill any shape.
         if self.offset + max(math.prod(self.shape), last + 1) > self.storage.count:
             raise ValueError("its pickle holds a tensor that overruns its storage")
 

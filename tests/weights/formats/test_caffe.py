@@ -92,7 +92,7 @@ def blob(size: int, *shape: int) -> bytes:
         (b"<!DOCTYPE html><title>404</title>", "it is damaged, or no NetParameter"),
         (
             field(2, field(1, field(1, b"conv1"))),
-            "it is in the oldest of Caffe's forms",
+            "it is in the oldest of Caffe's formats",
         ),
         (
             field(100, field(1, b"conv1") + field(7, blob(20, 2, 3))),

@@ -51,7 +51,7 @@ def test_nothing_that_a_pickle_names_is_executed(
     marker = tmp_path / "executed"
     call = Reduced(function, argument.format(str(marker)))
     data = pickle.dumps({"a": [call]}, protocol)
-    with pytest.raises(ValueError, match=f"asks for '.*{refused}'.*not admitted"):
+    with pytest.raises(ValueError, match=f"names '.*{refused}'.*not admitted"):
         read(data)
     assert not marker.exists()
     pickle.loads(data)  # it is a working one
@@ -65,8 +65,8 @@ DTYPE, NDARRAY = name("numpy", "dtype"), name("numpy", "ndarray")
     ("body", "message"),
     [
         # No attribute of what is admitted can be had, or set.
-        (name("numpy", "dtype.__class__"), "asks for 'numpy.dtype.__class__'"),
-        (name("numpy", "load"), "asks for 'numpy.load'"),
+        (name("numpy", "dtype.__class__"), "names 'numpy.dtype.__class__'"),
+        (name("numpy", "load"), "names 'numpy.load'"),
         (call(name("builtins", "getattr"), DTYPE, value("held")), "builtins.getattr"),
         (build(DTYPE, value({"held": 1})), "alters what it names"),
         (build(DTYPE, row(b"N", value({"held": 1}))), "alters what it names"),
@@ -82,7 +82,7 @@ DTYPE, NDARRAY = name("numpy", "dtype"), name("numpy", "ndarray")
         # An encoding is a module that Python looks up by its name.
         (call(name("_codecs", "encode"), value("a"), value("rot13")), "encodes"),
         (value("0") + b"Q", "refers to something outside it"),
-        (value({1, 2}), "asks for '__builtin__.set'"),
+        (value({1, 2}), "names '__builtin__.set'"),
         (pickle.dumps(bytearray(b"a"), 5)[2:-1], "holds a bytearray"),
         (value({(1, 2): 3}), "holds a dict with keys that are not plain"),
     ],
@@ -123,5 +123,5 @@ def test_pickles_out_of_proportion_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 20000 opcodes"):
         read(whole(deep))
     # The memo of Python's own reader would take 32 GiB.
-    with pytest.raises(ValueError, match="numbers what is not there"):
+    with pytest.raises(ValueError, match="memo numbers"):
         read(whole(b"Nr\xff\xff\xff\x7f"))

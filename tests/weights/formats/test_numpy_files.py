@@ -78,10 +78,10 @@ CONTENT = np.arange(4.0)
         ({}, "it holds no dict of layers"),
         ({"a": {"scale": CONTENT}}, "layer 'a' has ['scale']"),
         ({"a": 3}, "layer 'a' is a int"),
-        ({"a": ["b"]}, "layer 'a' holds something else than arrays"),
+        ({"a": ["b"]}, "layer 'a' holds something other than arrays"),
         ({"a": [np.array(["b"])]}, "its pickle holds an array of 'U1', not of numbers"),
         ({"a": [np.zeros(2, "f4,f4")]}, "its pickle holds an array of 'V8'"),
-        ({"a": os.getcwd}, "asks for 'posix.getcwd', which is not admitted"),
+        ({"a": os.getcwd}, "names 'posix.getcwd', which is not admitted"),
     ],
 )
 def test_other_arrays_are_refused(tmp_path: Path, held: object, message: str) -> None:

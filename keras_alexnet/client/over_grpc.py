@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet.serving.answers import Answer, Classify, Pictures, from_outputs
-from keras_alexnet.serving.target import SIGNATURE, Target
+from keras_alexnet.client.answers import Answer, Classify, Pictures, from_outputs
+from keras_alexnet.client.target import SIGNATURE, Target
 
 EXTRA = "pip install 'keras-alexnet[serving]'"
 

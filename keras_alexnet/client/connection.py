@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from keras_alexnet.serving.answers import Classify
-from keras_alexnet.serving.target import Target
+from keras_alexnet.client.answers import Classify
+from keras_alexnet.client.target import Target
 
 
 @contextlib.contextmanager
@@ -31,11 +31,11 @@ def connect(target: Target) -> Iterator[Classify]:
     [Answer(valid=True, classes=(('tabby', 0.61), ('tiger cat', 0.23)))]
     """
     if target.scheme.startswith("grpc"):
-        from keras_alexnet.serving.over_grpc import classifier
+        from keras_alexnet.client.over_grpc import classifier
 
         with classifier(target) as classify:
             yield classify
         return
-    from keras_alexnet.serving.over_rest import rest_classifier
+    from keras_alexnet.client.over_rest import rest_classifier
 
     yield rest_classifier(target)

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from model_server import ModelServer
 
-from keras_alexnet.serving import Answer, Target, connect
+from keras_alexnet.client import Answer, Target, connect
 
 Command = Callable[..., tuple[int, str, str]]
 NOWHERE = "127.0.0.1:9"  # the port at which nobody answers

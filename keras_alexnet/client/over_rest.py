@@ -14,14 +14,14 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from keras_alexnet.serving.answers import (
+from keras_alexnet.client.answers import (
     OUTPUTS,
     Answer,
     Classify,
     Pictures,
     from_outputs,
 )
-from keras_alexnet.serving.target import SIGNATURE, Target
+from keras_alexnet.client.target import SIGNATURE, Target
 
 # What TensorFlow Serving answers for DEADLINE_EXCEEDED, for UNAVAILABLE (its queue is
 # full, say), and what a proxy before it does where it is not there: response codes in
