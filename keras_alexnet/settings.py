@@ -67,7 +67,7 @@ def _kind(hint: Any) -> type:
 
 
 class Settings:
-    """The base of a frozen dataclass of settings; `check` is its own.
+    """The base of a frozen dataclass of settings, which may override `check`.
 
     Numbers of NumPy and TensorFlow become Python's own, and `~` in paths becomes the
     home directory.
