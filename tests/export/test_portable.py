@@ -92,7 +92,7 @@ for path in sys.argv[1:]:
 
 
 @pytest.mark.compat
-def test_a_persons_own_export_runs_anywhere(
+def test_an_export_of_a_users_own_model_runs_anywhere(
     models: dict[str, keras.Model], tmp_path: Path, python
 ) -> None:
     paths, exact = [], []
@@ -114,9 +114,7 @@ def test_a_persons_own_export_runs_anywhere(
 
 @pytest.mark.compat
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_tflite_file_is_of_stock_ops(
-    models: dict[str, keras.Model], name: str
-) -> None:
+def test_a_tflite_file_has_stock_ops(models: dict[str, keras.Model], name: str) -> None:
     model = models[name]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     with warnings.catch_warnings():
@@ -147,7 +145,7 @@ def test_a_function_that_was_traced_before_is_refused(
     assert "a ConcreteFunction that was traced before" in str(caught.value.__cause__)
 
 
-def test_who_asks_for_the_native_op_gets_it(tmp_path: Path) -> None:
+def test_the_native_op_is_exported_on_request(tmp_path: Path) -> None:
     model = person_model(CrossConnection(2, kernels="native"))
     tf.saved_model.save(model, str(tmp_path / "saved"))
     found = {node.op for node in nodes(tmp_path / "saved")}
