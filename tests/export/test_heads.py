@@ -80,7 +80,7 @@ def test_what_the_scores_are(head: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])
-def test_an_untrained_model_is_recognised_by_its_activation(
+def test_an_untrained_model_is_known_by_its_activation(
     activation: str | None,
 ) -> None:
     # Its two sigmoids are near 0.5, which add up to 1; its logits lie from 0 to 1.

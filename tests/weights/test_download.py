@@ -134,7 +134,7 @@ def test_a_server_that_never_answers_is_an_error(
         assert refused(record(server.url), here).endswith("Received: timed out")
 
 
-def test_an_unknown_host_is_an_error(
+def test_an_unknown_host_is_refused(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*arguments: object, **options: object) -> None:
