@@ -79,7 +79,7 @@ def test_evaluate_counts_the_same(
         assert f"top-1 {np.mean(right):.4f} " in capsys.readouterr().out
 
 
-def test_pictures_may_be_mixed_and_unreadable_ones_are_told_apart(
+def test_pictures_may_be_mixed_and_unreadable_ones_are_reported(
     run: Path, files: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     notes = tmp_path / "notes.txt"
@@ -190,7 +190,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_does_not_fit_is_one_line(run: Path, case: str) -> None:
+def test_bad_arguments_are_one_line(run: Path, case: str) -> None:
     what, arguments, message = BAD[case]
     with pytest.raises(ValueError, match=message) as caught:
         Classifier(what(run), **arguments)
@@ -205,7 +205,7 @@ def test_arguments_of_predict_are_checked(run: Path, files: list[Path]) -> None:
         classifier.predict(files, batch_size=0)
 
 
-def test_many_pictures_are_shown_as_they_go(
+def test_many_pictures_show_progress(
     run: Path, files: list[Path], capsys: pytest.CaptureFixture
 ) -> None:
     rows = Classifier(run).predict([files[0]] * 300, top=1, batch_size=128)

@@ -9,7 +9,7 @@ from keras_alexnet import doctor
 
 
 @pytest.mark.compat
-def test_it_tells_what_is_there(python) -> None:
+def test_it_reports_what_is_installed(python) -> None:
     lines = python(
         "import runpy; runpy.run_module('keras_alexnet.doctor', run_name='__main__')"
     )
@@ -18,7 +18,7 @@ def test_it_tells_what_is_there(python) -> None:
     assert "kernels on this machine  native" in lines
 
 
-def test_it_tells_what_to_do_without_the_library(
+def test_it_reports_what_to_do_without_the_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doctor.native, "_load", lambda: (None, "it was not built"))
@@ -38,7 +38,7 @@ def test_it_tells_what_to_do_without_the_library(
         (None, None),
     ],
 )
-def test_it_tells_of_the_other_keras(
+def test_it_reports_the_other_keras(
     monkeypatch: pytest.MonkeyPatch, setting: str | None, told: str | None
 ) -> None:
     monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
@@ -74,7 +74,7 @@ def test_the_command_is_the_module(capsys: pytest.CaptureFixture) -> None:
     assert f"TensorFlow               {tf.__version__}" in capsys.readouterr().out
 
 
-def test_it_tells_of_a_setting_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reports_an_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_ALEXNET_KERNELS", "fast")
     texts = [text for _, text in doctor.report()]
     assert any("Received: kernels='fast'" in text for text in texts)

@@ -72,7 +72,7 @@ def test_public_names_are_documented_and_typed() -> None:
             assert "return" in getattr(made, "__annotations__", {}) or fields
 
 
-def test_the_page_on_training_names_flags_that_there_are() -> None:
+def test_the_page_on_training_names_existing_flags() -> None:
     known = {field.name for field in dataclasses.fields(TrainingConfig)}
     named = set(re.findall(r"--([a-z_]+)", TRAINING))
     assert named - known == {"flagfile", "help", "logdir"}
@@ -154,7 +154,7 @@ def test_the_page_on_fine_tuning_tunes(
 
 @pytest.mark.compat
 @pytest.mark.parametrize("variant", keras_alexnet.architectures.names())
-def test_what_the_page_freezes_stands_still(variant: str) -> None:
+def test_layers_that_the_page_freezes_do_not_change(variant: str) -> None:
     record = dataclasses.replace(keras_alexnet.architectures.get(variant), dense=(4, 4))
     model = build(record, input_shape=(67, 67, 3), classes=3)
     exec(fine_tuning_examples("any", 3)[-1], {"model": model})

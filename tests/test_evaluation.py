@@ -41,7 +41,7 @@ def test_with_fewer_than_five_classes_top_5_is_all() -> None:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("classes", [3, 8, 1000])
-def test_a_network_that_says_the_same_of_all_classes_is_at_chance(classes: int) -> None:
+def test_equal_scores_for_all_classes_are_at_chance(classes: int) -> None:
     labels = np.arange(classes)
     each = [totals(np.full([1, classes], 7.0), [label])[1:3] for label in labels[:8]]
     expected = [1 / classes, min(5, classes) / classes]
@@ -54,9 +54,7 @@ def test_a_network_that_says_the_same_of_all_classes_is_at_chance(classes: int) 
     ("label", "top1", "top5"),
     [(0, 1 / 3, 1), (2, 1 / 3, 1), (3, 0, 2 / 5), (7, 0, 2 / 5)],
 )
-def test_classes_that_tie_share_the_places_left(
-    label: int, top1: float, top5: float
-) -> None:
+def test_tied_classes_count_in_part(label: int, top1: float, top5: float) -> None:
     # Three saturated classes lead; the other five share the two places after them.
     logits = np.array([[3e38] * 3 + [-69.0] * 5], "float32")
     assert totals(logits, [label]).numpy()[1:3].tolist() == [top1, top5]
@@ -64,7 +62,7 @@ def test_classes_that_tie_share_the_places_left(
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("values", [1, 6])
-def test_a_row_that_is_not_finite_is_never_right(value: float, values: int) -> None:
+def test_a_row_that_is_not_finite_is_never_correct(value: float, values: int) -> None:
     logits = np.zeros([2, 6], "float32")
     logits[:, 0] = 1
     logits[0, :values] = value

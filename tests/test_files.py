@@ -19,7 +19,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def test_a_home_directory_is_put_in(home: Path) -> None:
+def test_a_home_directory_is_expanded(home: Path) -> None:
     assert files.expanded("~") == str(home)
     assert files.expanded("~/runs/t") == f"{home}/runs/t"
     assert files.expanded(Path("~/runs")) == f"{home}/runs"
@@ -32,7 +32,7 @@ def test_other_paths_stay_as_they_are(path: str, home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["~", "~/runs", "~root"])
-def test_an_entry_named_tilde_is_reached_and_stays_so(name: str, home: Path) -> None:
+def test_an_entry_named_tilde_can_be_reached(name: str, home: Path) -> None:
     meant = files.expanded(f"./{name}")
     assert os.path.abspath(f"./{name}") == meant
     assert files.expanded(Path(meant)) == meant

@@ -45,7 +45,7 @@ def test_a_relu_within_a_seam_is_part_of_the_features() -> None:
     )
 
 
-def test_pooled_maps_go_by_one_name() -> None:
+def test_pooled_maps_have_one_name() -> None:
     expected = {"paper": "seam1", "original": "relu1", "caffenet": "seam1"}
     for variant, last in expected.items():
         model = small(variant)

@@ -146,7 +146,7 @@ def test_models_of_other_classes_are_not_averaged(source: Squares) -> None:
         judge(members, source)
 
 
-def test_only_one_view_and_ten_are_there(source: Squares) -> None:
+def test_only_one_view_or_ten_are_possible(source: Squares) -> None:
     member = Member("mine", model(kernel(3, 3), 64), recipe(64), NAMES[:3])
     with pytest.raises(ValueError, match=r"views must be 1 or 10\. Received: views=5"):
         judge([member], source, views=5)

@@ -23,7 +23,7 @@ with files.whole_directory(Path(sys.argv[1]) / "7") as begun:
 
 
 @pytest.mark.compat
-def test_only_what_killed_processes_had_begun_is_removed(tmp_path: Path) -> None:
+def test_only_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     """Names that others chose stay, and so does what a process is still writing."""
     mine = (".env.template", ".notes.markdown", ".keras_alexnet", ".x.a1b2c3d4")
     for name in mine:

@@ -49,7 +49,7 @@ def small(**arguments: object) -> keras.Model:
     return AlexNet(**{"input_shape": (64, 64, 3), "classes": 5, **arguments})
 
 
-def test_the_papers_layers_have_its_weights(paper: keras.Model) -> None:
+def test_the_papers_layers_have_their_number_of_weights(paper: keras.Model) -> None:
     for name, count in WEIGHTS.items():
         assert np.prod(paper.get_layer(name).kernel.shape) == count
 
@@ -72,7 +72,7 @@ def test_the_smallest_input_leaves_one_position() -> None:
         small(input_shape=(63, 64, 3))
 
 
-def test_towers_meet_only_where_the_paper_cross_connects() -> None:
+def test_towers_are_joined_only_where_the_paper_cross_connects() -> None:
     model = small()
 
     def first_tower_changes(first: str, last: str) -> bool:
@@ -90,7 +90,7 @@ def test_towers_meet_only_where_the_paper_cross_connects() -> None:
     assert not first_tower_changes("conv4", "seam5")
 
 
-def test_starting_values_are_as_named() -> None:
+def test_initial_values_are_as_named() -> None:
     for name, fc6, conv3, bias in (
         ("default", 0.005, 0.01, 0.1),
         ("caffe", 0.005, 0.01, 0.1),
@@ -185,7 +185,7 @@ def test_bad_arguments_are_named(arguments: dict, message: str) -> None:
 
 
 @pytest.mark.compat
-def test_preprocessing_goes_by_the_weights() -> None:
+def test_preprocessing_follows_the_weights() -> None:
     x = np.random.default_rng(0).integers(0, 256, (1, 2, 2, 3), dtype="uint8")
     caffe = x[..., ::-1] - np.array([104.007, 116.669, 122.679])  # B, G, R
     torch = (x / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -196,7 +196,7 @@ def test_preprocessing_goes_by_the_weights() -> None:
         keras_alexnet.preprocess_input(x, "owt", weights="imagenet")
 
 
-def test_preprocessing_goes_by_the_runs_own_mean(run: Path) -> None:
+def test_preprocessing_uses_the_mean_of_the_run(run: Path) -> None:
     record = json.loads((run / "data.json").read_text())
     record["statistics"]["mean"] = [1.0, 2.0, 3.0]  # as records of one's own have it
     other = run.parent / "other"
@@ -216,7 +216,7 @@ def test_channels_first_is_refused() -> None:
         keras.backend.set_image_data_format("channels_last")
 
 
-def test_preprocessing_takes_the_mean_off() -> None:
+def test_preprocessing_subtracts_the_mean() -> None:
     x = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype="uint8")
     expected = x - np.array([127.305, 119.715, 104.913])
     prepared = keras_alexnet.preprocess_input(x)

@@ -62,7 +62,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_gradients_by_hand_are_the_differences(name: str) -> None:
+def test_gradients_by_hand_agree_with_finite_differences(name: str) -> None:
     layer, shapes = LAYERS[name]
     rng = np.random.default_rng(0)
     values = [rng.normal(0, 20, shape) for shape in shapes]
@@ -80,7 +80,7 @@ def _moved(values: list, index: int, step: np.ndarray) -> list:
 
 
 @pytest.mark.parametrize("variant", READINGS)
-def test_gradients_of_the_whole_are_the_differences(variant: str) -> None:
+def test_gradients_of_the_network_agree_with_finite_differences(variant: str) -> None:
     images, labels = pictures(2).astype("float64"), np.array([1, 3])
     weights = by_tower(packed_weights(small_model(variant)))
     run = partial(forward, images, weights, READINGS[variant])

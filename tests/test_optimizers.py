@@ -181,7 +181,7 @@ def test_a_loss_scale_around_it_changes_nothing() -> None:
         ),
     ],
 )
-def test_what_it_does_not_honour_is_refused(options: dict, message: str) -> None:
+def test_options_without_effect_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         PaperSGD(**options)
     assert "\n" not in str(caught.value)

@@ -77,7 +77,7 @@ def test_the_line_of_keras_applications(tmp_path: Path) -> None:
 
 
 @pytest.mark.compat
-def test_symbols_without_three_channels_are_refused() -> None:
+def test_symbolic_tensors_without_three_channels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Received: shape=\(None, 8, 8, 1\)"):
         Preprocessing()(keras.Input((8, 8, 1)))
 

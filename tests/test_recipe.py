@@ -174,7 +174,7 @@ def test_it_comes_back_from_json() -> None:
         Recipe.from_dict({"resize": "warp"})
 
 
-def test_one_function_gives_it_of_whatever_names_one(run: Path) -> None:
+def test_one_function_finds_every_recipe(run: Path) -> None:
     own = recipe_of(run)
     mean = json.loads((run / "data.json").read_text())["statistics"]["mean"]
     assert own.preprocessing.mean == tuple(mean)
@@ -192,12 +192,12 @@ def test_one_function_gives_it_of_whatever_names_one(run: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["nothing", 3, None, BVLC, os.devnull])
-def test_what_says_nothing_of_it_is_refused(what: Any) -> None:
+def test_other_values_are_refused(what: Any) -> None:
     with pytest.raises(ValueError, match="preprocessing must be a Recipe or"):
         recipe_of(what)
 
 
-def test_a_run_of_an_older_version_says_it_too(run: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_an_older_run_is_found(run: Path, tmp_path: Path) -> None:
     """Without recipe.json it follows from variant, size and mean colour."""
     older = tmp_path / "older"
     older.mkdir()

@@ -80,7 +80,7 @@ def rates(config: TrainingConfig, epoch: int) -> dict[tuple[str, str], float]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_opens_with_what_it_is(name: str) -> None:
+def test_a_recipe_begins_with_a_description(name: str) -> None:
     text = (CONFIGS / name).read_text()
     head = re.match(r"# \S.*\n#\n((?:#.*\n)+)", text)
     assert head is not None
@@ -91,7 +91,7 @@ def test_a_recipe_opens_with_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_is_read_and_keeps_its_run_apart(name: str) -> None:
+def test_a_recipe_is_read_and_has_a_run_of_its_own(name: str) -> None:
     config = parsed(name)
     Rates(config, weights(config), STEPS)  # refuses layers that there are not
     others = [parsed(other).model_dir for other in RECIPES if other != name]
@@ -99,7 +99,7 @@ def test_a_recipe_is_read_and_keeps_its_run_apart(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_what_a_recipe_offers_besides_is_accepted(name: str) -> None:
+def test_alternatives_in_a_recipe_are_accepted(name: str) -> None:
     text = (CONFIGS / name).read_text()
     for group in re.findall(r"(?:^# --\S+\n)+", text, re.MULTILINE):
         offered = [line[2:] for line in group.splitlines()]

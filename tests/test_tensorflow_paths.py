@@ -32,13 +32,13 @@ def test_tensorflow_reads_what_it_has_written(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_others_are_to_load_is_refused_there(tmp_path: Path, name: str) -> None:
+def test_exports_to_misread_paths_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="export_dir must be a path without any of"):
         check_plain("export_dir", tmp_path / name / "1")
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_and_taken_elsewhere(tmp_path: Path, name: str) -> None:
+def test_exports_to_plain_paths_are_accepted(tmp_path: Path, name: str) -> None:
     check_plain("export_dir", tmp_path / name)
 
 
@@ -52,7 +52,7 @@ print(len(os.listdir(tempfile.gettempdir())))
 """
 
 
-def test_links_go_with_the_process(python, tmp_path: Path) -> None:
+def test_links_are_removed_with_the_process(python, tmp_path: Path) -> None:
     """TensorFlow itself keeps files there too, so the folder is this test's."""
     temporary, directory = tmp_path / "temporary", tmp_path / "k[a]"
     temporary.mkdir()
@@ -67,9 +67,7 @@ def test_links_go_with_the_process(python, tmp_path: Path) -> None:
     assert (directory / "kept").exists()
 
 
-def test_a_folder_for_temporary_files_of_such_a_name_is_told(
-    python, tmp_path: Path
-) -> None:
+def test_a_temporary_folder_of_such_a_name_is_an_error(python, tmp_path: Path) -> None:
     temporary = tmp_path / "t[1]"
     temporary.mkdir()
     code = """

@@ -154,7 +154,7 @@ def test_the_norm_of_the_stock_models_is_tensorflows() -> None:
         ("fc6", "fc7"),
     ],
 )
-def test_a_tower_feels_the_other_from_the_crossing_on(
+def test_a_tower_depends_on_the_other_after_the_crossing(
     moved: str, crossed: str, other: int
 ) -> None:
     model = small_model("paper")

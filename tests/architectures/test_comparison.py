@@ -16,7 +16,7 @@ def row(name: str, *variants: str) -> dict[str, str]:
     return rows[name]
 
 
-def test_what_is_known_to_differ_is_shown() -> None:
+def test_known_differences_are_shown() -> None:
     assert row("lrn.k", "paper", "caffe") == {"paper": "2", "caffe": "1"}
     assert row("lrn.scale", "paper", "original")["original"] == "2e-05"
     assert row("conv1.padding", "paper", "owt")["paper"] == "0 and 3"
@@ -28,7 +28,7 @@ def test_what_is_known_to_differ_is_shown() -> None:
     assert row("conv6.filters", "paper", "six_conv")["paper"] == "–"
 
 
-def test_only_what_differs_is_shown() -> None:
+def test_only_differences_are_shown() -> None:
     names = [each.name for each in architectures.compare("caffe", "caffenet").rows]
     assert names == ["conv1.stages", "conv2.stages"]
 
@@ -39,7 +39,7 @@ def test_every_number_has_a_source() -> None:
             assert each.sources[variant], (each.name, variant, value)
 
 
-def test_every_source_is_of_a_number_that_there_is() -> None:
+def test_every_source_belongs_to_a_number() -> None:
     for name in architectures.names():
         record = architectures.get(name)
         shown = architectures.comparison.numbers(record)
@@ -54,5 +54,5 @@ def test_bad_names_are_named() -> None:
         architectures.compare("paper")
 
 
-def test_the_page_is_made_of_it() -> None:
+def test_the_page_is_generated_from_it() -> None:
     assert str(architectures.compare()) in PAGE.read_text(encoding="utf-8")

@@ -14,14 +14,14 @@ from keras_alexnet import architectures, models
 
 
 @pytest.mark.parametrize("name", architectures.names())
-def test_every_variant_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
+def test_json_keeps_every_variant(name: str, tmp_path: Path) -> None:
     record = architectures.get(name)
     path = tmp_path / "record.json"
     path.write_text(architectures.to_json(record))
     assert architectures.read_json(path) == record
 
 
-def test_one_written_by_hand_is_built(tmp_path: Path) -> None:
+def test_an_architecture_written_by_hand_is_built(tmp_path: Path) -> None:
     """The shape of it: LeNet's ten classes of 32 px, counted by hand."""
     path = tmp_path / "lenet.json"
     convolution = {"kernel_size": 5, "stages": [{"stage": "ReLU"}, {"stage": "Pool"}]}
@@ -92,9 +92,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_one_is_one_line_that_names_file_and_value(
-    case: str, tmp_path: Path
-) -> None:
+def test_errors_name_file_and_value(case: str, tmp_path: Path) -> None:
     text, expected = BAD[case]
     path = tmp_path / "bad.json"
     path.write_text(text)

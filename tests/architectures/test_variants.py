@@ -104,13 +104,13 @@ def test_owt_reads_every_size_with_the_same_weights() -> None:
 
 
 @pytest.mark.parametrize("classes", [10_184, 21_841])
-def test_six_conv_tells_all_of_imagenet_apart(classes: int) -> None:
+def test_six_conv_has_outputs_for_all_of_imagenet(classes: int) -> None:
     model = AlexNet("six_conv", classes=classes)
     assert model.output_shape == (None, classes)
     assert tuple(model.get_layer("conv6").kernel.shape) == (3, 3, 256, 256)
 
 
-def test_he_starts_keep_the_scale_of_maps() -> None:
+def test_he_initialization_keeps_the_scale_of_maps() -> None:
     model = AlexNet("modern", input_shape=(64, 64, 3), classes=5)
     for name, inputs in (("conv2", 25 * 96), ("conv3", 9 * 256)):
         stddev = np.std(model.get_layer(name).kernel)
@@ -129,7 +129,7 @@ def test_modern_normalises_by_the_batch() -> None:
     np.testing.assert_allclose(maps.std((0, 1, 2)), 1, atol=1e-2)
 
 
-def test_records_cannot_be_changed_but_varied() -> None:
+def test_records_are_frozen_and_can_be_replaced() -> None:
     record = architectures.get("paper")
     with pytest.raises(AttributeError):
         record.towers = 1

@@ -33,7 +33,7 @@ def test_a_server_is_asked(predict: Command, address: str, paths: dict) -> None:
 
 
 @pytest.mark.compat
-def test_what_is_no_picture_spoils_nothing(
+def test_a_bad_picture_does_not_affect_the_others(
     predict: Command, address: str, paths: dict
 ) -> None:
     names = ("red.png", "notes.txt", "blue.png")
@@ -104,7 +104,7 @@ def test_a_version_is_asked_for(
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kinds", [("grpc", "grpc"), ("http", "grpc")])
-def test_requests_are_merged_and_a_bad_one_spoils_no_other(
+def test_merged_requests_do_not_affect_each_other(
     colours: Path, paths: dict, kinds: tuple
 ) -> None:
     read = {name: Path(path).read_bytes() for name, path in paths.items()}
@@ -180,7 +180,7 @@ def test_an_answer_that_does_not_come_in_time_is_one_line(
     assert f"nothing from {server} within 0.2 s" in err
 
 
-def test_without_the_extra_it_says_how_to_have_it(
+def test_without_the_extra_the_error_says_how_to_install_it(
     predict: Command, paths: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     imported = builtins.__import__

@@ -18,7 +18,7 @@ from keras_alexnet.ops.convolution import grouped_runs
 
 
 @pytest.mark.compat
-def test_a_good_export_is_told_of(export: Path, network: keras.Model) -> None:
+def test_a_good_export_is_reported(export: Path, network: keras.Model) -> None:
     report = keras_alexnet.check_saved_model(export, network)
     assert report.difference < 1e-5
     assert {"Conv2D", "DecodeJpeg"} <= report.ops
@@ -64,7 +64,7 @@ def test_a_grouped_convolution_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.compat
-def test_a_missing_or_spoilt_file_is_named(copy: Path) -> None:
+def test_a_missing_or_damaged_file_is_named(copy: Path) -> None:
     (copy / "assets.extra" / "keras_alexnet.json").write_text("{}")
     with pytest.raises(ValueError, match=re.escape("keras_alexnet.json")):
         keras_alexnet.check_saved_model(copy)
@@ -75,7 +75,7 @@ def test_a_missing_or_spoilt_file_is_named(copy: Path) -> None:
         keras_alexnet.check_saved_model("none")
 
 
-def test_spoilt_warm_up_requests_are_named(copy: Path) -> None:
+def test_damaged_warm_up_requests_are_named(copy: Path) -> None:
     pytest.importorskip(
         "tensorflow_serving.apis.prediction_log_pb2",
         reason="pip install tensorflow-serving-api",

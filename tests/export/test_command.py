@@ -26,7 +26,7 @@ def export_command(
 
 
 @pytest.mark.compat
-def test_it_writes_checks_and_says_what_is_next(export_command, run: Path) -> None:
+def test_it_writes_checks_and_names_the_next_step(export_command, run: Path) -> None:
     code, out, _ = export_command(
         f"--model={run}",
         "--export_dir=served",
@@ -59,7 +59,7 @@ def test_it_writes_checks_and_says_what_is_next(export_command, run: Path) -> No
         (["--preprocessing=vgg"], "Received: preprocessing='vgg'"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_impossible_requests_are_one_line(
     export_command, run: Path, arguments: list[str], message: str
 ) -> None:
     code, out, error = export_command(f"--model={run}", *arguments)

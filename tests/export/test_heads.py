@@ -80,7 +80,9 @@ def test_what_the_scores_are(head: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])
-def test_a_fresh_model_is_told_by_its_activation(activation: str | None) -> None:
+def test_an_untrained_model_is_known_by_its_activation(
+    activation: str | None,
+) -> None:
     # Its two sigmoids are near 0.5, which add up to 1; its logits lie from 0 to 1.
     model = served_model(classifier_activation=activation, classes=2)
     layer = model.get_layer("fc8")
@@ -148,13 +150,13 @@ def test_a_tflite_file_of_several_labels(labels: keras.Model, tmp_path: Path) ->
     np.testing.assert_allclose(found["probabilities"], exact, atol=1e-5)
 
 
-def test_a_model_that_has_seen_no_picture_is_named(tmp_path: Path) -> None:
+def test_a_model_that_is_not_built_is_named(tmp_path: Path) -> None:
     unbuilt = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(7)])
     with pytest.raises(ValueError, match="Received: a model from None to None"):
         keras_alexnet.export_saved_model(unbuilt, tmp_path, **FORM)
 
 
-def test_a_card_from_before_is_a_distribution(export: Path, tmp_path: Path) -> None:
+def test_an_older_card_means_a_distribution(export: Path, tmp_path: Path) -> None:
     card = json.loads((export / "assets.extra" / "keras_alexnet.json").read_text())
     assert card.pop("scores") == "distribution"
     (tmp_path / "assets.extra").mkdir()

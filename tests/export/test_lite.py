@@ -51,7 +51,7 @@ def test_a_file_computes_what_the_model_does(
     assert len([*path.parent.iterdir()]) == 2
 
 
-def test_bfloat16_is_not_to_be_had(network: keras.Model, tmp_path: Path) -> None:
+def test_bfloat16_is_refused(network: keras.Model, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Received: precision='bfloat16'"):
         keras_alexnet.export_tflite(
             network,

@@ -90,7 +90,7 @@ def kinds() -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.compat
 @pytest.mark.parametrize(("name", "coded"), [*kinds()])
-def test_pictures_of_all_kinds_are_seen_alike(
+def test_pictures_of_all_formats_are_decoded_alike(
     signatures: dict, name: str, coded: bytes
 ) -> None:
     _, (exact, scores), valid = classify(
@@ -101,7 +101,7 @@ def test_pictures_of_all_kinds_are_seen_alike(
 
 
 @pytest.mark.compat
-def test_grey_and_sixteen_bits_are_seen_alike(signatures: dict) -> None:
+def test_grey_and_sixteen_bits_are_decoded_alike(signatures: dict) -> None:
     grey = picture(2).convert("L")
     deep = Image.fromarray(np.asarray(grey, np.uint16) * 257)
     coded = [encoded(grey.convert("RGB"), "PNG"), encoded(grey, "PNG")]
@@ -130,7 +130,7 @@ def spoilt(count: int) -> Iterator[bytes]:
         yield bytes(coded)
 
 
-def test_five_hundred_spoilt_pictures_leave_their_neighbours_alone(
+def test_five_hundred_damaged_pictures_do_not_affect_the_others(
     signatures: dict,
 ) -> None:
     good = [encoded(picture(20)), encoded(picture(21), "PNG")]

@@ -92,7 +92,7 @@ for path in sys.argv[1:]:
 
 
 @pytest.mark.compat
-def test_a_persons_own_export_runs_anywhere(
+def test_an_export_of_a_users_own_model_runs_anywhere(
     models: dict[str, keras.Model], tmp_path: Path, python
 ) -> None:
     paths, exact = [], []
@@ -114,9 +114,7 @@ def test_a_persons_own_export_runs_anywhere(
 
 @pytest.mark.compat
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_tflite_file_is_of_stock_ops(
-    models: dict[str, keras.Model], name: str
-) -> None:
+def test_a_tflite_file_has_stock_ops(models: dict[str, keras.Model], name: str) -> None:
     model = models[name]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     with warnings.catch_warnings():

@@ -56,7 +56,7 @@ def test_names_and_scores_are_those_of_the_centre(
 
 
 @pytest.mark.compat
-def test_all_signatures_tell_the_same(network: keras.Model, signatures: dict) -> None:
+def test_all_signatures_agree(network: keras.Model, signatures: dict) -> None:
     pixels = np.asarray(picture(3))
     _, scores, _ = classify(signatures, [encoded(picture(3), "PNG")])
     whole = signatures["predict_images"](images=tf.constant(pixels[None]))
@@ -127,7 +127,7 @@ def test_ten_views_of_a_warped_picture(network: keras.Model, tmp_path: Path) -> 
     np.testing.assert_allclose(scores, [exact, exact], atol=2e-3)
 
 
-def test_a_card_says_what_was_exported(export: Path) -> None:
+def test_a_card_describes_the_export(export: Path) -> None:
     card = json.loads((export / "assets.extra" / "keras_alexnet.json").read_text())
     assert card["made_by"]["tensorflow"] == tf.__version__
     assert (card["classes"], card["top_k"], card["precision"]) == (7, 5, "float32")
@@ -140,7 +140,7 @@ def write(path: Path, **arguments: object) -> Path:
     return keras_alexnet.export_saved_model(model, path, **{**given, **arguments})
 
 
-def test_versions_count_up_and_are_not_written_over(
+def test_versions_count_up_and_are_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tf.saved_model, "save", lambda *_, **__: None)
@@ -152,7 +152,7 @@ def test_versions_count_up_and_are_not_written_over(
         write(path, model=model, version=7)
 
 
-def test_nothing_is_left_of_an_export_that_fails(
+def test_a_failed_export_leaves_nothing(
     network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

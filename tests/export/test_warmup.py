@@ -46,7 +46,7 @@ def test_the_pictures_are_jpegs_and_pngs(tmp_path: Path) -> None:
             assert np.asarray(opened).std() > 5
 
 
-def test_without_the_package_a_line_says_so(
+def test_without_the_package_a_warning_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)

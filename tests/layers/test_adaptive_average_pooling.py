@@ -25,14 +25,14 @@ def rule(x: np.ndarray, count: int) -> np.ndarray:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("sides", [(6, 6), (1, 1), (7, 13), (12, 5), (3, 4)])
-def test_it_is_the_rule(sides: tuple[int, int]) -> None:
+def test_averages_follow_the_formula(sides: tuple[int, int]) -> None:
     x = np.random.default_rng(0).normal(size=(2, *sides, 3)).astype("float32")
     layer = AdaptiveAveragePooling2D(6)
     np.testing.assert_allclose(layer(x), rule(x, 6), rtol=1e-5, atol=1e-6)
     assert layer.compute_output_shape(x.shape) == (2, 6, 6, 3)
 
 
-def test_it_goes_through_its_configuration() -> None:
+def test_it_is_rebuilt_from_its_configuration() -> None:
     config = AdaptiveAveragePooling2D(3).get_config()
     again = AdaptiveAveragePooling2D.from_config(config)
     assert again(tf.ones([1, 5, 5, 2])).shape == (1, 3, 3, 2)

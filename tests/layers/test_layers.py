@@ -64,7 +64,7 @@ def test_weights_go_from_a_model_to_its_clone(make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16", "float64"])
-def test_policies_give_their_type_and_nearly_the_same(make, policy: str) -> None:
+def test_policies_set_the_type_and_nearly_keep_the_values(make, policy: str) -> None:
     keras.utils.set_random_seed(1)
     exact = model_of(make())
     layer = make(dtype=policy)
@@ -75,13 +75,13 @@ def test_policies_give_their_type_and_nearly_the_same(make, policy: str) -> None
     np.testing.assert_allclose(tf.cast(y, "float32"), exact(X), atol=0.05)
 
 
-def test_graphs_compiled_by_xla_give_the_same(make) -> None:
+def test_graphs_compiled_by_xla_compute_the_same(make) -> None:
     model = model_of(make())
     compiled = tf.function(model, jit_compile=True)
     np.testing.assert_allclose(compiled(X), model(X), atol=1e-5)
 
 
-def test_shapes_are_told_before_anything_runs(make) -> None:
+def test_shapes_are_known_before_anything_runs(make) -> None:
     layer = make()
     assert tuple(layer.compute_output_shape((None, 7, 7, 6))) == (
         None,

@@ -50,7 +50,7 @@ def test_a_batch_in_parts_is_the_batch() -> None:
 
 
 @pytest.mark.parametrize("other", [{"seed": 4}, {"step": 6}, {"name": "dropout7"}])
-def test_seed_step_and_layer_have_masks_of_their_own(other: dict) -> None:
+def test_seed_step_and_layer_each_change_the_mask(other: dict) -> None:
     assert (mask(64, 64) != mask(64, 64, **other)).mean() == pytest.approx(
         2 * 0.25 * 0.75, abs=0.03
     )
@@ -63,7 +63,7 @@ def test_values_are_zeroed_by_the_rate_and_the_rest_scaled() -> None:
     assert (values == 0).mean() == pytest.approx(0.25, abs=0.01)
 
 
-def test_the_gradient_goes_where_the_values_went() -> None:
+def test_the_gradient_has_the_mask_of_the_values() -> None:
     x = tf.ones([4, 8])
     with tf.GradientTape() as tape, dropout_at(Place(1, 2, 0)):
         tape.watch(x)
@@ -72,7 +72,7 @@ def test_the_gradient_goes_where_the_values_went() -> None:
 
 
 # Not on Keras 2, whose seeded draws depend on what was drawn before.
-def test_without_a_place_and_at_test_time_it_is_keras_dropout() -> None:
+def test_outside_a_run_and_in_inference_it_is_keras_dropout() -> None:
     x = tf.ones([64, 64])
     ours, theirs = StatelessDropout(0.5, seed=1), keras.layers.Dropout(0.5, seed=1)
     np.testing.assert_array_equal(ours(x, training=True), theirs(x, training=True))
@@ -80,7 +80,7 @@ def test_without_a_place_and_at_test_time_it_is_keras_dropout() -> None:
         np.testing.assert_array_equal(ours(x, training=False), x)
 
 
-def test_half_precision_stays_half() -> None:
+def test_half_precision_is_kept() -> None:
     layer = StatelessDropout(0.5, dtype="mixed_bfloat16")
     with dropout_at(Place(1, 2, 0)):
         assert layer(tf.ones([2, 4], tf.bfloat16), training=True).dtype == tf.bfloat16

@@ -103,7 +103,7 @@ def test_batches_wait_for_less_than_the_client_does() -> None:
     assert values["batch_timeout_micros"] < 0.1 * 1e6
 
 
-def test_fields_that_are_none_are_found() -> None:
+def test_unknown_fields_are_refused() -> None:
     with pytest.raises(text_format.ParseError, match="max_batch"):
         text_format.Parse(
             "max_batch { value: 3 }", serving_protos.new("BatchingParameters")

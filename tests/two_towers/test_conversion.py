@@ -77,7 +77,7 @@ def close(ours: tf.Tensor, expected: np.ndarray) -> None:
     ("towers", "devices"),
     [(None, TWICE), (None, TWICE[:1]), (4, TWICE), (4, 2 * TWICE)],
 )
-def test_there_and_back_is_the_same_model(towers: int | None, devices: list) -> None:
+def test_converting_back_restores_the_model(towers: int | None, devices: list) -> None:
     packed = small_net("paper", towers)
     spread = convert_towers(packed, devices)
     back = convert_towers(convert_towers(spread, TWICE))
@@ -156,7 +156,7 @@ def test_the_packed_form_of_a_packed_model_is_its_own_variables() -> None:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
-def test_a_compiled_model_goes_on_where_it_was(kind: str) -> None:
+def test_a_compiled_model_continues_training(kind: str) -> None:
     options = {"momentum": 0.9} if kind == "SGD" else {}
     model = without_dropout(small_net())
     model.get_layer("conv1").trainable = False
@@ -186,7 +186,7 @@ def without_dropout(model: keras.Model) -> keras.Model:
     return model
 
 
-def test_bfloat16_and_fresh_weights_survive_it() -> None:
+def test_bfloat16_and_untrained_models_are_converted() -> None:
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -216,7 +216,7 @@ FOUR = ["CPU:0"] * 4
         ({"devices": TWICE, "input_tensor": "x"}, "omit input_tensor"),
     ],
 )
-def test_what_cannot_be_is_one_line(arguments: dict, message: str) -> None:
+def test_impossible_requests_are_one_line(arguments: dict, message: str) -> None:
     if arguments.get("input_tensor"):
         arguments = {**arguments, "input_tensor": keras.layers.Input((64, 64, 3))}
     with pytest.raises(ValueError, match=message) as caught:
@@ -232,7 +232,7 @@ def test_beside_a_strategy_it_is_one_line() -> None:
         AlexNet(devices=TWICE)
 
 
-def test_a_fresh_classifier_is_kept_and_a_packed_model_left_alone() -> None:
+def test_a_new_classifier_is_kept_and_a_packed_model_unchanged() -> None:
     packed = small_net()
     assert as_packed(packed) is packed
     mine = reset_classifier(convert_towers(packed, TWICE), 3)

@@ -23,7 +23,7 @@ def drawn(shape: tuple[int, ...], seed: int) -> np.ndarray:
 @pytest.mark.compat
 @pytest.mark.parametrize("shape", SHAPES, ids=["maps", "vectors"])
 @pytest.mark.parametrize("readers", [1, 2])
-def test_each_reader_has_all_and_each_tower_the_sum_of_its_shares(
+def test_readers_get_all_towers_and_towers_the_sum_of_gradients(
     shape: tuple[int, ...], readers: int
 ) -> None:
     towers = [drawn(shape, seed) for seed in range(2)]
@@ -44,7 +44,7 @@ def test_each_reader_has_all_and_each_tower_the_sum_of_its_shares(
 
 
 @pytest.mark.compat
-def test_what_runs_on_a_device_has_the_gradient_of_what_does_not() -> None:
+def test_run_on_keeps_the_gradient() -> None:
     layer = keras.layers.Dense(3, activation="tanh")
     x = tf.constant(drawn((4, 5), 0))
     plain = outcome(layer, x)
@@ -90,7 +90,7 @@ def test_devices_are_a_list_of_names(devices: object) -> None:
         check_devices(devices)
 
 
-def test_at_full_size_they_say_what_the_sources_did() -> None:
+def test_at_full_size_crossings_are_those_of_the_source() -> None:
     # Arithmetic of the released source's layers-145.cfg, for a batch of 128: tower b's
     # pooled maps 13×13×128 and 6×6×128, and 2048 values of fc6 and of fc7.
     expected = {"to_conv3": 11.1, "to_fc6": 2.4, "to_fc7": 1.05, "to_fc8": 1.05}

@@ -83,7 +83,7 @@ def seam(tensor: str) -> str | None:
 
 
 @pytest.mark.compat
-def test_towers_talk_at_the_seams_only_once_each_way(paper: dict) -> None:
+def test_towers_communicate_only_in_exchanges_once_each_way(paper: dict) -> None:
     crossing = Counter(
         (seam(each["tensor"]), each["source"], "gradient" in each["tensor"])
         for each in paper["sent"]
@@ -97,7 +97,7 @@ def test_towers_talk_at_the_seams_only_once_each_way(paper: dict) -> None:
 
 
 @pytest.mark.compat
-def test_besides_only_the_pictures_and_scalars_are_sent(paper: dict) -> None:
+def test_otherwise_only_pictures_and_scalars_are_sent(paper: dict) -> None:
     others = [each for each in paper["sent"] if seam(each["tensor"]) is None]
     pictures = [each for each in others if each["shape"]]
     assert [(each["shape"], each["source"]) for each in pictures] == [

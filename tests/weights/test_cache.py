@@ -76,7 +76,7 @@ def test_the_second_call_needs_no_network(home: Path) -> None:
 
 
 @pytest.mark.compat
-def test_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("imagenet", "bvlc_alexnet"):
         path = location(get(name))
         assert path == tmp_path / "home/keras_alexnet" / NAME.format("9116a64c")

@@ -43,7 +43,7 @@ def drop_rights(folder: Path) -> None:
 
 
 @pytest.mark.compat
-def test_a_read_only_cache_gives_what_it_holds(read_only: Path) -> None:
+def test_a_read_only_cache_is_read(read_only: Path) -> None:
     with WeightsServer(CONTENT) as server:
         path = cached(published(CONTENT, server.url), convert)
         (read_only / f".{path.name}.lock").unlink()
@@ -63,7 +63,7 @@ def refused(url: str) -> str:
 
 
 @pytest.mark.parametrize("lock", [False, True])
-def test_a_read_only_cache_without_the_file_is_told_before_any_download(
+def test_a_read_only_cache_without_the_file_is_an_error_before_any_download(
     read_only: Path, lock: bool
 ) -> None:
     if lock:
@@ -83,7 +83,7 @@ def test_a_read_only_cache_without_the_file_is_told_before_any_download(
     ("place", "reason"),
     [("file/home", "Not a directory"), ("file", "Not a directory")],
 )
-def test_a_cache_that_cannot_be(
+def test_a_cache_that_cannot_be_made_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, reason: str
 ) -> None:
     (tmp_path / "file").touch()

@@ -33,7 +33,7 @@ def test_ids_and_names_are_those_of_keras_file_to_the_byte() -> None:
     assert hashlib.md5(text.encode()).hexdigest() == KERAS_MD5
 
 
-def test_lemmas_and_what_stands_twice() -> None:
+def test_lemmas_and_repeated_names() -> None:
     classes = imagenet_classes()
     assert classes[0].lemmas == ("tench", "Tinca tinca")
     assert classes[2].lemmas[-1] == "Carcharodon carcharias"
@@ -68,7 +68,7 @@ def test_predictions_decode_as_in_keras(kind: Callable, keras_decode: Callable) 
 
 
 @pytest.mark.compat
-def test_what_is_given() -> None:
+def test_lists_and_tensors_are_decoded_best_first() -> None:
     preds = np.zeros((1, 1000))
     preds[0, [282, 517]] = 0.25, 0.75
     assert decode_predictions(preds.tolist(), top=3, weights="torchvision_owt") == [
@@ -99,7 +99,7 @@ def test_what_is_given() -> None:
         ([[0.0] * 1000, [np.nan] * 1000], r"no NaN.*Received: NaN in rows \[1\]"),
     ],
 )
-def test_what_is_no_prediction_is_refused(preds: object, message: str) -> None:
+def test_other_arrays_than_predictions_are_refused(preds: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         decode_predictions(preds)
 

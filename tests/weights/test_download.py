@@ -45,7 +45,7 @@ def refused(record: WeightSet, here: Path) -> str:
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
 @pytest.mark.parametrize("announces", [True, False])
 @pytest.mark.parametrize("size", [len(CONTENT), None])
-def test_the_file_arrives(
+def test_the_file_is_downloaded(
     here: Path, algorithm: str, announces: bool, size: int | None
 ) -> None:
     digest = hashlib.new(algorithm, CONTENT).hexdigest()
@@ -58,7 +58,7 @@ def test_the_file_arrives(
 
 
 @pytest.mark.compat
-def test_a_cut_download_goes_on_where_it_stopped(here: Path) -> None:
+def test_an_interrupted_download_resumes_where_it_stopped(here: Path) -> None:
     with WeightsServer(CONTENT, cuts=(5, 7)) as server:
         path = fetch(record(server.url), here)
         assert [wanted for _, wanted in server.requests] == [
@@ -70,14 +70,14 @@ def test_a_cut_download_goes_on_where_it_stopped(here: Path) -> None:
 
 
 @pytest.mark.parametrize("announces", [True, False])
-def test_a_server_that_cannot_go_on_begins_again(here: Path, announces: bool) -> None:
+def test_a_server_that_cannot_resume_starts_again(here: Path, announces: bool) -> None:
     with WeightsServer(CONTENT, cuts=(5,), ranges=False, announces=announces) as server:
         path = fetch(record(server.url), here)
         assert len(server.requests) == 2
     assert path.read_bytes() == CONTENT
 
 
-def test_a_connection_that_is_always_cut(here: Path) -> None:
+def test_a_connection_that_is_always_cut_is_an_error(here: Path) -> None:
     with WeightsServer(CONTENT, cuts=(5, 7, 9)) as server:
         message = refused(record(server.url), here)
         assert len(server.requests) == 3
@@ -108,7 +108,7 @@ def test_a_wrong_size_is_refused(here: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 403, 503])
-def test_an_answer_without_the_file(here: Path, status: int) -> None:
+def test_an_answer_without_the_file_is_an_error(here: Path, status: int) -> None:
     with WeightsServer(CONTENT, status=status) as server:
         message = refused(record(server.url), here)
         assert len(server.requests) == 1
@@ -116,7 +116,7 @@ def test_an_answer_without_the_file(here: Path, status: int) -> None:
 
 
 @pytest.mark.compat
-def test_no_network_says_what_to_do(here: Path) -> None:
+def test_without_a_network_the_error_names_alternatives(here: Path) -> None:
     with SilentServer() as server:
         url = server.url
     message = refused(record(url), here)  # the port is closed by now
@@ -126,7 +126,7 @@ def test_no_network_says_what_to_do(here: Path) -> None:
     assert message.endswith("Received: Connection refused")
 
 
-def test_a_server_that_never_answers(
+def test_a_server_that_never_answers_is_an_error(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "_TIMEOUT", 0.05)
@@ -134,7 +134,9 @@ def test_a_server_that_never_answers(
         assert refused(record(server.url), here).endswith("Received: timed out")
 
 
-def test_a_name_that_nobody_knows(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_is_refused(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unknown(*arguments: object, **options: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -145,7 +147,7 @@ def test_a_name_that_nobody_knows(here: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
-def test_a_full_disk(here: Path) -> None:
+def test_a_full_disk_is_an_error(here: Path) -> None:
     (here / "bvlc_alexnet.caffemodel").symlink_to("/dev/full")
     with WeightsServer(CONTENT) as server:
         message = refused(record(server.url), here)

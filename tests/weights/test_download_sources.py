@@ -24,7 +24,7 @@ def refused(record: WeightSet, directory: Path) -> str:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("ending", ["", "/", "/models", "/models/"])
-def test_a_mirror_takes_the_publishers_place(
+def test_a_mirror_replaces_the_publisher(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     with WeightsServer(CONTENT) as server:
@@ -74,7 +74,7 @@ def test_a_folder_is_used_in_place_and_checked(
         "http://127.0.0.1/ä",
     ],
 )
-def test_an_address_that_is_none(
+def test_an_invalid_address_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("KERAS_ALEXNET_WEIGHTS", place)

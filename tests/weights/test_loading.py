@@ -46,7 +46,7 @@ def saved(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("variant", architectures.names())
-def test_every_variant_goes_through_an_h5_file(variant: str, tmp_path: Path) -> None:
+def test_an_h5_file_keeps_every_variant(variant: str, tmp_path: Path) -> None:
     first, path = small(variant), tmp_path / "mine.weights.h5"
     first.save_weights(str(path))
     assert equal(first, small(variant, weights=path))
@@ -92,7 +92,7 @@ def test_a_keras_file_decides_the_variant(variant: str, tmp_path: Path) -> None:
         AlexNet("caffenet", weights=path)
 
 
-def test_shapes_tell_variants_apart_as_far_as_they_can(
+def test_shapes_determine_the_variant_where_they_can(
     saved: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="'paper' or 'original' or 'caffe' or"):
@@ -134,7 +134,7 @@ def test_weights_decide_classes_and_size(run: Path, saved: Path) -> None:
 
 
 @pytest.mark.compat
-def test_other_classes_get_a_fresh_fc8_and_that_is_said(
+def test_other_classes_get_a_new_fc8_and_a_warning(
     model: keras.Model, saved: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "keras_alexnet"):
@@ -145,7 +145,7 @@ def test_other_classes_get_a_fresh_fc8_and_that_is_said(
     assert "fc8 has new weights for 9 classes, where the file has 5" in message
 
 
-def test_a_body_takes_no_dense_layers(
+def test_without_the_top_no_dense_layers_are_read(
     model: keras.Model, saved: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = AlexNet("paper", weights=saved, include_top=False, pooling="avg")
@@ -238,6 +238,6 @@ def test_foreign_content_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_values_that_look_fresh_are_warned_of(saved: Path) -> None:
+def test_values_that_look_untrained_give_a_warning(saved: Path) -> None:
     with pytest.warns(UserWarning, match=r"mine\.weights\.h5' look untrained"):
         small(weights=saved)

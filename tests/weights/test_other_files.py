@@ -83,14 +83,14 @@ OTHERS: dict[Callable[[], keras.Model], tuple[str, str]] = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("make", OTHERS)
 @pytest.mark.parametrize("variant", [None, "paper"])
-def test_other_models_are_named_for_what_they_are(
+def test_errors_describe_other_models(
     make: Callable[[], keras.Model], kind: str, variant: str | None, tmp_path: Path
 ) -> None:
     path = save(make(), tmp_path / f"other.{kind}")
     refused(path, OTHERS[make][KINDS.index(kind)], variant=variant)
 
 
-def test_towers_on_devices_are_to_be_packed_first(tmp_path: Path) -> None:
+def test_towers_on_devices_must_be_packed_first(tmp_path: Path) -> None:
     record = dataclasses.replace(architectures.get("paper"), dense=(8, 8))
     model = build(record, input_shape=(64, 64, 3), classes=5)
     towers = keras_alexnet.convert_towers(model, ["/CPU:0", "/CPU:0"])
@@ -101,9 +101,7 @@ def test_towers_on_devices_are_to_be_packed_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_of_another_number_of_channels_say_so(
-    kind: str, tmp_path: Path
-) -> None:
+def test_another_number_of_channels_is_an_error(kind: str, tmp_path: Path) -> None:
     model = AlexNet("owt", include_top=False)
     path = save(model, tmp_path / f"rgb.{kind}")
     message = r"input_shape must have 3 channels.*Received: 1 channels, weights='.*rgb"
@@ -114,12 +112,12 @@ def test_weights_of_another_number_of_channels_say_so(
         refused(path, message, variant="owt", include_top=False, **form)
 
 
-def test_published_weights_of_three_channels_are_not_fetched_for_one() -> None:
+def test_published_weights_are_not_downloaded_for_one_channel() -> None:
     with pytest.raises(ValueError, match=r"3 channels.*1 channels, weights='imagenet'"):
         AlexNet(weights="imagenet", input_shape=(227, 227, 1))
 
 
-def test_what_does_not_tell_its_colours_is_named(tmp_path: Path) -> None:
+def test_weights_without_a_known_preprocessing_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "mine.keras"
     path.write_bytes(b"")
     x = np.zeros((1, 2, 2, 3))
@@ -237,7 +235,7 @@ def test_nothing_is_assigned_where_one_value_does_not_fit(
         np.testing.assert_array_equal(old, new)
 
 
-def test_arrays_that_nobody_reads_are_refused(h5: Path) -> None:
+def test_unexpected_arrays_of_a_layer_are_refused(h5: Path) -> None:
     with h5py.File(h5, "r+") as file:
         file["layers/conv2d_1/vars/2"] = np.ones(3, "float32")
     with pytest.raises(
@@ -251,7 +249,7 @@ def test_arrays_that_nobody_reads_are_refused(h5: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_training_needs_is_left_alone(kind: str, tmp_path: Path) -> None:
+def test_the_optimizers_arrays_are_ignored(kind: str, tmp_path: Path) -> None:
     model = narrow()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(np.ones((2, 63, 63, 3)), np.array([0, 1]), verbose=0)
@@ -262,7 +260,7 @@ def test_what_training_needs_is_left_alone(kind: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_layers_that_are_not_read_are_told(
+def test_layers_that_are_not_read_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = narrow(include_top=False, pooling="avg")

@@ -51,7 +51,7 @@ def warned(named: Named) -> str:
 @pytest.mark.compat
 @pytest.mark.parametrize("filters", [4, 96])
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_starting_values_are_found_out(name: str, filters: int) -> None:
+def test_initial_values_are_detected(name: str, filters: int) -> None:
     kernel = np.asarray(INITIALIZERS[name]()((11, 11, 3, filters)))
     assert "'my.npy' look untrained: neighbouring values of conv1" in warned(
         network(kernel)
@@ -80,7 +80,7 @@ def test_a_known_correlation_is_found() -> None:
     assert neighbour_correlation(halves)[0] == pytest.approx(1 / 4, abs=0.01)
 
 
-def test_constant_values_are_found_out() -> None:
+def test_constant_values_are_detected() -> None:
     named = network(gabors(8, 0.1))
     named["fc8"]["kernel"] = np.full((8, 10), 0.1)
     assert "all values of fc8 are the same" in warned(named)
@@ -93,7 +93,7 @@ def test_constant_values_are_found_out() -> None:
     assert warned(named) == ""
 
 
-def test_what_is_not_there_is_not_judged() -> None:
+def test_missing_layers_give_no_warning() -> None:
     assert warned({}) == ""
     named = network(gabors(8, 0.1))
     named["norm"] = {"gamma": np.ones(8)}

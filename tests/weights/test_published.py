@@ -51,7 +51,7 @@ def is_of(model: keras.Model, blobs: caffe_nets.Blobs) -> bool:
     )
 
 
-def test_a_name_is_fetched_once_and_used_twice(
+def test_a_name_is_downloaded_once_and_used_twice(
     published: WeightSet,
     blobs: caffe_nets.Blobs,
     monkeypatch: pytest.MonkeyPatch,
@@ -79,7 +79,7 @@ def test_a_wrong_hash_is_refused_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("variant", [None, "paper", "owt"])
-def test_a_file_that_leaves_the_variant_open_asks_for_it(
+def test_a_file_that_does_not_determine_the_variant_asks_for_it(
     published: WeightSet, tmp_path: Path, variant: str | None
 ) -> None:
     path = tmp_path / "folder" / published.file_name

@@ -43,7 +43,7 @@ def test_the_names_and_the_alias() -> None:
 
 
 @pytest.mark.parametrize("name", ["alexnet", "", None, ["imagenet"]])
-def test_an_unknown_name_is_told_the_known_ones(name: object) -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones(name: object) -> None:
     with pytest.raises(ValueError, match=r"one of \('bvlc_alexnet', .*'imagenet'\)"):
         published.get(name)  # type: ignore[arg-type]
 
@@ -67,7 +67,7 @@ def test_digests_are_digests_and_files_are_at_their_addresses(
     assert record.recipe().image_size == record.image_size  # or it is refused
 
 
-def test_torchvisions_file_bears_its_hash_and_has_its_stated_size() -> None:
+def test_torchvisions_file_has_the_stated_hash_and_size() -> None:
     record = published.get("torchvision_owt")
     # torch.hub's own rule for the names of its files.
     stated = re.search(r"-([a-f0-9]*)\.", record.file_name)
@@ -116,7 +116,7 @@ def column(record: WeightSet) -> dict[str, str]:
     }
 
 
-def test_the_page_says_what_the_records_say() -> None:
+def test_the_page_agrees_with_the_records() -> None:
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
     table = [line for line in lines if line.startswith("| ")]
     columns = [column(record) for record in SETS]

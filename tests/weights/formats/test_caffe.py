@@ -45,7 +45,7 @@ def test_both_forms_are_read(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.compat
-def test_bytes_put_together_by_hand(tmp_path: Path) -> None:
+def test_bytes_written_by_hand_are_read(tmp_path: Path) -> None:
     values = np.arange(6, dtype="<f4")
     shape = field(7, field(1, varint(2) + varint(3)))
     halves = field(5, values[:2].tobytes()) + field(5, values[2:].tobytes())
@@ -70,7 +70,7 @@ def test_bytes_put_together_by_hand(tmp_path: Path) -> None:
     assert read_caffemodel(path)["\ufffd"][0].shape == (1, 1, 2, 3)
 
 
-def test_it_lives_beside_caffes_own_classes() -> None:
+def test_it_works_beside_caffes_own_classes() -> None:
     pool = descriptor_pool.Default()
     own = descriptor_pb2.FileDescriptorProto(name="c.proto", package="caffe")
     own.message_type.add(name="NetParameter")

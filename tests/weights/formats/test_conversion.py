@@ -59,11 +59,11 @@ def assert_converted(named: Named, found: caffe_nets.Blobs) -> None:
 
 
 @pytest.mark.compat
-def test_caffes_layouts_become_keras() -> None:
+def test_caffes_layouts_are_converted_to_keras() -> None:
     assert_converted(from_caffe(blobs(), "a"), blobs())
 
 
-def test_caffes_old_blobs_of_four_axes() -> None:
+def test_caffes_old_blobs_of_four_axes_are_converted() -> None:
     four = {
         name: [array.reshape((1,) * (4 - array.ndim) + array.shape) for array in arrays]
         for name, arrays in blobs().items()
@@ -73,7 +73,7 @@ def test_caffes_old_blobs_of_four_axes() -> None:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_pytorchs_layouts_become_keras(prefix: str) -> None:
+def test_pytorchs_layouts_are_converted_to_keras(prefix: str) -> None:
     turned = dict(reversed(state(prefix).items()))  # the order of names is no matter
     assert_converted(from_torch(turned, "a"), blobs())
 
@@ -94,7 +94,7 @@ def test_a_sixth_convolution_is_what_fc6_reads() -> None:
     assert named["conv6"]["kernel"].shape == (3, 3, 5, 20)
 
 
-def test_a_classifier_of_another_name_and_other_layers_are_left_out() -> None:
+def test_unknown_layers_are_skipped_with_a_warning() -> None:
     found = blobs()
     found["fc8_flowers"] = found.pop("fc8")
     found["scale"] = [np.ones(3, "f4")]

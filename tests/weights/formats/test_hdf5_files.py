@@ -150,7 +150,7 @@ CHANGES: dict[Callable[[h5py.File, Path], None], str] = {
 
 @pytest.mark.parametrize("kind", ["weights.h5", "keras"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_not_plainly_in_the_file_is_refused(
+def test_values_not_stored_plainly_in_the_file_are_refused(
     saved: dict[str, Path],
     secret: Path,
     tmp_path: Path,
@@ -181,7 +181,7 @@ def test_what_is_not_plainly_in_the_file_is_refused(
     tracemalloc.stop()
 
 
-def test_the_reader_of_values_looks_for_itself(
+def test_the_reader_of_values_checks_them_too(
     saved: dict[str, Path], secret: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "theirs.weights.h5"
@@ -198,7 +198,7 @@ def test_the_reader_of_values_looks_for_itself(
         (["metadata.json", "config.json", "model.weights.h5"], 8, "are compressed"),
     ],
 )
-def test_archives_of_another_form_are_refused(
+def test_archives_of_another_format_are_refused(
     saved: dict[str, Path],
     tmp_path: Path,
     names: list[str],

@@ -87,7 +87,7 @@ DTYPE, NDARRAY = name("numpy", "dtype"), name("numpy", "ndarray")
         (value({(1, 2): 3}), "holds a dict with keys that are not plain"),
     ],
 )
-def test_stand_ins_can_be_used_for_nothing_else(body: bytes, message: str) -> None:
+def test_stand_ins_cannot_be_misused(body: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read(whole(body))
     assert read(GOOD).tolist() == [0, 0]
@@ -109,7 +109,7 @@ def test_registered_extensions_are_refused(registered: bytes) -> None:
         read(registered)
 
 
-def test_pickles_out_of_proportion_are_refused() -> None:
+def test_pickles_that_are_far_too_large_are_refused() -> None:
     nested: list = []
     for _ in range(40):
         nested = [nested]

@@ -44,7 +44,7 @@ def test_layers_with_and_without_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.compat
-def test_a_file_that_python_2_wrote(tmp_path: Path) -> None:
+def test_a_file_written_by_python_2_is_read(tmp_path: Path) -> None:
     layers = b"}"
     for layer, arrays in LAYERS.items():
         pickled = b"]"

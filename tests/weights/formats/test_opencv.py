@@ -40,7 +40,7 @@ def caffemodel(
 
 
 @pytest.mark.parametrize("variant", ["caffe", "caffenet"])
-def test_every_layer_gives_what_opencvs_gives(caffemodel: Path, variant: str) -> None:
+def test_every_layer_computes_what_opencvs_does(caffemodel: Path, variant: str) -> None:
     image = np.random.default_rng(1).normal(0, 60, (1, 227, 227, 3)).astype("float32")
     names = {**LAYERS, **SEAMS[variant]}
     expected = opencvs(caffemodel, image, variant == "caffenet", list(names))

@@ -33,7 +33,7 @@ def is_plain(x: object) -> bool:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_plain_things_and_arrays_come_out_as_they_went_in(protocol: int) -> None:
+def test_plain_values_and_arrays_are_read_back_unchanged(protocol: int) -> None:
     rng = np.random.default_rng(0)
     grid = rng.normal(0, 1, (3, 4, 5))
     things = {
@@ -61,7 +61,7 @@ def test_plain_things_and_arrays_come_out_as_they_went_in(protocol: int) -> None
 
 @pytest.mark.compat
 @pytest.mark.parametrize("module", ["numpy.core", "numpy._core"])
-def test_both_of_numpys_spellings_are_known(module: str) -> None:
+def test_both_of_numpys_module_names_are_known(module: str) -> None:
     data = whole(array((3, 4), "f4", old_string(CONTENT.tobytes())))
     found = read(data.replace(b"numpy.core", module.encode()))
     np.testing.assert_array_equal(found, CONTENT.reshape(3, 4))
@@ -84,7 +84,7 @@ def _core() -> bytes:
     return np.array(0).__reduce__()[0].__module__.rpartition(".")[0].encode()
 
 
-def test_an_array_of_objects_is_what_it_contains() -> None:
+def test_an_array_of_objects_becomes_its_content() -> None:
     assert read(whole(array((2,), "O", value(["a", 1])))) == ["a", 1]
     assert read(whole(array((), "O", value([{"a": 1}])))) == {"a": 1}
     with pytest.raises(ValueError, match="objects of several axes"):
@@ -106,7 +106,7 @@ def test_an_array_of_objects_is_what_it_contains() -> None:
         array((12,), "f4", value(3)),
     ],
 )
-def test_an_array_that_is_not_of_numbers_or_not_whole_is_refused(body: bytes) -> None:
+def test_an_array_of_other_types_or_incomplete_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="its pickle holds an array"):
         read(whole(body))
 
@@ -119,7 +119,7 @@ def read_or_reason(data: bytes, place: int, byte: int) -> object:
 
 
 @pytest.mark.compat
-def test_a_damaged_pickle_gives_one_line_or_plain_things() -> None:
+def test_a_damaged_pickle_is_one_line_or_plain_values() -> None:
     data = pickle.dumps({"a": [CONTENT, np.float64(1), "b"]}, 2)
     for end in range(len(data)):
         with pytest.raises(ValueError, match=r"^[^\n]+$"):

@@ -100,7 +100,7 @@ def test_the_whole_network_is_pytorchs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_the_byte_order_is_the_files(tmp_path: Path, order: str) -> None:
+def test_the_byte_order_of_the_file_is_used(tmp_path: Path, order: str) -> None:
     content = np.arange(6).astype(">f4" if order == "big" else "<f4").tobytes()
     records = {"data/0": content, "byteorder": order.encode()}
     path = write_torch_zip(tmp_path / "a.pth", table({"w": GOOD}), records)
