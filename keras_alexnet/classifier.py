@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
 from rich.progress import track
 
 from keras_alexnet import files
@@ -370,7 +371,8 @@ def _batches(pictures: Any, batch_size: int) -> Iterator[Sequence[Any]]:
     given = _listed(pictures)
     starts: Any = range(0, len(given), size)
     if len(given) >= _MANY:
-        starts = track(starts, description="pictures", transient=True)
+        shown = Console(stderr=True)  # so that what a program prints stays its own
+        starts = track(starts, "pictures", console=shown, transient=True)
     for start in starts:
         yield given[start : start + size]
 
