@@ -34,7 +34,7 @@ class Config(ModelOptions):
     def check(self) -> None:
         """Raises ValueError for settings that do not fit together."""
         self.require("export_dir", self.export_dir != "", "a name, not empty")
-        self.require("tflite", self.tflite != "", "a name, not empty")
+        self.require("tflite", self.tflite != "", "a file's name, not empty")
         lite = self.tflite is None or self.precision in LITE_PRECISIONS
         expected = f"one of {LITE_PRECISIONS} for a TFLite file"
         self.require("precision", lite, expected)
