@@ -70,16 +70,14 @@ class Recipe:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of_colours(
-        cls, preprocessing: Preprocessing, image_size: int, views: int = 1
-    ) -> Recipe:
+    def of_colours(cls, preprocessing: Preprocessing, image_size: int) -> Recipe:
         """The paper's resize and crop, with these colours.
 
         The shorter side is scaled to 256 for crops of 224, and in proportion for other
         crops (paper, sections 2 and 4.1).
         """
         size = bordered_size(image_size)
-        return cls(preprocessing, "shorter_side", size, image_size, views)
+        return cls(preprocessing, "shorter_side", size, image_size)
 
     def resized(self, image_size: int) -> Recipe:
         """The recipe for a network of another input size: the crop stays in proportion.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,15 +20,6 @@ import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
 
 Script = Callable[..., subprocess.CompletedProcess]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _memory_is_given_back() -> Iterator[None]:
-    """Models and graphs refer to each other in circles, which Python finds late."""
-    yield
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # where it is not glibc's
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def write_pictures(folder: Path, label: int, count: int, seed: int) -> None:
