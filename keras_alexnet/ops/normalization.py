@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.ops.own_gradient import Function, with_gradient
 from keras_alexnet.whole_numbers import number, whole_number
 
 ALPHA_MODES = ("sum", "mean")
@@ -84,18 +85,20 @@ def normalize(x: tf.Tensor, lrn: LRN, towers: tuple[int, ...]) -> tf.Tensor:
 
 
 @functools.cache
-def _composite(lrn: LRN, towers: tuple[int, ...]) -> Callable[[tf.Tensor], tf.Tensor]:
-    @tf.custom_gradient
-    def run(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            # dx_g = u_g d_g^-b - 2 a b x_g sum_f band[g, f] u_f x_f d_f^(-b-1)
-            energy, power = _energy_and_power(x, lrn, towers)
-            pull = _through_band(upstream * x * power / energy, lrn, towers, back=True)
-            return upstream * power - (2.0 * lrn.scale * lrn.beta) * x * pull
+def _composite(lrn: LRN, towers: tuple[int, ...]) -> Function:
+    def forward(x: tf.Tensor) -> tf.Tensor:
+        return x * _energy_and_power(x, lrn, towers)[1]
 
-        return x * _energy_and_power(x, lrn, towers)[1], gradient
+    def gradient(
+        inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        # dx_g = u_g d_g^-b - 2 a b x_g sum_f band[g, f] u_f x_f d_f^(-b-1)
+        (x,), (u,) = inputs, upstream
+        energy, power = _energy_and_power(x, lrn, towers)
+        pull = _through_band(u * x * power / energy, lrn, towers, back=True)
+        return [u * power - (2.0 * lrn.scale * lrn.beta) * x * pull]
 
-    return run
+    return with_gradient(forward, gradient)
 
 
 def _energy_and_power(

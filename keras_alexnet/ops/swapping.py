@@ -12,7 +12,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,9 +20,7 @@ from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.saved_model import save_context
 
 from keras_alexnet.ops.counting import count_within
-
-Function = Callable[..., Any]  # from tensors to a tensor or a list of tensors
-Gradient = Callable[[Sequence[tf.Tensor], Sequence[tf.Tensor]], Sequence[tf.Tensor]]
+from keras_alexnet.ops.own_gradient import Function, Gradient, with_gradient
 
 # What is in here stays known to the process, as the ops of a library do.
 _known: dict[tuple[Any, ...], tuple[Function, ...]] = {}
@@ -61,21 +59,24 @@ def swapped(
         A function of the same inputs and outputs.
     """
 
-    @tf.custom_gradient
-    def run(*inputs: tf.Tensor) -> tuple[Any, Function]:
-        def back(*upstream: tf.Tensor) -> Sequence[tf.Tensor]:
-            # Of the graph that the gradient is in, which its own gradient looks for.
-            here = [tf.identity(x) for x in inputs]
-            return (gradient or gradient_of(interface, stock))(here, upstream)
-
+    def forward(*inputs: tf.Tensor) -> Any:
         # The gradient is ours alone: nothing differentiates what is done in here.
         held = [tf.stop_gradient(x) for x in inputs]
         if asked or tf.executing_eagerly():
-            return fast(*held), back
+            return fast(*held)
         if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
-            return stock(*held), back
+            return stock(*held)
         specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in held)
-        return _traced(interface, specs, stock, fast, devices)(*held), back
+        return _traced(interface, specs, stock, fast, devices)(*held)
+
+    def back(
+        inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
+    ) -> Sequence[tf.Tensor]:
+        # Of the graph that the gradient is in, which its own gradient looks for.
+        here = [tf.identity(x) for x in inputs]
+        return (gradient or gradient_of(interface, stock))(here, upstream)
+
+    run = with_gradient(forward, back)
 
     def call(*inputs: tf.Tensor) -> Any:
         # Forward mode asks each op for itself; a custom gradient has no answer.
