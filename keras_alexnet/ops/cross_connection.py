@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.ops import native
-from keras_alexnet.ops.kernels import asks_native, check_kernels, use_native
+from keras_alexnet.ops.dispatch import asks_native, check_kernels, use_native
 from keras_alexnet.ops.normalization import LRN, normalize
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
 from keras_alexnet.ops.swapping import Function, gradient_of, swapped

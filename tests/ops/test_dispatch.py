@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.ops import kernels, native
-from keras_alexnet.ops.kernels import use_native
+from keras_alexnet.ops import dispatch, native
+from keras_alexnet.ops.dispatch import use_native
 
 X = tf.zeros([1, 2, 2, 4])
 
@@ -51,10 +51,10 @@ def test_within_xla_it_is_the_composite() -> None:
 
 
 def test_the_environment_sets_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernels.VARIABLE, "composite")
+    monkeypatch.setenv(dispatch.VARIABLE, "composite")
     assert not use_native("auto", [X])
     assert use_native("native", [X])
-    monkeypatch.setenv(kernels.VARIABLE, "fast")
+    monkeypatch.setenv(dispatch.VARIABLE, "fast")
     with pytest.raises(ValueError, match="Received: kernels='fast'"):
         use_native("auto", [X])
 
