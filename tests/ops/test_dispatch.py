@@ -1,4 +1,4 @@
-"""Which kernel runs where."""
+"""Which implementation runs where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ X = tf.zeros([1, 2, 2, 4])
 
 
 def in_a_graph(setting: str, device: str | None = None, jit: bool = False) -> bool:
-    """What is chosen while a function is traced."""
+    """Whether native is chosen while a function is traced."""
     chosen = []
 
     @tf.function(jit_compile=jit)
@@ -27,7 +27,7 @@ def in_a_graph(setting: str, device: str | None = None, jit: bool = False) -> bo
 
 @pytest.fixture
 def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a GPU be visible that nothing can run on."""
+    """Makes TensorFlow report a visible GPU, on which nothing can run."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [kind])
 
 
@@ -77,6 +77,6 @@ def test_without_the_library_it_is_the_composite(
         native._load.cache_clear()
 
 
-def test_a_type_that_the_kernel_has_not_is_named() -> None:
+def test_a_type_without_a_kernel_is_named() -> None:
     with pytest.raises(ValueError, match="Received: dtype=int32"):
         use_native("native", [tf.zeros([1], tf.int32)])
