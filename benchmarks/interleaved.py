@@ -42,8 +42,8 @@ def ratio(
 
     Args:
         times: The times of all cases.
-        slow: Name of the case whose time is divided.
-        fast: Name of the case whose time divides.
+        slow: Name of the case that should take longer.
+        fast: Name of the case that should be faster.
         goal: The ratio should be at least this.
         at_most: The ratio should be at most this.
     """

@@ -1,4 +1,4 @@
-"""An export of ours against stock Keras' and ONNX Runtime, by size of the batch.
+"""Our export against one of stock Keras and ONNX Runtime, by batch size.
 
 python benchmarks/serving.py [--repetitions=15] [--batches=1,2,4,8,16,32,64]
 

@@ -94,7 +94,7 @@ def onnx_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """The network in ONNX Runtime, as a function of pictures `[batch, 3, side, side]`.
 
     Args:
-        model: `AlexNet` of the variant `"paper"` at 227×227: there conv1 reads no padding.
+        model: `AlexNet` of the variant `"paper"` at 227×227, without padding in conv1.
     """
     graph = Graph(model)
     for index, (groups, stride, pad, norm, pool) in enumerate(

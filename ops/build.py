@@ -25,7 +25,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-MACOS = sys.platform == "darwin"  # untested: nobody has built the library there
+MACOS = sys.platform == "darwin"  # untested: the library was never built there
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 COMMON = [

@@ -14,7 +14,7 @@ struct Registrar {
 
 void check(bool holds, const char* file, int line, const std::string& what);
 
-// While it is in scope, failures print its text, which names the case at hand.
+// While it is in scope, failures print its text, which names the case that failed.
 class Context {
  public:
   explicit Context(const std::string& text);

@@ -34,7 +34,7 @@ X = np.random.default_rng(0).normal(0, 2, (2, 8, 8, 4)).astype("float32")
 
 
 def person_model(kernels: str = "auto") -> keras.Model:
-    """A model of somebody else with all that runs faster here than elsewhere."""
+    """A user's model with all the ops that run faster here than elsewhere."""
     inputs = keras.Input((8, 8, 4))
     x = GroupedConv2D(12, 3, groups=2, padding="same")(inputs)
     x = LocalResponseNormalization(3, 1.0, 0.1, towers=2, kernels=kernels)(x)
