@@ -44,8 +44,8 @@ _FLAGS = (
     "--deterministic",
 )
 _CHECKPOINT_STEPS = 3
-# The kill comes within this fraction of a phase's usual time: an export that is done
-# before the kill ends the run.
+# The kill comes within this fraction of a phase's usual time. An export that is done
+# earlier would end the run, and nothing would be killed.
 _SAFE = 0.7
 
 
