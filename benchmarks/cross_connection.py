@@ -48,7 +48,7 @@ def forward(function: Function, x: tf.Tensor) -> Callable[[], object]:
 
 
 def both(function: Function, x: tf.Tensor) -> Callable[[], object]:
-    """Forward and backward, with an incoming gradient that is there already."""
+    """Forward and backward; the incoming gradient is made beforehand."""
     upstream = tf.random.stateless_normal(function(x).shape, [1, 2], dtype=tf.float32)
     upstream = tf.cast(upstream, x.dtype)
 

@@ -3,10 +3,10 @@
 python benchmarks/input_pipeline.py --originals=DIR [--records=DIR] [--raw=DIR]
 
 DIR holds photos in their original sizes, in folders or not; they are repeated up to
-`--pictures`. Records that are not named are prepared first, in a temporary folder.
-All is in the page cache after the first turn: no disk is measured. CPU time is that
-of all threads of the process: a busy neighbour makes pictures per second fewer, but
-hardly raises it.
+`--pictures`. Records that are not given are prepared first, in a temporary folder.
+After the first turn all files are in the page cache: no disk is measured. CPU time is
+that of all threads of the process. Other work on the machine lowers the pictures per
+second, but hardly raises the CPU time.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from keras_alexnet.data.sources import TRAIN
 
 BATCH, SIDE = 128, 224
 CORES = len(os.sched_getaffinity(0))
-Case = Callable[[], tuple[float, float]]  # seconds and CPU seconds of a picture
+Case = Callable[[], tuple[float, float]]  # seconds and CPU seconds for a picture
 
 
 def originals(directory: str, pictures: int, root: Path) -> Source:
-    """The photos as `folder:` takes them: links, repeated, in two classes."""
+    """The photos in folders that `folder:` reads: links, repeated, in two classes."""
     found = [path for path in sorted(Path(directory).rglob("*")) if path.is_file()]
     for number in range(-1, pictures):
         split = "train" if number >= 0 else "val"
@@ -44,17 +44,17 @@ def originals(directory: str, pictures: int, root: Path) -> Source:
 
 
 def records(source: Source, given: str | None, out: Path, encoding: str) -> Source:
-    """The records that were named, or those that are made of the originals."""
+    """The records that are given, or records made from the originals."""
     if given is None:
         prepare(source, str(out), Settings(encoding=encoding))
     return open_source(f"records:{given or out}")
 
 
 def streamed(stream: tf.data.Dataset, pictures: int) -> Case:
-    """So many pictures of an endless stream of batches, after the first few."""
+    """Reads `pictures` pictures of an endless stream, after the first few batches."""
 
     def run() -> tuple[float, float]:
-        batches = iter(stream)  # which stops to work when the turn is over
+        batches = iter(stream)  # deleted, and so stopped, at the end of the turn
         for _ in range(4):
             next(batches)
         return timed(
@@ -76,13 +76,13 @@ def timed(run: Callable[[], object], pictures: int) -> tuple[float, float]:
 
 
 def reading(source: Source) -> tf.data.Dataset:
-    """What a source does alone: read, shuffle, parse."""
+    """The work of a source alone: reading, shuffling, parsing."""
     examples = source.shuffled(TRAIN, 0, 0).batch(BATCH)
     return examples.map(lambda batch: tf.shape(batch["image"]))
 
 
 def cases(folder: Source, jpeg: Source, raw: Source, few: int) -> dict[str, Case]:
-    """What is measured, with as many pictures a turn as take about as long."""
+    """The cases, with numbers of pictures that make their turns about equally long."""
     many = 4 * few
     paths = [e["name"].numpy().decode() for e in folder.ordered(TRAIN)]
     stored = [e["image"].numpy() for e in jpeg.ordered(TRAIN).take(many)]
@@ -112,7 +112,7 @@ def cases(folder: Source, jpeg: Source, raw: Source, few: int) -> dict[str, Case
 
 
 def turns(cases: dict[str, Case], repetitions: int) -> tuple[Times, Times]:
-    """Seconds and CPU seconds of a picture, by case, one turn after the other."""
+    """Seconds and CPU seconds for a picture, by case; the cases run in turns."""
     for run in cases.values():
         run()
     each = [[run() for run in cases.values()] for _ in range(repetitions)]
@@ -121,7 +121,7 @@ def turns(cases: dict[str, Case], repetitions: int) -> tuple[Times, Times]:
 
 
 def judge(title: str, times: Times, cores: int) -> None:
-    """The targets; `cores` is how many the cases use that do not say one."""
+    """Prints ratios and targets; `cores`: how many a case uses, if not one."""
     print(f"\n{title}")
     named = {name[0]: each for name, each in times.items() if name[0] != " "}
     named["a, antialias=True"] = times["  with antialias=True"]
@@ -135,7 +135,7 @@ def judge(title: str, times: Times, cores: int) -> None:
 
 
 def memory(source: Source, pictures: int) -> Iterator[tuple[int, float]]:
-    """Resident memory, in MB, after so many pictures of one stream."""
+    """Pairs of pictures read from one stream so far and resident memory in MB."""
     stream = training_batches(source, SIDE, BATCH, seed=0).take(pictures // BATCH)
     every = max(pictures // BATCH // 6, 1)
     for number, _ in enumerate(stream, start=1):
@@ -167,7 +167,7 @@ def main() -> None:
         seconds, worked = turns(measured, given.repetitions)
         rates = {name: 1 / each for name, each in seconds.items()}
         show(f"{SIDE}x{SIDE} views, batches of {BATCH}", rates, word="pictures/s")
-        show("CPU time of a picture", worked, 1e6, "us")
+        show("CPU time for a picture", worked, 1e6, "us")
         judge("by pictures per second", seconds, CORES)
         judge("by CPU time", worked, 1)
         print("\nresident memory while JPEG records are streamed")

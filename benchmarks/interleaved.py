@@ -1,4 +1,4 @@
-"""Times several things in turns, so that a noisy machine is noisy for all of them."""
+"""Times several cases in turns, so that noise of the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def ratio(
     goal: float | None = None,
     at_most: float | None = None,
 ) -> None:
-    """Prints how many times `fast` goes into `slow`, with the spread of the turns.
+    """Prints the time of `slow` divided by that of `fast`, and the spread of turns.
 
     Args:
-        times: Of all cases.
-        slow: Name of one.
-        fast: Name of another.
-        goal: What the ratio should reach.
-        at_most: What it should not exceed.
+        times: The times of all cases.
+        slow: Name of the case that should take longer.
+        fast: Name of the case that should be faster.
+        goal: The ratio should be at least this.
+        at_most: The ratio should be at most this.
     """
     each = times[slow] / times[fast]
     low, high = np.percentile(each, [10, 90])

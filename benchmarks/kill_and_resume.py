@@ -1,12 +1,12 @@
-"""A run that is killed many times, against one that is not.
+"""A run that is killed and resumed many times, against one that is not.
 
 python benchmarks/kill_and_resume.py [--kills=20] [--seed=0] [-- FLAG ...]
 
 Trains twice with the same flags: once undisturbed, and once by a command that is
-ended by SIGKILL at a random moment of a step, a checkpoint's writing, an evaluation
-or an export, and given again, until all kills are spent. Then compares every value
-of the last checkpoints bit by bit, and metrics.csv but for its two timings. Flags
-after `--` go to training, as in
+killed (SIGKILL) at a random moment of a step, the writing of a checkpoint, an
+evaluation or an export, and started again, until it was killed `--kills` times. Then
+compares every value of the last checkpoints bit by bit, and metrics.csv except its two
+columns of timings. Flags after `--` are passed to training, as in
 
 python benchmarks/kill_and_resume.py -- --precision=mixed_bfloat16 --devices=CPU:0,CPU:1
 
@@ -44,7 +44,8 @@ _FLAGS = (
     "--deterministic",
 )
 _CHECKPOINT_STEPS = 3
-# Of a phase's time: an export that outruns its end leaves nothing to be killed.
+# The kill comes within this fraction of a phase's usual time. An export that is done
+# earlier would end the run, and nothing would be killed.
 _SAFE = 0.7
 
 
@@ -63,9 +64,9 @@ def draw_pictures(root: Path) -> None:
 
 
 def child(phase: str, nth: int, delay: float, flags: list[str]) -> None:
-    """Trains, and dies so many seconds into the `nth` call of a phase.
+    """Trains, and kills itself `delay` seconds after the `nth` call of a phase begins.
 
-    Without such a call it prints how long those of each phase took.
+    If it is not killed, it prints how long the calls of each phase took.
     """
     from keras_alexnet import commands
     from keras_alexnet.evaluation import Evaluator
@@ -79,9 +80,9 @@ def child(phase: str, nth: int, delay: float, flags: list[str]) -> None:
     }
     took: dict[str, list[float]] = {name: [] for name in places}
     for name, (owner, attribute) in places.items():
-        deadly = nth if name == phase else None
+        killed = nth if name == phase else None
         call = getattr(owner, attribute)
-        setattr(owner, attribute, _watched(call, name, took[name], deadly, delay))
+        setattr(owner, attribute, _watched(call, name, took[name], killed, delay))
     try:
         commands.main(["keras-alexnet", "train", *flags])
     finally:
@@ -94,7 +95,7 @@ def _watched(
 ) -> Callable:
     def watched(*arguments: Any, **named: Any) -> Any:
         if len(took) + 1 == nth:
-            print(f"dies in {phase}", flush=True)
+            print(f"to be killed in {phase}", flush=True)
             threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
         began = time.perf_counter()
         result = call(*arguments, **named)
@@ -105,7 +106,7 @@ def _watched(
 
 
 def start(phase: str, nth: int, delay: float, flags: list[str]) -> tuple[int, str]:
-    """Gives the command once; returns its exit code and its output."""
+    """Runs the command once; returns its exit code and its output."""
     done = subprocess.run(
         [sys.executable, __file__, "--child", phase, str(nth), str(delay), *flags],
         capture_output=True,
@@ -120,16 +121,16 @@ def start(phase: str, nth: int, delay: float, flags: list[str]) -> tuple[int, st
 def killed_run(
     flags: list[str], kills: int, took: dict[str, float], draw: random.Random
 ) -> dict[str, int]:
-    """Gives the command until it ends by itself; returns the kills by phase."""
+    """Runs the command until it ends by itself; returns the kills by phase."""
     spent = dict.fromkeys(PHASES, 0)
     while sum(spent.values()) < kills:
         phase = _next(spent, kills, draw)
-        # In the second checkpoint, so that every start gets further.
+        # The second checkpoint, so that every start makes some progress.
         last = {"step": 2 * _CHECKPOINT_STEPS, "checkpoint": 2}.get(phase, 1)
         nth = draw.randint(1, last) if phase == "step" else last
         delay = _SAFE * draw.random() * took[phase]
         code, output = start(phase, nth, delay, flags)
-        if code == 0:  # It was quicker than its end.
+        if code == 0:  # it finished before it was killed
             break
         spent[phase] += 1
         print(f"  {sum(spent.values()):2} killed: {_last(output)}", flush=True)
@@ -138,24 +139,25 @@ def killed_run(
 
 
 def _next(spent: dict[str, int], kills: int, draw: random.Random) -> str:
-    """A phase that is not over: exports come when all steps are done."""
+    """A phase to kill; exports are last, because they come when all steps are done."""
     left = [each for each in PHASES[:-1] if spent[each] < kills // len(PHASES)]
     return draw.choice(left or PHASES[-1:])
 
 
 def _last(output: str) -> str:
-    lines = [line for line in output.splitlines() if line.startswith(("taken", "dies"))]
-    return ", ".join(lines)
+    """Where the run was resumed, and in which phase it was killed."""
+    starts = ("resumed", "to be killed")
+    return ", ".join(line for line in output.splitlines() if line.startswith(starts))
 
 
 def _took(output: str) -> dict[str, float]:
-    """Seconds of a call of each phase, as `child` printed them."""
+    """Seconds that a call of each phase takes, as `child` printed them."""
     lines = (line.split() for line in output.splitlines())
     return {words[1]: float(words[2]) for words in lines if words[:1] == ["took"]}
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What differs between two finished runs."""
+    """The names of what differs between two finished runs."""
     import tensorflow as tf
 
     alike = _rows(one / "metrics.csv") == _rows(other / "metrics.csv")

@@ -3,8 +3,8 @@
 python benchmarks/network.py [--repetitions=9] [--torch=PYTHON]
 
 Inference and a training step (gradients, SGD with momentum and decay, dropout) of 64
-pictures at 227×227, float32. `--torch` names the Python of an environment that has
-PyTorch: it is measured there, in turns with ours, by `benchmarks/network_torch.py`.
+pictures at 227×227, float32. `--torch` is the Python of an environment that has
+PyTorch; `benchmarks/network_torch.py` runs there, in turns with ours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StockLRN(keras.layers.Layer):
 
 
 def stock_network() -> keras.Model:
-    """The same network in Keras' own layers, grouped convolutions among them."""
+    """The same network in Keras' own layers, with grouped convolutions."""
     layers = keras.layers
     model = keras.Sequential([keras.Input((SIDE, SIDE, 3))])
     for filters, size, strides, groups, norm, pool in (
@@ -89,7 +89,7 @@ def training(model: keras.Model, x: tf.Tensor) -> Callable[[], object]:
 
 
 class Torch:
-    """PyTorch in a process of its own: a line in asks for one run of what it names."""
+    """PyTorch in a separate process, which runs a case for each line sent to it."""
 
     def __init__(self, python: str) -> None:
         script = Path(__file__).with_name("network_torch.py")

@@ -1,7 +1,7 @@
-"""The PyTorch side of `benchmarks/network.py`: one run for each line that comes in.
+"""The PyTorch side of `benchmarks/network.py`: runs a case once for each input line.
 
-A line is `inference eager`, `training compiled` and so on; the answer is a line, so
-that the other side can time it.
+A line names a case: `inference eager`, `training compiled` and so on. After each run it
+prints a line, so that the other process can measure the time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `benchmarks/input_pipeline.py` measures ours against."""
+"""The pipelines that `benchmarks/input_pipeline.py` compares ours with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Case = Callable[[], object]
 
 
 def usual(paths: list[str], antialias: bool = False) -> tf.data.Dataset:
-    """What a person would write with tf.data and tf.image, for ever."""
+    """What a person would write with tf.data and tf.image; it repeats without end."""
 
     def view(path: tf.Tensor) -> tf.Tensor:
         pixels = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
@@ -28,12 +28,12 @@ def usual(paths: list[str], antialias: bool = False) -> tf.data.Dataset:
 
     stream = tf.data.Dataset.from_tensor_slices(paths).repeat().shuffle(len(paths))
     stream = stream.map(view, num_parallel_calls=tf.data.AUTOTUNE)
-    # Not AUTOTUNE, which would put so much by that the turn were over at once.
+    # Not AUTOTUNE, which would prefetch so many batches that a turn took no time.
     return stream.batch(BATCH).prefetch(2)
 
 
 def bare(stored: list[bytes], threads: int) -> Case:
-    """decode_and_crop_jpeg on bytes in memory, a loop in each thread, nothing else."""
+    """Only decode_and_crop_jpeg on bytes in memory, in a loop in each thread."""
     parts = [tf.constant(stored[number::threads]) for number in range(threads)]
 
     @tf.function(reduce_retracing=True)

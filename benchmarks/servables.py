@@ -1,7 +1,7 @@
 """SavedModels run as a server runs them, and the networks that are compared.
 
-A server holds a SavedModel in a session of the C++ runtime and asks it for tensors by
-name: `tf.compat.v1.Session` is that session. (`tf.saved_model.load` makes Python
+A server loads a SavedModel into a session of the C++ runtime and fetches tensors by
+name: `tf.compat.v1.Session` is that session. (`tf.saved_model.load` would make Python
 functions of it, which no server has.)
 """
 
@@ -41,7 +41,7 @@ class Servable:
         return self._calls[name](*(value for _, value in sorted(inputs.items())))
 
     def network(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Its `serving_default`, of one input and one output."""
+        """Its signature `serving_default`, which must have one input and one output."""
         (name,) = self._signatures["serving_default"].inputs
 
         def run(images: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def networks() -> tuple[keras.Model, keras.Model]:
 
 
 def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Weights that keep the size of what comes in, as trained ones do."""
+    """Random weights that keep the scale of activations, as trained ones do."""
     if len(shape) == 1:
         return np.full(shape, 0.1, np.float32)
     scale = 1 / np.sqrt(np.prod(shape[:-1]))
@@ -72,13 +72,13 @@ def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def pictures(count: int) -> np.ndarray:
-    """Prepared pictures, as the network takes them."""
+    """Prepared pictures, as the network reads them."""
     rng = np.random.default_rng(1)
     return (rng.normal(size=(count, SIDE, SIDE, 3)) * 60).astype(np.float32)
 
 
 def decoded(count: int) -> np.ndarray:
-    """Pictures as they come out of a file, of the size that crops are cut from."""
+    """Decoded pictures, of the size that crops are cut from."""
     rng = np.random.default_rng(1)
     return rng.integers(0, 256, (count, BORDERED, BORDERED, 3), np.uint8)
 

@@ -1,16 +1,17 @@
-"""An export of ours against stock Keras' and ONNX Runtime, by size of the batch.
+"""Our export against one of stock Keras and ONNX Runtime, by batch size.
 
 python benchmarks/serving.py [--repetitions=15] [--batches=1,2,4,8,16,32,64]
 
 The same network with the same weights on the same prepared pictures (227×227,
 float32, softmax included), three times: exported by `model.export` from `AlexNet` and
 from the stock layers of `benchmarks/network.py` (`Conv2D(groups=2)`,
-`tf.nn.local_response_normalization`), both in a session as a server has it; and in ONNX
-Runtime. Then what a server of ours does with JPEG files, and how long it takes for the
-first request after it is warm.
+`tf.nn.local_response_normalization`), both in a session as in a server; and in ONNX
+Runtime. Then the time of our export from JPEG files to class names, and that of a
+server's first request after warm-up.
 
-Needs `onnx` and `onnxruntime` besides the package (without them that row is left out)
-and `keras-alexnet[serving]` for the warm-up requests. Measured with 1.23 and 1.32.
+Besides the package it needs `onnx` and `onnxruntime` (without them that row is skipped)
+and, for the warm-up requests, `keras-alexnet[serving]`. Measured with onnx 1.23 and
+onnxruntime 1.32.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ import keras_alexnet
 
 OURS, STOCK, ONNX = "keras_alexnet", "stock Keras", "ONNX Runtime"
 WHOLE = "keras_alexnet, predict_images"
-_FRESH = 3  # processes that are asked for the time of their first request
-_CHANNELS_FIRST = (0, 3, 1, 2)  # as ONNX has pictures
+_FRESH = 3  # processes that measure their first request
+_CHANNELS_FIRST = (0, 3, 1, 2)  # the layout of pictures in ONNX
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -42,10 +43,10 @@ def exported(model: keras.Model, path: Path) -> Network:
     return Servable(path).network()
 
 
-def contenders(
+def networks_compared(
     ours: keras.Model, stock: keras.Model, folder: Path
 ) -> dict[str, Network]:
-    """The network on prepared pictures three times, checked to give the same."""
+    """The three networks on prepared pictures; their scores are checked to be equal."""
     found = {
         OURS: exported(ours, folder / "ours"),
         STOCK: exported(stock, folder / "stock"),
@@ -64,13 +65,13 @@ def contenders(
 
 
 def whole(export: Path) -> Network:
-    """An export with decoded pictures: scaled, cut and prepared, then the network."""
+    """An export on decoded pictures: they are resized, cropped and prepared first."""
     servable = Servable(export)
     return lambda images: servable("predict_images", images=images)["probabilities"]
 
 
 def prepared(name: str, batch: int) -> np.ndarray:
-    """Pictures in the layout that a contender takes, whose making is not timed."""
+    """Pictures in the layout that a network reads; making them is not timed."""
     if name == WHOLE:
         return decoded(batch)
     images = pictures(batch)
@@ -87,7 +88,7 @@ def case(name: str, network: Network, batch: int) -> Callable[[], object]:
 def compare(found: dict[str, Network], batch: int, repetitions: int) -> None:
     times = interleaved(
         {name: case(name, network, batch) for name, network in found.items()},
-        # Small batches are short, and what else runs shows more.
+        # Small batches take little time, so that noise weighs more.
         repetitions * max(1, 16 // batch),
     )
     show(f"batch of {batch}", times)
@@ -98,7 +99,7 @@ def compare(found: dict[str, Network], batch: int, repetitions: int) -> None:
 
 
 def of_files(export: Path, batch: int, repetitions: int) -> None:
-    """From JPEG files to names, and what of it is not the network."""
+    """Times an export from JPEG files to class names."""
     servable, files = Servable(export), jpegs(batch)
     times = interleaved(
         {"classify_bytes": lambda: servable("classify_bytes", image_bytes=files)},
@@ -138,7 +139,7 @@ def main() -> None:
     parser.add_argument("--batches", default="1,2,4,8,16,32,64")
     arguments = parser.parse_args()
     batches = [int(each) for each in arguments.batches.split(",")]
-    tf.get_logger().setLevel("ERROR")  # of the deprecation of what a server does
+    tf.get_logger().setLevel("ERROR")  # sessions are deprecated in Python
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}")
     print("medians of interleaved repetitions, 10th to 90th percentile in brackets")
     ours, stock = networks()
@@ -147,7 +148,7 @@ def main() -> None:
         export = keras_alexnet.export_saved_model(
             ours, Path(name) / "servable", class_names=names, preprocessing="paper"
         )
-        found = contenders(ours, stock, Path(name)) | {WHOLE: whole(export)}
+        found = networks_compared(ours, stock, Path(name)) | {WHOLE: whole(export)}
         for batch in batches:
             compare(found, batch, arguments.repetitions)
         for batch in batches:

@@ -1,10 +1,11 @@
-"""What an export pays for kernels in fewer bits, and for bearing bad pictures.
+"""The cost of kernels in fewer bits, and of a batch that may hold bad pictures.
 
 python benchmarks/serving_exports.py [--repetitions=15] [--batches=1,8,64]
 
-From JPEG files to names in a session as a server has it: `paper` at 224×224 with its
-kernels stored in each precision; and the decoding alone, by a data set that leaves out
-what is no picture, and by `tf.map_fn`, which fails the batch over it.
+Times exports of `paper` at 224×224, with kernels stored in each precision, from JPEG
+files to class names, in a session as in a server. Then decoding alone: by our data set,
+which skips files that are not pictures, and by `tf.map_fn`, which fails for the whole
+batch.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def decoders(folder: Path) -> dict[str, Servable]:
     recipe = recipe_of("paper", 224)
     view = tf.TensorSpec([recipe.side, recipe.side, 3], tf.uint8)
     functions = {
-        "decoding, bad pictures alone": lambda image_bytes: decode_batch(
+        "decoding, bad pictures skipped": lambda image_bytes: decode_batch(
             image_bytes, recipe.decoded, recipe.side
         )[0],
         "decoding, tf.map_fn": lambda image_bytes: tf.map_fn(
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--batches", default="1,8,64")
     arguments = parser.parse_args()
-    tf.get_logger().setLevel("ERROR")  # of the deprecation of what a server does
+    tf.get_logger().setLevel("ERROR")  # sessions are deprecated in Python
     with tempfile.TemporaryDirectory() as name:
         found = {**exports(Path(name)), **decoders(Path(name))}
         for batch in map(int, arguments.batches.split(",")):

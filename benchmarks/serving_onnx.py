@@ -1,7 +1,7 @@
 """The network of `benchmarks/serving.py` as an ONNX graph, from the same weights.
 
-Written with `onnx.helper`, in operators that ONNX has (Conv with groups, LRN), so no
-converter stands between the network and ONNX Runtime.
+Written with `onnx.helper` in standard operators (Conv with groups, LRN), so that no
+converter affects the result.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-# LRN came to its present form in operator set 13; this is what ONNX 1.15 has too.
+# LRN has its present form since operator set 13; ONNX 1.15 has set 17 too.
 OPSET = onnx.helper.make_opsetid("", 17)
-IR_VERSION = 8  # what onnxruntime 1.16 reads
+IR_VERSION = 8  # onnxruntime 1.16 reads it
 
 
 class Graph:
-    """Nodes and weights, one after the other; each takes what the last one gave."""
+    """Nodes with their weights in a chain: each reads the output of the last one."""
 
     def __init__(self, model: keras.Model) -> None:
         self._weights = {layer.name: layer.get_weights() for layer in model.layers}
@@ -69,7 +69,7 @@ class Graph:
         self.add("MaxPool", kernel_shape=[3, 3], strides=[2, 2])
 
     def dense(self, name: str, maps: tuple[int, int, int] | None = None) -> None:
-        """A dense layer; one after `maps` (height, width, channels) is turned round."""
+        """A dense layer; after `maps` [H, W, C] its weights are put in ONNX's order."""
         kernel, bias = self._weights[name]
         if maps is not None:
             kernel = kernel.reshape(*maps, -1).transpose(2, 0, 1, 3)
@@ -91,10 +91,10 @@ class Graph:
 
 
 def onnx_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The function of pictures `[batch, 3, side, side]` that ONNX Runtime makes.
+    """The network in ONNX Runtime, as a function of pictures `[batch, 3, side, side]`.
 
     Args:
-        model: `AlexNet` of the variant `"paper"`, whose windows read no padding.
+        model: `AlexNet` of the variant `"paper"` at 227×227, without padding in conv1.
     """
     graph = Graph(model)
     for index, (groups, stride, pad, norm, pool) in enumerate(
@@ -121,7 +121,7 @@ def onnx_network(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     graph.add("Softmax", axis=1)
     proto = graph.proto(model.input_shape[1], model.output_shape[1])
     options = onnxruntime.SessionOptions()
-    # Threads that wait for work by turning in circles take it from whose turn is next.
+    # Threads that spin while they wait would slow down the case that runs next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -2,10 +2,9 @@
 
 python benchmarks/serving_warmup.py EXPORT [--cold]
 
-In a process that has done nothing yet: loads the export, replays the requests in its
-`assets.extra` as TensorFlow Serving does (not with `--cold`), asks for one JPEG file,
-and then twenty times more. Prints the milliseconds of the first and the median of the
-others.
+In a fresh process: loads the export, replays the requests in its `assets.extra` as
+TensorFlow Serving does (not with `--cold`), classifies one JPEG file, and then twenty
+times more. Prints the milliseconds of the first request and the median of the others.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 python benchmarks/step_memory.py [--batch_size=128] [--precision=float32]
 
-The peak resident size of three steps less the size just before the first one, with
-weights and momentum made and a batch in memory. Each case has a process of its own, in
-turns. Linux alone: /proc tells the peak, and lets it begin anew.
+The peak resident size during three steps minus the size just before them, when weights,
+momentum and a batch are already in memory. Each case runs in its own process, in turns.
+Only on Linux: /proc shows the peak and can reset it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CASES = ("trainer", "keras_alexnet", "stock Keras")
 
 
 def resident(what: str) -> float:
-    """MiB: `VmRSS` is the size now, `VmHWM` the peak."""
+    """A size of this process in MiB: `VmRSS` is the present one, `VmHWM` the peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{what}:"):
             return int(line.split()[1]) / 1024
@@ -30,7 +30,7 @@ def resident(what: str) -> float:
 
 
 def of_model(stock: bool, batch: int) -> Callable[[], object]:
-    """A bare step of a model on a batch that is there."""
+    """A bare step of a model on a batch in memory."""
     import tensorflow as tf
     from network import stock_network, training
 
@@ -43,7 +43,7 @@ def of_model(stock: bool, batch: int) -> Callable[[], object]:
 
 
 def of_trainer(batch: int, precision: str) -> Callable[[], object]:
-    """A step of the trainer's on a batch that is there."""
+    """A step of the trainer on a batch in memory."""
     import tensorflow as tf
 
     from keras_alexnet import architectures
@@ -71,7 +71,7 @@ def of_trainer(batch: int, precision: str) -> Callable[[], object]:
 
 
 def measure(case: str, batch: int, precision: str) -> float:
-    """MiB that the steps of a case take."""
+    """MiB that the steps of a case need."""
     import keras
 
     if case == "trainer":
@@ -79,7 +79,7 @@ def measure(case: str, batch: int, precision: str) -> float:
     else:
         keras.mixed_precision.set_global_policy(precision)
         step = of_model(case == "stock Keras", batch)
-    Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak; see proc(5)
     before = resident("VmRSS")
     for _ in range(STEPS):
         step()
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--case", choices=CASES, help="this one alone, in this process")
+    parser.add_argument("--case", choices=CASES, help="only this one, in this process")
     arguments = parser.parse_args()
     if arguments.case:
         print(measure(arguments.case, arguments.batch_size, arguments.precision))
@@ -103,12 +103,12 @@ def main() -> None:
             out = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
             sizes[case].append(float(out.splitlines()[-1]))
     title = f"a step of {arguments.batch_size} pictures, {arguments.precision}"
-    print(f"{title}: MiB above what there was before")
+    print(f"{title}: MiB more than before it")
     stock = np.median(sizes["stock Keras"])
     for case, values in sizes.items():
         spread = f"[{min(values):.0f} .. {max(values):.0f}]"
-        share = np.median(values) / stock
-        print(f"  {case:16} {np.median(values):6.0f}  {spread:16} {share:.2f} of stock")
+        part = np.median(values) / stock
+        print(f"  {case:16} {np.median(values):6.0f}  {spread:16} {part:.2f} of stock")
 
 
 if __name__ == "__main__":

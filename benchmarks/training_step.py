@@ -1,11 +1,12 @@
-"""A step through the trainer, data included, against the bare step; and in 16 bits.
+"""A step of the trainer, data included, against the bare step; also in 16 bits.
 
 python benchmarks/training_step.py --data=folder:DIR [--repetitions=7] [--steps=8]
 
 Batch 64 at 224×224. The bare step is the gradient of a model and `PaperSGD` on one
-prepared batch that stays in memory. The trainer's are steps of `Loop`, as `train` takes
-them: pictures decoded, cut, mirrored and coloured, sums, checks and the progress line.
-Both take turns in one process, so many steps each, after two that are not counted.
+prepared batch that stays in memory. The trainer's steps are those of `Loop`, as in
+`train`: pictures are decoded, cropped, mirrored and changed in colour; metrics, checks
+and the progress line are included. Both run in turns in one process, `--steps` steps
+each, after two that are not counted.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import TrainStep
 
 BATCH, SIDE = 64, 224
-NOT_COUNTED = 2  # as many batches are ready when a turn begins
-REFILL = 2.0  # seconds in which the pipeline makes as many again, for nobody to pay
+NOT_COUNTED = 2  # steps; as many batches are ready when a turn begins
+REFILL = 2.0  # seconds between turns, in which the pipeline makes as many again
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 class Turns:
-    """Stands where `Loop` expects a profiler, and lets it go on for one turn at a time.
+    """Takes the place of the profiler of `Loop`, and lets it run one turn at a time.
 
     Args:
-        steps: Steps of a turn that are counted.
+        steps: Number of counted steps in a turn.
     """
 
     def __init__(self, steps: int) -> None:
@@ -54,7 +55,7 @@ class Turns:
         self._taken = 0
 
     def turn(self) -> float:
-        """Lets the loop go on; returns the seconds of a step."""
+        """Lets the loop run for a turn; returns the seconds for a step."""
         self._go.release()
         self._done.acquire()
         return self._seconds / self._steps
@@ -77,7 +78,7 @@ class Turns:
 def through_trainer(
     source: Source, precision: str, steps: int, directory: str
 ) -> Callable[[], float]:
-    """Seconds of a step of the trainer, in the next turn."""
+    """A function that runs a turn of the trainer and returns the seconds for a step."""
     config = TrainingConfig(
         data=source.spec,
         image_size=SIDE,
@@ -99,7 +100,7 @@ def through_trainer(
         strategy,
         rates=rates,
         epochs=Epochs(run, new_errors(config.epochs), train_step.model),
-        checkpoints=Checkpoints(run.path, {}, print),  # is never asked for one
+        checkpoints=Checkpoints(run.path, {}, print),  # saves none
         progress=ProgressLine(Console(file=io.StringIO()), 0, rates.total_steps),
         profiler=turns,
     )
@@ -108,9 +109,9 @@ def through_trainer(
 
 
 def bare(source: Source, precision: str, steps: int) -> Callable[[], float]:
-    """Seconds of a bare step."""
+    """A function that runs a turn of bare steps and returns the seconds for a step."""
     keras.mixed_precision.set_global_policy(precision)
-    classes = len(source.class_names)  # as many as the trainer's, for the same work
+    classes = len(source.class_names)  # as many as the trainer has
     shape = (SIDE, SIDE, 3)
     model = AlexNet(input_shape=shape, classes=classes, classifier_activation=None)
     keras.mixed_precision.set_global_policy("float32")
@@ -129,7 +130,7 @@ def bare(source: Source, precision: str, steps: int) -> Callable[[], float]:
 
 
 def measured(cases: dict[str, Callable[[], float]], repetitions: int) -> Times:
-    """Milliseconds of a step in each turn of each case, after a turn that warms up."""
+    """Milliseconds for a step in each turn of each case, after a turn to warm up."""
     times: dict[str, list[float]] = {name: [] for name in cases}
     for repetition in range(repetitions + 1):
         for name, turn in cases.items():

@@ -1,10 +1,10 @@
-"""What two towers on two devices say to each other, computed, counted and timed.
+"""What two towers on two devices exchange: computed, counted and timed.
 
 python benchmarks/two_towers.py [--batch_size=128] [--repetitions=3]
 python benchmarks/two_towers.py --picture=docs/two-towers.svg
 
-The devices are two logical ones of this CPU: they show what crosses, not what a second
-processor is worth.
+The devices are logical devices of this CPU: they show what is transferred, not how much
+faster a second processor makes a step.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ def by_towers(found: list[Crossing], batch_size: int) -> float:
 
 
 def by_batch(parameters: int, devices: int) -> float:
-    """MB that a device sends in a ring that sums the gradients of all parameters."""
+    """MB that a device sends in a ring all-reduce of all parameters' gradients."""
     return 2 * (devices - 1) / devices * parameters * FLOAT / 1e6
 
 
 def by_both(convolutions: int, devices: int, batch_size: int) -> float:
-    """MB where convolutions share the batch and fc6 to fc8 the units.
+    """MB where the batch is split for convolutions, and the units for fc6 to fc8.
 
-    Of its pictures' 9216 last values a device sends each to all others, as do all
-    others of the gradients; fc6 and fc7 are exchanged as the towers do.
+    A device sends the last 9216 values of each of its pictures to all others, and
+    receives as many gradients; fc6 and fc7 are exchanged as between towers.
     """
     others = devices - 1
     last = 2 * others * batch_size / devices * 9216
@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--picture", help="where to draw the network, and no more")
+    parser.add_argument("--picture", help="only draw the network, to this file")
     arguments = parser.parse_args()
     cpu = tf.config.list_physical_devices("CPU")[0]
     logical = [tf.config.LogicalDeviceConfiguration()] * len(DEVICES)

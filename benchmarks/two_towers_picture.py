@@ -1,4 +1,4 @@
-"""Draws a model whose towers are on devices of their own, layer by layer, as SVG."""
+"""Draws a model whose towers are on separate devices, layer by layer, as SVG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STYLE = (
 
 
 def picture(model: keras.Model, batch_size: int) -> str:
-    """The SVG: a column a tower, red where a device reads what another one made."""
+    """The SVG: a column for each tower; red: a device reads what another one made."""
     towers = 1 + max(getattr(each, "tower", None) or 0 for each in model.layers)
     rows = _rows(model)
     sizes = {each.layer: each.bytes(batch_size) / 1e6 for each in crossings(model)}

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet._version import __version__
-from keras_alexnet.ops import convolution, kernels, native
+from keras_alexnet.ops import convolution, dispatch, native
 
 Line = tuple[str, str]
 _LEGACY = "TF_USE_LEGACY_KERAS"
@@ -86,13 +86,13 @@ def _library() -> Iterator[Line]:
 
 
 def _choice() -> Iterator[Line]:
-    setting = os.environ.get(kernels.VARIABLE)
-    yield kernels.VARIABLE, setting or "not set: auto"
+    setting = os.environ.get(dispatch.VARIABLE)
+    yield dispatch.VARIABLE, setting or "not set: auto"
     try:
-        used = kernels.use_native("auto", [tf.zeros([1, 1, 1, 1])])
+        used = dispatch.use_native("auto", [tf.zeros([1, 1, 1, 1])])
     except ValueError as error:
         yield "kernels on this machine", f"none: {error}"
-        yield "", f"unset {kernels.VARIABLE}, or fix what the message names"
+        yield "", f"unset {dispatch.VARIABLE}, or fix what the message names"
         return
     yield "kernels on this machine", "native" if used else "composite"
     if not used and native.native_library() is not None:

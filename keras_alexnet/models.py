@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.inputs import input_layer
-from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.ops.dispatch import check_kernels
 from keras_alexnet.two_towers.choosing import check_placing, with_towers
 from keras_alexnet.two_towers.conversion import convert_towers
 from keras_alexnet.weights import Weights, open_weights

@@ -7,9 +7,9 @@
                                                   UndefinedBehaviorSanitizer
     python ops/build.py tsan                      the same under ThreadSanitizer
 
-The compiler is $CXX, or the first of c++, g++ and clang++ that is there. No
-instruction set is asked for but in the kernels' own files, each of which runs
-only on processors that have it.
+The compiler is $CXX, or the first of c++, g++ and clang++ that is found. Only the
+kernels are compiled for particular instruction sets, once for each; the library
+runs the ones that the processor supports.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-MACOS = sys.platform == "darwin"  # untested: nobody has built the library there
+MACOS = sys.platform == "darwin"  # untested: the library was never built there
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 COMMON = [
@@ -39,9 +39,10 @@ COMMON = [
     "-Wextra",
     f"-I{HERE}",
 ]
-# Vectors need not obey errno and floating-point traps, and may fuse. Packs are
-# passed between inlined functions only, so their ABI is nobody's concern; GCC's
-# own AVX-512 header trips -Wmaybe-uninitialized (GCC bug 105593).
+# Vector code need not set errno or keep floating-point traps, and may fuse
+# multiplications with additions. Packs are passed between inlined functions only,
+# so their ABI does not matter. GCC's own AVX-512 header causes warnings of
+# -Wmaybe-uninitialized (GCC bug 105593).
 KERNEL = [
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -72,7 +73,7 @@ TESTS = {
 
 
 class BuildError(Exception):
-    """What went wrong, in words for the person who builds."""
+    """A failed build, with a message for the person who builds."""
 
 
 def compiler():
@@ -86,7 +87,7 @@ def compiler():
 
 
 def run(command):
-    """Runs a command, its output shown only if it fails or warns."""
+    """Runs a command and prints its output, which compilers have only on trouble."""
     done = subprocess.run(
         [str(part) for part in command],
         text=True,
@@ -102,7 +103,7 @@ def run(command):
 
 
 def units(*folders):
-    """(source, name of object, flags) of each thing to compile."""
+    """(source, name of the object file, flags) of each file to compile."""
     for folder in folders:
         for source in sorted((HERE / folder).glob("*.cpp")):
             flags = ["-DKERAS_ALEXNET_X86"] if X86 else []
@@ -116,7 +117,7 @@ def units(*folders):
 
 
 def compile_all(sources, flags, folder):
-    """The object files, compiled side by side."""
+    """The object files, compiled in parallel."""
 
     def compile_one(unit):
         source, name, own = unit
@@ -128,15 +129,16 @@ def compile_all(sources, flags, folder):
         return list(workers.map(compile_one, sources))
 
 
-def stand_in(folder):
-    """A library that bears the name of TensorFlow's and the functions we use.
+def stub_library(folder):
+    """An empty library with the name of TensorFlow's and the functions we use.
 
-    The loader finds the real one in the process already. To link against this
-    one needs no TensorFlow, and nothing else of TensorFlow's can slip in.
+    We link against it, so that building needs no TensorFlow and cannot use other
+    functions of it by mistake. When the op library is loaded, the process has
+    TensorFlow's real library already.
     """
     header = (HERE / "adapter/tensorflow_c_api.h").read_text()
     names = sorted(set(re.findall(r"\b(TF_\w+)\(", header)))
-    source = folder / "stand_in.cpp"
+    source = folder / "stub.cpp"
     source.write_text(
         "".join(
             f'extern "C" __attribute__((visibility("default"))) void {name}() {{}}\n'
@@ -160,7 +162,7 @@ def stand_in(folder):
 
 
 def link_flags(folder):
-    """Flags that leave no C++ symbol undefined and export ours alone."""
+    """Flags that leave no C++ symbol undefined and export only our functions."""
     if MACOS:
         return ["-undefined", "dynamic_lookup"]
     exports = folder / "exports.map"
@@ -172,13 +174,13 @@ def link_flags(folder):
         "-Wl,--gc-sections",
         "-Wl,-z,defs",
         "-Wl,--no-as-needed",
-        stand_in(folder),
+        stub_library(folder),
         "-Wl,--as-needed",
     ]
 
 
 def build_library(output, version="unknown"):
-    """Builds the shared library as `output`, which appears whole or not at all."""
+    """Builds the shared library; `output` is replaced only when it is complete."""
     output = pathlib.Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
@@ -219,14 +221,14 @@ def main():
     )
     parser.add_argument("target", choices=["library", *TESTS])
     parser.add_argument(
-        "--output", default="libkeras_alexnet.so", help="where the library goes"
+        "--output", default="libkeras_alexnet.so", help="path of the library"
     )
     parser.add_argument(
         "--version",
         default="unknown",
-        help="what keras_alexnet_describe() calls itself",
+        help="the version that keras_alexnet_describe() reports",
     )
-    parser.add_argument("arguments", nargs="*", help="for the tests: their names")
+    parser.add_argument("arguments", nargs="*", help="tests to run, by name")
     given = parser.parse_args()
     try:
         if given.target == "library":

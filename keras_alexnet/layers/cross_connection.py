@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.ops import LRN, cross_connect
-from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.ops.dispatch import check_kernels
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
 from keras_alexnet.whole_numbers import entries, whole_number
 

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.ops import LRN, local_response_normalization
-from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.ops.dispatch import check_kernels
 from keras_alexnet.whole_numbers import whole_number
 
 

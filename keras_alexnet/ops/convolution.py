@@ -1,4 +1,4 @@
-"""Grouped convolution without XLA, in the form that the machine at hand can run."""
+"""Grouped convolution without XLA, in the fastest form that this machine can run."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ def grouped_conv2d(
     dilations: IntOrPair = 1,
     bias: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Convolves each group of channels with its own share of the kernels.
+    """Convolves each group of channels with its own part of the kernels.
 
     The first `filters / groups` kernels read the first `channels / groups`
     channels, and so on: with two groups these are the two towers of the paper
     (section 3.2, figure 2).
 
-    TensorFlow's own `conv2d` takes the grouped kernel as it is, and that is the
-    fastest form; on a CPU without oneDNN its gradient is refused. A probe on the
-    devices at hand decides, and where it fails each group is convolved by itself. So
-    it is in every graph, which any server may have to run, but where this process
-    runs a graph it runs the fastest form (see `swapping`).
+    The fastest form is TensorFlow's own `conv2d`, which accepts a grouped kernel. But
+    on a CPU without oneDNN TensorFlow refuses its gradient. So a small convolution is
+    tried on the devices of this process; where that fails, each group is convolved
+    separately. Graphs always hold the separate convolutions, because any server may
+    have to run them; where this process runs a graph, it uses the fastest form if it
+    can (see `swapping`).
 
     Args:
         x: `[batch, height, width, channels]`.
@@ -95,26 +96,26 @@ def _split(
     pairs = zip(
         tf.split(x, groups, axis=-1), tf.split(kernel, groups, axis=-1), strict=True
     )
-    y = tf.concat([_whole(maps, share, **form) for maps, share in pairs], axis=-1)
+    y = tf.concat([_whole(maps, part, **form) for maps, part in pairs], axis=-1)
     return y if bias is None else tf.nn.bias_add(y, bias)
 
 
 def _swapped(split: Function, whole: Function, interface: str) -> Function:
-    """The convolution whose graphs hold `split`, and `whole` is what runs here."""
+    """The convolution: graphs hold `split`, and this process runs `whole`."""
 
-    def of_input(convolve: Function, place: int) -> Function:
+    def of_input(convolve: Function, index: int) -> Function:
         both = gradient_of(interface, convolve)
-        return lambda x, kernel, upstream: both([x, kernel], [upstream])[place]
+        return lambda x, kernel, upstream: both([x, kernel], [upstream])[index]
 
-    # Each by itself, so that what nobody asks for is not computed.
+    # One function for each gradient, so that an unused gradient is not computed.
     of_x, of_kernel = (
         swapped(
-            f"{interface} gradient {place}",
-            of_input(split, place),
-            of_input(whole, place),
+            f"{interface} gradient {index}",
+            of_input(split, index),
+            of_input(whole, index),
             devices=_kinds(),
         )
-        for place in (0, 1)
+        for index in (0, 1)
     )
 
     def gradient(
@@ -143,7 +144,7 @@ def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
 
 @functools.cache
 def grouped_runs(dtype: tf.DType) -> bool:
-    """Whether every kind of device at hand convolves and differentiates groups."""
+    """Whether CPU and, if visible, GPU run grouped convolution and its gradient."""
     with tf.init_scope():
         return all(_probe(f"/{kind}:0", dtype) for kind in _kinds())
 
@@ -153,7 +154,7 @@ def _kinds() -> list[str]:
 
 
 def _probe(device: str, dtype: tf.DType) -> bool:
-    # The gradient's ops by themselves: no tape records within init_scope.
+    # The ops of the gradient are called directly: no tape records within init_scope.
     x, kernel = tf.ones([1, 3, 3, 4], dtype), tf.ones([3, 3, 2, 4], dtype)
     form = {"strides": [1, 1, 1, 1], "padding": "SAME"}
     try:

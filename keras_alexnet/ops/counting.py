@@ -1,9 +1,9 @@
 """Floating-point operations within called functions, for TensorFlow's profiler.
 
-`tf.compat.v1.profiler` looks into no function that a graph calls, so that a network
-would seem to do without its grouped convolutions. TensorFlow asks for statistics by the
-type of an op, here that of all calls; those of other people's functions count for
-nothing, as before.
+`tf.compat.v1.profiler` does not look into the functions that a graph calls, so it would
+not count a network's grouped convolutions. TensorFlow looks up the statistics of an op
+by the op's type, and all calls have one type. So the statistics registered here serve
+every call; a call of a function that is not ours still counts as zero.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _graphs: dict[str, tf.Graph] = {}
 
 
 def count_within(function: Any) -> None:
-    """Lets the profiler count what is in a ConcreteFunction where a graph calls it."""
+    """Lets the profiler count the ops of a ConcreteFunction where a graph calls it."""
     _graphs[tf.compat.as_str(function.name)] = function.graph
 
 
@@ -30,5 +30,5 @@ def _of_call(graph: tf.Graph, node: Any) -> Any:
     return ops.OpStats(_FLOPS, sum(value or 0 for value in found))
 
 
-with contextlib.suppress(KeyError):  # somebody else counts what is in functions
+with contextlib.suppress(KeyError):  # other code has registered statistics of calls
     ops.RegisterStatistics("PartitionedCall", _FLOPS)(_of_call)

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.ops import native
-from keras_alexnet.ops.kernels import asks_native, check_kernels, use_native
+from keras_alexnet.ops.dispatch import check_kernels, native_in_graphs, use_native
 from keras_alexnet.ops.normalization import LRN, normalize
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
 from keras_alexnet.ops.swapping import Function, gradient_of, swapped
@@ -31,31 +31,32 @@ def cross_connect(
     `y = concat_t pool(norm(relu(maps_t)))` over the towers t, each stage optional,
     with `norm(x)[f] = x[f] · (k + a · Σ_g x[g]²)^(−beta)`, g over the window of f
     within its own tower (see `LRN`), and max pooling without padding. With every stage
-    off it is the bare exchange: concatenation forward, split backward.
+    off, only the exchange is left: concatenation forward, split backward.
 
-    This is what the paper's GPUs do between two layers before each may read the maps of
-    both. The native kernel does it in one pass over the maps, and its gradient in
-    another, keeping nothing but the maps; sums and powers are in float32 (float64 in
-    float64).
+    The two GPUs of the paper do this between two layers, before a layer that reads the
+    maps of both. The native kernel needs one pass over the maps, and one more for the
+    gradient, for which it keeps only the maps. Sums and powers are computed in float32
+    (float64 for float64).
 
     Args:
-        maps: A list of tensors `[B, H, W, C_t]`, one a tower, or one packed tensor
-            `[B, H, W, C]` of `towers` equal towers.
-        towers: Number of towers of a packed tensor; 1 by default. Not with a list.
+        maps: A list of tensors `[B, H, W, C_t]`, one for each tower, or one packed
+            tensor `[B, H, W, C]` of `towers` equal towers.
+        towers: Number of towers of a packed tensor; 1 by default. With a list it is
+            the length of the list, and need not be given.
         activation: `"relu"` or `None`.
         activation_first: Whether the ReLU comes before the normalisation (the
             paper's text) or after it (layer 1 of the released source).
         norm: The constants of the normalisation, or `None` for none.
         pool_size: Side or sides of the pooled window, or `None` for no pooling.
-        pool_strides: Step or steps of the window; `pool_size` if not given.
+        pool_strides: Stride or strides of the window; `pool_size` by default.
         kernels: `"auto"`, `"native"` or `"composite"`.
 
     Returns:
         `[B, H', W', Σ C_t]`, in the type of the maps.
 
     Raises:
-        ValueError: If an argument is out of range or the maps do not fit; it says
-            which and what came.
+        ValueError: If an argument is out of range or the maps do not fit; the message
+            names the argument and the value received.
 
     Example:
 
@@ -73,7 +74,7 @@ def cross_connect(
     sizes = tower_sizes(tensors, towers if packed else None)
     if not packed and towers not in (None, len(sizes)):
         raise ValueError(
-            "towers must be left out with a list of maps. Received: "
+            "towers must be None or the number of maps in the list. Received: "
             f"towers={towers}, {len(sizes)} maps"
         )
     return run_seam(tensors, sizes, seam, kernels)
@@ -86,7 +87,7 @@ def run_seam(
     shape = seam.output_shape(maps, towers)
     stock = functools.partial(_composite, towers=towers, seam=seam)
     if use_native(kernels, maps):
-        y = _native(stock, towers, seam, shape, asks_native(kernels))(*maps)
+        y = _native(stock, towers, seam, shape, native_in_graphs(kernels))(*maps)
     else:
         y = stock(*maps)
     y.set_shape(shape)
@@ -98,9 +99,9 @@ def _native(
     towers: tuple[int, ...],
     seam: Seam,
     shape: Sequence[int | None],
-    asked: bool,
+    in_graphs: bool,
 ) -> Function:
-    """The seam by the native kernels; in graphs `stock`, unless somebody asked."""
+    """The seam by the native kernels; graphs hold `stock` unless `in_graphs`."""
     attributes = {"towers": len(towers), **seam.attributes()}
     interface = f"keras_alexnet {towers} {seam}"
 
@@ -112,14 +113,14 @@ def _native(
         f"{interface} gradient",
         stock_gradient,
         functools.partial(native.cross_connect_gradient, **attributes),
-        asked=asked,
+        in_graphs=in_graphs,
     )
     return swapped(
         interface,
         stock,
         functools.partial(native.cross_connect, shape=shape, **attributes),
         gradient=lambda maps, upstream: backward(*maps, *upstream),
-        asked=asked,
+        in_graphs=in_graphs,
     )
 
 
@@ -148,8 +149,8 @@ def local_response_normalization(
 ) -> tf.Tensor:
     """Divides every activity by a power of its neighbours' energy.
 
-    `y[…, f] = x[…, f] · (k + a · Σ_g x[…, g]²)^(−beta)`, where g runs over the
-    `size` maps around f that lie in f's own tower, and a is `alpha`
+    `y[…, f] = x[…, f] · (k + a · Σ_g x[…, g]²)^(−beta)`, where g runs over those of
+    the `size` maps around f that are in f's own tower, and a is `alpha`
     (`alpha_mode="sum"`) or `alpha / size` (`"mean"`). At the edge of a tower fewer
     squares are summed; the divisor of `"mean"` stays `size`.
 
@@ -157,13 +158,13 @@ def local_response_normalization(
     input is kept for the gradient.
 
     Args:
-        x: Floating-point tensor `[…, channels]`, its channels known statically.
+        x: Floating-point tensor `[…, channels]`; channels must be known statically.
         size: Width of the window, in maps.
         k: Additive constant.
         alpha: Factor of the sum.
         beta: Exponent.
         alpha_mode: `"sum"` or `"mean"`, see `LRN`.
-        towers: Number of equal groups of channels that do not see each other.
+        towers: Number of equal groups of channels; no window reaches into another.
         kernels: `"auto"`, `"native"` or `"composite"`.
 
     Returns:

@@ -20,7 +20,7 @@ DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 @functools.cache
 def _load() -> tuple[Any, str | None]:
-    """The module of ops, or None with the reason why there is none."""
+    """The module of ops and None, or None and the reason why there is no module."""
     if not LIBRARY.is_file():
         return None, f"{LIBRARY.name} was not built with this installation"
     try:
@@ -33,11 +33,11 @@ def _load() -> tuple[Any, str | None]:
 
 
 def native_library() -> str | None:
-    """Loads the native library if that has not been done, and gives its path.
+    """Loads the native library, if it is not loaded yet, and returns its path.
 
     Returns:
         The path of the loaded library, or None where there is none: the ops then run
-        in stock TensorFlow. `python -m keras_alexnet.doctor` says why.
+        in stock TensorFlow. `python -m keras_alexnet.doctor` prints the reason.
 
     Example:
 
@@ -53,7 +53,7 @@ def why_not() -> str | None:
 
 
 def describe() -> dict[str, Any]:
-    """What the library says of itself: version, instruction set, threads, ops."""
+    """What the library reports: its version, instruction set, threads and ops."""
     return {} if native_library() is None else _described()
 
 
@@ -69,26 +69,26 @@ def cross_connect(
     """Runs the native op on tensors that have been checked.
 
     Args:
-        *maps: `[B, H, W, C_t]` each, of one of `DTYPES`, on a CPU.
-        shape: What is known of the shape of the joined maps.
-        **attributes: Those of the op `KerasAlexnet>CrossConnect`.
+        *maps: Each `[B, H, W, C_t]`, of one of `DTYPES`, on a CPU.
+        shape: The shape of the joined maps, with None for what is not known.
+        **attributes: The attributes of the op `KerasAlexnet>CrossConnect`.
     """
     joined = _load()[0].keras_alexnet_cross_connect(maps=maps, **attributes)
     if tf.executing_eagerly():
         return joined
-    # The op's own shape function cannot read the pool (`ops/adapter/shapes.cpp`), so
-    # the graph says the shape, to whoever imports it again.
+    # The op's own shape function cannot read the pool (`ops/adapter/shapes.cpp`). So
+    # the shape is stored in the graph, where importing the graph finds it.
     return tf.ensure_shape(joined, shape)
 
 
 def cross_connect_gradient(
     *maps_and_upstream: tf.Tensor, **attributes: Any
 ) -> list[tf.Tensor]:
-    """Runs the native gradient, which keeps nothing of the forward pass but the maps.
+    """Runs the native gradient, which needs only the maps of the forward pass.
 
     Args:
-        *maps_and_upstream: The maps, and then the gradient of what they gave.
-        **attributes: Those of the op `KerasAlexnet>CrossConnect`.
+        *maps_and_upstream: The maps, then the gradient of the joined maps.
+        **attributes: The attributes of the op `KerasAlexnet>CrossConnect`.
 
     Returns:
         The gradient of each of the maps.

@@ -20,8 +20,8 @@ class LRN:
     """The constants of local response normalisation; the defaults are the paper's.
 
     Args:
-        size: Number of neighbouring maps that a sum takes in, at least 1. An even
-            `size` n covers f - n/2 … f + n/2 - 1, as the 2012 source's does.
+        size: Number of neighbouring maps in a sum, at least 1. An even `size` n
+            covers f - n/2 … f + n/2 - 1, as in the 2012 source.
         k: Additive constant.
         alpha: Factor of the sum of squares.
         beta: Exponent.
@@ -29,7 +29,7 @@ class LRN:
             text, `tf.nn`); `"mean"` by `alpha / size` (the source, Caffe, PyTorch).
 
     Raises:
-        ValueError: If `size` is no whole number above 0, a constant is not
+        ValueError: If `size` is not a whole number above 0, a constant is not
             finite, or `alpha_mode` is unknown.
 
     Example:
@@ -60,17 +60,17 @@ class LRN:
 
     @property
     def scale(self) -> float:
-        """What multiplies the plain sum of squares."""
+        """The factor of the plain sum of squares."""
         return self.alpha / self.size if self.alpha_mode == "mean" else self.alpha
 
 
 def normalize(x: tf.Tensor, lrn: LRN, towers: tuple[int, ...]) -> tf.Tensor:
     """Local response normalisation in stock TensorFlow ops.
 
-    The sum over a window is a matrix product with a band of ones, which takes every
-    type and any towers, and whose gradient is another one. Only `x` is kept for it.
-    NaN times 0 is NaN there: a NaN or infinity reaches all maps of its pixel, which the
-    native kernel confines to the windows that hold it.
+    The sum over a window is a matrix product with a band of ones. That works for every
+    type and any towers, and its gradient is such a product too. Only `x` is kept for
+    the gradient. In the product NaN times 0 is NaN, so a NaN or infinity reaches all
+    maps of its pixel; with the native kernel it reaches only the windows that hold it.
 
     Args:
         x: `[…, channels]`, floating point.
@@ -105,7 +105,7 @@ def _energy_and_power(
     x: tf.Tensor, lrn: LRN, towers: tuple[int, ...]
 ) -> tuple[tf.Tensor, tf.Tensor]:
     energy = lrn.k + lrn.scale * _through_band(tf.square(x), lrn, towers, back=False)
-    if lrn.beta == 0.75:  # two square roots cost a fraction of a general power
+    if lrn.beta == 0.75:  # two square roots are far cheaper than a general power
         root = tf.math.rsqrt(energy)
         return energy, root * tf.sqrt(root)
     return energy, tf.pow(energy, -lrn.beta)
@@ -114,7 +114,7 @@ def _energy_and_power(
 def _through_band(
     values: tf.Tensor, lrn: LRN, towers: tuple[int, ...], back: bool
 ) -> tf.Tensor:
-    if len(set(towers)) == 1:  # equal towers share the band of one
+    if len(set(towers)) == 1:  # the band of one tower serves all
         towers = towers[:1]
     band = _band(lrn.size, towers)
     matrix = tf.constant(band.T if back else band, values.dtype)
@@ -126,7 +126,7 @@ def _through_band(
 
 @functools.cache
 def _band(size: int, towers: tuple[int, ...]) -> np.ndarray:
-    """`band[g, f]` is 1 where map g is in the window of map f and in its tower."""
+    """`band[g, f]` is 1 where map g is in the window and in the tower of map f."""
     tower: np.ndarray = np.repeat(np.arange(len(towers)), towers)
     g, f = np.ogrid[: len(tower), : len(tower)]
     inside = (g >= f - size // 2) & (g < f - size // 2 + size)

@@ -1,4 +1,4 @@
-"""The arguments of a seam, checked, and the shapes that come of them."""
+"""The arguments of a seam: they are checked here, and give the output's shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_alexnet.whole_numbers import as_whole, pair
 IntOrPair = int | Sequence[int]
 Pair = tuple[int, int]
 _AXES = ("height", "width")
-_OFF = LRN()  # what the op's attributes hold where there is no normalisation
+_OFF = LRN()  # fills the op's attributes where normalisation is off
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Seam:
         pool_size: IntOrPair | None,
         pool_strides: IntOrPair | None,
     ) -> Seam:
-        """A seam from what a person gave; ValueError names what is out of range."""
+        """A seam from a caller's arguments; ValueError names what is out of range."""
         if activation not in ("relu", None):
             raise ValueError(
                 "activation must be 'relu' or None. "
@@ -58,7 +58,11 @@ class Seam:
     def output_shape(
         self, maps: Sequence[tf.Tensor], towers: tuple[int, ...]
     ) -> list[int | None]:
-        """The static shape of the joined maps; ValueError if the pool is too large."""
+        """The static shape of the joined maps.
+
+        Raises:
+            ValueError: If the maps do not fit each other or the pool.
+        """
         shape = maps[0].shape
         if shape.rank != 4:
             raise ValueError(
@@ -89,14 +93,14 @@ class Seam:
         return (side - self.pool_size[axis]) // self.pool_strides[axis] + 1
 
     def attributes(self) -> dict[str, Any]:
-        """The attributes of the native op; a size of 0 is a stage that is off."""
+        """The attributes of the native op; a size of 0 switches a stage off."""
         norm = self.norm or _OFF
         size, strides = self.pool_size or (0, 0), self.pool_strides or (0, 0)
         return {
             "relu": self.activation,
             "activation_first": self.activation_first,
             "lrn_size": norm.size if self.norm else 0,
-            # As text: an op's numbers are float32, and 1e-4 is none of them.
+            # As text: an op's float attributes are float32, which cannot hold 1e-4.
             "lrn_k": repr(float(norm.k)),
             "lrn_alpha": repr(float(norm.alpha)),
             "lrn_beta": repr(float(norm.beta)),
@@ -109,7 +113,7 @@ class Seam:
 
 
 def tower_sizes(maps: Sequence[tf.Tensor], towers: int | None) -> tuple[int, ...]:
-    """Channels of each tower, of a list of maps or of one packed tensor."""
+    """The channels of each tower, for a list of maps or for one packed tensor."""
     if not maps:
         raise ValueError("maps must hold at least one tensor. Received: maps=[]")
     for x in maps:

@@ -1,13 +1,13 @@
 """Graphs that hold stock ops, and run something faster in this process.
 
-A graph leaves a process by many doors (SavedModel, frozen graph, GraphDef, ONNX,
-TFLite, HLO), and few of them run a line of ours. So no graph holds what cannot run
-elsewhere: it calls a function of stock ops. This process knows another function by the
-same interface, and where it runs the graph on a device that the other one is for,
-TensorFlow's graph optimiser puts that into the call. (So did Keras choose cuDNN for its
-LSTM; `grappler/optimizers/implementation_selector.h` of TensorFlow.) The other function
-is in the process' own library, never in the graph: who gets the graph gets no trace of
-it.
+A graph can leave a process in many forms (SavedModel, frozen graph, GraphDef, ONNX,
+TFLite, HLO), and most of them are written without any of our code being called. So no
+graph may hold an op that cannot run elsewhere: it calls a function of stock ops. In
+this process a faster function is registered under the same interface name. Where this
+process runs the graph on a device that the faster function is for, TensorFlow's graph
+optimiser calls that function instead. (Keras chose cuDNN for its LSTM in this way; see
+TensorFlow's `grappler/optimizers/implementation_selector.h`.) The faster function is
+only in this process' function library, never in the graph.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tensorflow.python.saved_model import save_context
 from keras_alexnet.ops.counting import count_within
 from keras_alexnet.ops.own_gradient import Function, Gradient, with_gradient
 
-# What is in here stays known to the process, as the ops of a library do.
-_known: dict[tuple[Any, ...], tuple[Function, ...]] = {}
+# Functions by interface and shapes. They stay for the life of the process.
+_traced_functions: dict[tuple[Any, ...], tuple[Function, ...]] = {}
 _gradients: dict[str, Gradient] = {}
 
 
@@ -39,30 +39,31 @@ def swapped(
     *,
     gradient: Gradient | None = None,
     devices: Sequence[str] = ("CPU",),
-    asked: bool = False,
+    in_graphs: bool = False,
 ) -> Function:
-    """A function that is `fast` where it runs here, and `stock` in any graph.
+    """A function that runs `fast` in this process while its graphs hold `stock`.
 
-    Its gradient is `gradient`, and that gradient's is the gradient of its ops, so that
-    it can be differentiated again, and forward.
+    Its gradient is `gradient`. The gradient of `gradient` is that of the ops in it, so
+    higher derivatives work; forward-mode derivatives are those of `stock`.
 
     Args:
-        interface: What both compute: functions of one name are taken for equal.
-        stock: In stock ops, differentiable any number of times.
-        fast: The same, for `devices` of this process; needs no gradient.
-        gradient: From the inputs and the gradients of the outputs to those of the
-            inputs; that of `stock` by default.
+        interface: The name of what both compute. TensorFlow may replace a function by
+            any other of the same name, so the name must settle the result.
+        stock: Made of stock ops, differentiable any number of times.
+        fast: Computes the same on `devices` of this process; needs no gradient.
+        gradient: Takes the inputs and the gradients of the outputs, and gives the
+            gradients of the inputs; the gradient of `stock` by default.
         devices: The kinds of devices that `fast` is for.
-        asked: Whether graphs hold `fast` itself, because somebody wants that.
+        in_graphs: Whether graphs hold `fast` itself.
 
     Returns:
         A function of the same inputs and outputs.
     """
 
     def forward(*inputs: tf.Tensor) -> Any:
-        # The gradient is ours alone: nothing differentiates what is done in here.
+        # The gradient is `back` alone: nothing may differentiate the ops in here.
         held = [tf.stop_gradient(x) for x in inputs]
-        if asked or tf.executing_eagerly():
+        if in_graphs or tf.executing_eagerly():
             return fast(*held)
         if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
             return stock(*held)
@@ -72,14 +73,14 @@ def swapped(
     def back(
         inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
     ) -> Sequence[tf.Tensor]:
-        # Of the graph that the gradient is in, which its own gradient looks for.
+        # Copies in the gradient's graph: its own gradient looks for them there.
         here = [tf.identity(x) for x in inputs]
         return (gradient or gradient_of(interface, stock))(here, upstream)
 
     run = with_gradient(forward, back)
 
     def call(*inputs: tf.Tensor) -> Any:
-        # Forward mode asks each op for itself; a custom gradient has no answer.
+        # Forward mode needs the ops themselves: a custom gradient does not support it.
         if forwardprop_util.pack_tangents(list(inputs)).tangents:
             return stock(*inputs)
         return run(*inputs)
@@ -90,12 +91,12 @@ def swapped(
 def gradient_of(interface: str, function: Function) -> Gradient:
     """The gradient of a function of tensors; zeros where it does not depend on one.
 
-    It is made in a graph, not by a tape: a tape records nothing, and would give zeros,
-    where somebody has stopped recording.
+    It is made in a graph, not with a tape: within another tape's `stop_recording` a
+    tape records nothing and would give zeros.
 
     Args:
-        interface: What the function computes.
-        function: In ops that have gradients.
+        interface: The name of what the function computes.
+        function: Made of ops that have gradients.
     """
 
     def gradient(
@@ -103,7 +104,7 @@ def gradient_of(interface: str, function: Function) -> Gradient:
     ) -> Sequence[tf.Tensor]:
         if tf.executing_eagerly():
             return _compiled(interface, gradient)(list(inputs), list(upstream))
-        # Tensors of their own: one input may depend on another.
+        # Copies of the inputs, because one input may depend on another.
         sources = [tf.identity(x) for x in inputs]
         return tf.gradients(
             tf.nest.flatten(function(*sources)),
@@ -128,18 +129,18 @@ def _traced(
     fast: Function,
     devices: Sequence[str],
 ) -> Function:
-    """The function of stock ops, after the others have been made known."""
+    """The function of stock ops; it and the fast ones are registered first."""
     key = (interface, specs)
-    if key not in _known:
-        # Shapes are in the name, because functions of one name may take the place of
-        # each other; init_scope and no device, because they will do in any graph.
+    if key not in _traced_functions:
+        # The name holds the shapes, because TensorFlow may replace a function by
+        # another of the same name. init_scope and no device: any graph can call them.
         name = f"{interface} of {[(s.dtype.name, s.shape.as_list()) for s in specs]}"
         with tf.init_scope(), tf.device(None):
             others = [_concrete(fast, specs, name, device) for device in devices]
             portable = _concrete(stock, specs, name)
-            _known[key] = (portable, *others)
+            _traced_functions[key] = (portable, *others)
             count_within(portable)
-    return _known[key][0]
+    return _traced_functions[key][0]
 
 
 def _concrete(

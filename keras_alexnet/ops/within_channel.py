@@ -1,4 +1,4 @@
-"""Local response normalisation over the positions of one map."""
+"""Local response normalisation over neighbouring positions within each map."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class WithinChannelLRN:
     Args:
         size: Side of the window, odd.
         k: Additive constant.
-        alpha: Factor of the mean of the squares over a window's `size²` places.
+        alpha: Factor of the mean of the squares over the window's `size²` positions.
         beta: Exponent.
 
     Raises:
-        ValueError: If `size` is no odd whole number, or a constant is not finite.
+        ValueError: If `size` is not an odd whole number, or a constant is not finite.
 
     Example:
 
@@ -48,7 +48,7 @@ class WithinChannelLRN:
 
     @property
     def scale(self) -> float:
-        """What multiplies the plain sum of squares."""
+        """The factor of the plain sum of squares."""
         return self.alpha / self.size**2
 
 
@@ -61,9 +61,9 @@ def within_channel_normalization(
 ) -> tf.Tensor:
     """Divides every activity by a power of the energy around it in its own map.
 
-    `y[p] = x[p] · (k + alpha / size² · Σ_q x[q]²)^(−beta)`, q over the window of side
-    `size` around p as far as it lies in the map; the divisor stays `size²` at the
-    borders (`conv_util.cu` of the source).
+    `y[p] = x[p] · (k + alpha / size² · Σ_q x[q]²)^(−beta)`, where q runs over those
+    positions in the window of side `size` around p that are in the map. At the borders
+    the divisor stays `size²` (`conv_util.cu` of the source).
 
     Args:
         x: `[batch, height, width, channels]`, floating point.
@@ -96,7 +96,7 @@ def within_channel_normalization(
         )
     wide = tf.cast(x, tf.float64 if x.dtype == tf.float64 else tf.float32)
     reach = lrn.size // 2
-    # Zeros of our own: TensorFlow's "SAME" average leaves its padding out of the count.
+    # Padded here, because TensorFlow's "SAME" average does not count padded zeros.
     squares = tf.pad(tf.square(wide), [[0, 0], [reach, reach], [reach, reach], [0, 0]])
     means = tf.nn.avg_pool2d(squares, lrn.size, strides=1, padding="VALID")
     normal = wide * tf.pow(lrn.k + lrn.alpha * means, -lrn.beta)

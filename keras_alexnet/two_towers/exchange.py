@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.ops import cross_connect
-from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.ops.dispatch import check_kernels
 from keras_alexnet.two_towers.placement import check_devices, run_on
 
 

@@ -58,7 +58,8 @@ class Attributes {
   Status status_;
 };
 
-// In the C locale, whatever the process has set: "0.5" is a half in German too.
+// Read in the C locale, whatever locale the process has set: a German one would
+// expect "0,5" and not "0.5".
 double Attributes::number(const char* name) const {
   static const locale_t c_locale = newlocale(LC_ALL_MASK, "C", locale_t());
   const std::string value = text(name);

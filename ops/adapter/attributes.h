@@ -10,9 +10,9 @@
 
 namespace keras_alexnet {
 
-// The attributes of both ops, as op definitions spell them. TensorFlow's float
+// The attributes of both ops, in the syntax of op definitions. TensorFlow's float
 // attributes are float32, too coarse for float64 maps, so the three constants are
-// decimal text ("0.0001"; Python's repr() of a float comes back exactly).
+// decimal text: "0.0001". Python's repr() of a float can be read back exactly.
 const std::vector<const char*>& attribute_specs();
 
 // A request without its maps. Throws Failure if an attribute is wrong.

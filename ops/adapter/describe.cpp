@@ -1,5 +1,5 @@
-// The library's account of itself, for `python -m keras_alexnet.doctor`, which
-// asks by ctypes.
+// A description of the library, for `python -m keras_alexnet.doctor`, which calls
+// it through ctypes.
 
 #include <cstdlib>
 #include <string>
@@ -15,7 +15,7 @@
 namespace keras_alexnet {
 namespace {
 
-// Raised when an op's name, inputs or attributes change.
+// Incremented when an op's name, inputs or attributes change.
 constexpr int kInterface = 1;
 
 std::string quoted(const std::string& text) {
@@ -61,7 +61,7 @@ std::string description() {
 }  // namespace
 }  // namespace keras_alexnet
 
-// A JSON object; the text belongs to the library and stays.
+// A JSON object. The library owns the text, which stays valid while it is loaded.
 extern "C" __attribute__((visibility("default"))) const char*
 keras_alexnet_describe() {
   static const std::string text = keras_alexnet::description();

@@ -1,4 +1,4 @@
-// Owners of what TensorFlow's C API hands out, and errors on their way to it.
+// Owning pointers to objects of TensorFlow's C API, and errors reported to it.
 
 #ifndef KERAS_ALEXNET_ADAPTER_HANDLES_H_
 #define KERAS_ALEXNET_ADAPTER_HANDLES_H_
@@ -25,7 +25,8 @@ using Tensor = std::unique_ptr<TF_Tensor, Deleter>;
 using ShapeHandle = std::unique_ptr<TF_ShapeHandle, Deleter>;
 using DimensionHandle = std::unique_ptr<TF_DimensionHandle, Deleter>;
 
-// Exceptions stay inside the library: they are caught where TensorFlow called.
+// Exceptions stay inside the library: report_failure() catches them before control
+// returns to TensorFlow.
 class Failure : public std::runtime_error {
  public:
   Failure(TF_Code code, const std::string& message)
@@ -42,7 +43,7 @@ inline void refuse_if(const std::string& fault) {
   if (!fault.empty()) throw Failure(TF_INVALID_ARGUMENT, fault);
 }
 
-// Calls `work`, and `report(status)` if that threw.
+// Calls `work`; if that throws, calls `report(status)` with the error.
 template <class Work, class Report>
 void report_failure(Work work, Report report) noexcept {
   const Status status(TF_NewStatus());

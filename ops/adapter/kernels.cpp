@@ -8,7 +8,7 @@
 namespace keras_alexnet {
 namespace {
 
-// A kernel is its attributes, and is shared by concurrent computations.
+// A kernel holds only its attributes; concurrent computations share it.
 using Kernel = const Request;
 
 Tensor input(TF_OpKernelContext* context, int index) {
@@ -27,8 +27,8 @@ Shape shape_of(const Tensor& tensor) {
   return shape;
 }
 
-// The context holds the inputs while it computes, so their memory outlives the
-// handle by which it was found.
+// `data` stays valid without the tensor handles: the context owns the inputs until
+// the computation ends.
 struct Maps {
   Request request;
   std::vector<const void*> data;
@@ -61,8 +61,8 @@ Tensor allocate(TF_OpKernelContext* context, DType dtype, const Shape& shape) {
   return tensor;
 }
 
-// Output `index`, in the memory of input `index` if nobody else holds that and
-// the gradient may be computed in place: these are the largest tensors of the net.
+// Output `index`, in the memory of input `index` if nothing else uses that and the
+// gradient may be computed in place: these are the largest tensors of the network.
 Tensor reuse_or_allocate(TF_OpKernelContext* context, const Request& request,
                          int index) {
   const Status status(TF_NewStatus());

@@ -1,4 +1,4 @@
-// What TensorFlow calls.
+// The functions of a kernel that TensorFlow calls.
 
 #ifndef KERAS_ALEXNET_ADAPTER_KERNELS_H_
 #define KERAS_ALEXNET_ADAPTER_KERNELS_H_

@@ -1,5 +1,5 @@
-// Op definitions and kernels, registered as the library is loaded. Python makes
-// "KerasAlexnet>CrossConnect" keras_alexnet_cross_connect.
+// Op definitions and kernels, registered when the library is loaded. In Python the
+// op "KerasAlexnet>CrossConnect" is named keras_alexnet_cross_connect.
 
 #include "adapter/registration.h"
 
@@ -9,8 +9,9 @@
 #include "adapter/shapes.h"
 
 // Counts the copies of the library in the process. GCC makes an inline variable a
-// symbol that is unique in the process, even among libraries opened RTLD_LOCAL, as
-// TensorFlow opens them; elsewhere each copy counts itself alone.
+// symbol that is unique in the process, even among libraries that are opened with
+// RTLD_LOCAL, as TensorFlow opens them. With other compilers each copy counts only
+// itself.
 extern "C" {
 __attribute__((visibility("default"))) inline int keras_alexnet_copies = 0;
 }
@@ -61,8 +62,8 @@ void add_kernel(const char* op, Compute compute, TF_DataType type) {
   throw_if_bad(status);
 }
 
-// A second copy, from another path, would double every kernel, and TensorFlow
-// would then refuse to choose between them: it keeps quiet instead.
+// A second copy, from another path, would register every kernel twice, and
+// TensorFlow would refuse to choose between them. So a second copy registers nothing.
 void register_all(Registration& done) {
   if (keras_alexnet_copies++ > 0) {
     throw Failure(TF_INTERNAL, "another copy of the library is loaded already");
@@ -77,14 +78,14 @@ void register_all(Registration& done) {
   done.ops.push_back(kGradient);
 }
 
-Registration made_on_loading() {
+Registration register_on_loading() {
   Registration done;
   report_failure([&] { register_all(done); },
                  [&](TF_Status* status) { done.error = TF_Message(status); });
   return done;
 }
 
-const Registration on_loading = made_on_loading();
+const Registration on_loading = register_on_loading();
 
 }  // namespace
 

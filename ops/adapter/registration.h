@@ -1,4 +1,4 @@
-// What has been made known to TensorFlow.
+// What the library has registered with TensorFlow.
 
 #ifndef KERAS_ALEXNET_ADAPTER_REGISTRATION_H_
 #define KERAS_ALEXNET_ADAPTER_REGISTRATION_H_
@@ -13,7 +13,7 @@ struct Registration {
   std::string error;  // empty if all went well
 };
 
-// Of the moment when the library was loaded.
+// The result of the registration when the library was loaded.
 const Registration& registration();
 
 }  // namespace keras_alexnet

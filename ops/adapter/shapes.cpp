@@ -8,7 +8,7 @@ namespace {
 constexpr int64_t kRank = 4;
 constexpr int64_t kUnknown = -1;  // InferenceContext::kUnknownDim
 
-// Calls of the C API that give shapes, each of which may fail.
+// The C API's functions on shapes. Each call may fail: check good() after it.
 class Shapes {
  public:
   Shapes(TF_ShapeInferenceContext* context, TF_Status* status)
@@ -56,8 +56,9 @@ class Shapes {
 
 }  // namespace
 
-// Height and width hang on the pool, which is in attributes that are integers: the
-// C API reads types alone. The Python binding writes them down beside the op.
+// Height and width depend on the pool, whose attributes are integers; here the C API
+// can read only attributes that are types. So height and width stay unknown, and the
+// Python function adds them with an EnsureShape op.
 void infer_joined_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
   const Shapes shapes(context, status);
   const int64_t inputs = TF_ShapeInferenceContextNumInputs(context);

@@ -1,4 +1,4 @@
-// What is known of the outputs' shapes before anything runs.
+// The outputs' shapes, as far as they are known before the op runs.
 
 #ifndef KERAS_ALEXNET_ADAPTER_SHAPES_H_
 #define KERAS_ALEXNET_ADAPTER_SHAPES_H_

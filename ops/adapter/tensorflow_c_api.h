@@ -3,8 +3,8 @@
 // those of tensorflow/c/{kernels,ops,tf_tensor,tf_status,tf_datatype,c_api}.h,
 // which TensorFlow keeps stable; compared with releases 2.15 and 2.21.
 //
-// build.py reads the function names from here to make the stand-in library that
-// the real one is linked against.
+// build.py reads the function names from here to make the stub library that the op
+// library is linked against.
 
 #ifndef KERAS_ALEXNET_ADAPTER_TENSORFLOW_C_API_H_
 #define KERAS_ALEXNET_ADAPTER_TENSORFLOW_C_API_H_
@@ -24,7 +24,7 @@ struct TF_ShapeHandle;
 struct TF_DimensionHandle;
 struct TF_ShapeInferenceContext;
 
-// Enumerations in C, so ints to the ABI.
+// C enumerations: the ABI passes them as int.
 enum TF_Code : int {
   TF_OK = 0,
   TF_INVALID_ARGUMENT = 3,

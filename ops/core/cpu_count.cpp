@@ -35,7 +35,7 @@ int whole_cpus(long long quota, long long period) {
   return static_cast<int>(std::min((quota + period - 1) / period, 1LL << 20));
 }
 
-// Version 2: one file, "max 100000" or "150000 100000".
+// Control groups, version 2: one file, "max 100000" or "150000 100000".
 int unified_quota(const std::string& folder) {
   const Lines lines = lines_of(folder + "/cpu.max");
   long long quota = 0, period = 0;
@@ -44,7 +44,7 @@ int unified_quota(const std::string& folder) {
   return read == 2 ? whole_cpus(quota, period) : 0;
 }
 
-// Version 1: two files, the quota -1 where there is none.
+// Control groups, version 1: two files; a quota of -1 means no quota.
 int split_quota(const std::string& folder) {
   const Lines quota = lines_of(folder + "/cpu.cfs_quota_us");
   const Lines period = lines_of(folder + "/cpu.cfs_period_us");
@@ -54,7 +54,7 @@ int split_quota(const std::string& folder) {
 
 int lesser_quota(int a, int b) { return a && b ? std::min(a, b) : std::max(a, b); }
 
-// A group is bound by its own quota and by those of all groups above it.
+// A group is limited by its own quota and by those of all groups above it.
 template <class Read>
 int least_upwards(const std::string& mount, std::string group, Read read) {
   int least = read(mount);
@@ -66,7 +66,7 @@ int least_upwards(const std::string& mount, std::string group, Read read) {
   return least;
 }
 
-// Lines of /proc/self/cgroup read "id:controllers:/path"; version 2 names none.
+// A line of /proc/self/cgroup is "id:controllers:/path"; in version 2 "0::/path".
 bool names_cpu(const std::string& controllers) {
   return ("," + controllers + ",").find(",cpu,") != std::string::npos;
 }
@@ -87,7 +87,7 @@ int quota_of_line(const std::string& root, const std::string& line) {
 
 int affinity_cpus() {
 #if defined(__linux__)
-  // The mask given must be as wide as the kernel's, which cannot be asked.
+  // The set must be at least as wide as the kernel's own, whose width is unknown.
   for (int cpus = 1024; cpus <= 1 << 20; cpus *= 4) {
     cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(cpus));
     const size_t size = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
@@ -100,10 +100,10 @@ int affinity_cpus() {
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-int asked_for() {
+int requested_threads() {
   const char* text = std::getenv("KERAS_ALEXNET_THREADS");
-  const long asked = text ? std::strtol(text, nullptr, 10) : 0;
-  return asked >= 1 ? static_cast<int>(std::min(asked, 1L << 20)) : 0;
+  const long threads = text ? std::strtol(text, nullptr, 10) : 0;
+  return threads >= 1 ? static_cast<int>(std::min(threads, 1L << 20)) : 0;
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ int quota_cpus(const std::string& root) {
 
 int usable_cpus() {
   const int cpus = std::max(1, affinity_cpus());
-  return lesser_quota(lesser_quota(cpus, quota_cpus("")), asked_for());
+  return lesser_quota(lesser_quota(cpus, quota_cpus("")), requested_threads());
 }
 
 }  // namespace keras_alexnet

@@ -11,8 +11,8 @@ namespace keras_alexnet {
 // KERAS_ALEXNET_THREADS; at least 1.
 int usable_cpus();
 
-// The quota in whole CPUs, rounded up, or 0 where there is none. `root` is "" but
-// in tests: the folder that stands for the file system's root.
+// The control group's quota in whole CPUs, rounded up, or 0 where there is none.
+// `root` is the folder to use as the file system's root: "", except in tests.
 int quota_cpus(const std::string& root);
 
 }  // namespace keras_alexnet

@@ -1,4 +1,4 @@
-// Every reason to refuse a call, in words that name the argument and what came.
+// All reasons to refuse a call. Each message names the argument and its value.
 
 #include <cmath>
 #include <cstdio>

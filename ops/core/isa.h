@@ -10,14 +10,15 @@
 
 namespace keras_alexnet {
 
-// The tables that this build holds and this processor can run, best first.
+// The tables of kernels in this build that this processor can run, best first.
 std::vector<const KernelTable*> usable_kernels();
 
 // The best of them, or the one that KERAS_ALEXNET_ISA names (avx512, avx2 or
-// baseline). The variable is for tests; a name that cannot be had is passed over.
+// baseline). The variable is for tests; a name that cannot be used is ignored.
 const KernelTable& active_kernels();
 
-// For tests: false if this processor or this build has no such kernels.
+// Selects kernels by name, for tests. Returns false if this processor or this build
+// does not have them.
 bool use_kernels(const std::string& name);
 
 }  // namespace keras_alexnet

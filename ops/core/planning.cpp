@@ -5,13 +5,14 @@
 namespace keras_alexnet {
 namespace {
 
-// Elements of a block of pixels: the gradient has six rows of them at work, and
-// those should stay in a first-level cache of 32 kB.
+// Elements of a block of pixels. The gradient works on six rows of a block at once,
+// which should stay in a first-level cache of 32 kB.
 constexpr int64_t kBlockElements = 1024;
-// Less than this is not worth waking a thread for.
+// Elements of the smallest band: for less it is not worth waking a thread.
 constexpr int64_t kBandElements = 16384;
-// Bands a thread: more than one, so that a thread kept busy by others holds up
-// little; not many, for bands of pooled rows share rows with their neighbours.
+// Bands for each thread. More than one, so that the others wait little for a thread
+// that is slowed down by other work. But few, because map rows that two neighbouring
+// bands need are computed twice when there is pooling.
 constexpr int64_t kBandsPerThread = 4;
 
 int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -24,9 +25,9 @@ std::vector<int64_t> tower_channels(const Request& request) {
   std::vector<int64_t> channels;
   for (const Shape& shape : request.maps) channels.push_back(shape[3]);
   if (request.maps.size() > 1) return channels;
-  // Without a norm, or channels, nothing tells packed towers apart.
-  const bool apart = request.stages.lrn.size && channels[0];
-  const int64_t towers = apart ? request.towers : 1;
+  // Without normalisation, or without channels, packed towers are like one tower.
+  const bool separate = request.stages.lrn.size && channels[0];
+  const int64_t towers = separate ? request.towers : 1;
   return std::vector<int64_t>(static_cast<size_t>(towers),
                               channels[0] / towers);
 }
@@ -59,7 +60,7 @@ void set_norm(const Request& request, Plan& plan) {
   const Lrn& lrn = request.stages.lrn;
   const std::vector<int64_t> channels = tower_channels(request);
   const int64_t most = *std::max_element(channels.begin(), channels.end());
-  // A window wider than its tower on one side sums zeros there: cut it.
+  // Beyond its tower a window only adds zeros, so it need not be wider than that.
   const int64_t reach = std::max<int64_t>(most - 1, 0);
   plan.normalise = lrn.size > 0;
   plan.below = plan.normalise ? std::min(lrn.size / 2, reach) : 0;
@@ -97,7 +98,7 @@ void set_scratch(const std::vector<Tower>& towers, int64_t gap, Plan& plan) {
       2 * plan.margin;
 }
 
-// Cuts 0 ... count - 1 into bands of at least `least` for one image.
+// Cuts 0 ... count - 1 of one image into up to `bands` bands, each of `least` or more.
 void cut(int64_t image, int64_t count, int64_t bands, int64_t least,
          std::vector<Band>& into) {
   bands = std::max<int64_t>(1, std::min(bands, count / std::max<int64_t>(least, 1)));
@@ -110,12 +111,12 @@ void cut(int64_t image, int64_t count, int64_t bands, int64_t least,
 std::vector<Band> cut_rows(const Plan& plan, int64_t rows, int threads) {
   std::vector<Band> bands;
   if (plan.batch == 0) return bands;
-  const int64_t wanted =
+  const int64_t bands_per_image =
       plan.batch >= threads ? 1 : ceiling(threads * kBandsPerThread, plan.batch);
   const int64_t row = std::max<int64_t>(plan.width * plan.pixel, 1);
   const int64_t least = std::max(ceiling(kBandElements, row), plan.pool_height);
   for (int64_t image = 0; image < plan.batch; ++image) {
-    cut(image, rows, wanted, least, bands);
+    cut(image, rows, bands_per_image, least, bands);
   }
   return bands;
 }

@@ -1,5 +1,5 @@
-// From a request to what the kernels need: where everything lies, and how the
-// work is cut into bands.
+// From a request to what the kernels need: where everything is in memory, and how
+// the work is cut into bands.
 
 #ifndef KERAS_ALEXNET_CORE_PLANNING_H_
 #define KERAS_ALEXNET_CORE_PLANNING_H_
@@ -13,16 +13,16 @@ namespace keras_alexnet {
 
 size_t bytes_of(DType dtype);
 
-// A plan and the towers it points at.
+// A plan and the towers that it points to.
 struct Planned {
   Plan plan;
   std::vector<Tower> towers;
 };
 
-// `Planned::plan.towers` is set by the caller, who knows where it will lie.
+// The caller sets `plan.towers`: only it knows where `towers` will be in memory.
 Planned plan_for(const Request& request);
 
-// No stage is on: the joining, or its gradient the splitting, is all.
+// Whether no stage is on: the maps are only joined, and the gradient only split.
 bool only_joins(const Request& request);
 
 std::vector<Band> forward_bands(const Plan& plan, int threads);

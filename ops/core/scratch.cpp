@@ -9,9 +9,9 @@ namespace keras_alexnet {
 namespace {
 
 constexpr size_t kLine = 64;
-constexpr size_t kMostKept = 4 << 20;  // larger ones go back to the system
+constexpr size_t kMostKept = 4 << 20;  // larger ones are freed
 
-// One spare buffer a thread. Fresh memory would cost a page fault every 4 kB.
+// One spare buffer for each thread. New memory would cost a page fault every 4 kB.
 struct Spare {
   ~Spare() { std::free(data); }
   void* data = nullptr;

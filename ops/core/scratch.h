@@ -1,4 +1,4 @@
-// Memory for a band of work, kept by each thread from call to call.
+// Working memory for a band. Each thread keeps its buffer from call to call.
 
 #ifndef KERAS_ALEXNET_CORE_SCRATCH_H_
 #define KERAS_ALEXNET_CORE_SCRATCH_H_

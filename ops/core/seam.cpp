@@ -10,7 +10,7 @@
 namespace keras_alexnet {
 namespace {
 
-// Runs `work(band, scratch)` over the bands, on one thread or on all.
+// Calls `work(band, scratch)` for each band, on the threads of the pool.
 template <class Work>
 void over_bands(const std::vector<Band>& bands, size_t scratch_bytes, Work work) {
   ThreadPool::shared().run(static_cast<int64_t>(bands.size()), [&](int64_t i) {
@@ -31,8 +31,8 @@ const Kernel& kernel_for(DType dtype) {
 
 int threads() { return ThreadPool::shared().threads(); }
 
-// The exchange alone: bytes are copied, whatever they mean. `kJoin` says which of
-// a tower's two places is read and which is written.
+// The exchange alone: bytes are copied, whatever their type. A tower has two places,
+// in its map and in the joined maps: `kFrom` is the one to read, `kTo` to write.
 template <Place Tower::*kFrom, Place Tower::*kTo>
 void copy_towers(const Request& request, const void* const* from,
                  void* const* to) {
@@ -91,8 +91,8 @@ void cross_connect_gradient(const Request& request, const void* const* maps,
              });
 }
 
-// A band reads maps that it does not write only where pooling's windows reach
-// over its end, and bands of one image each do not.
+// Safe if no band reads maps that another band overwrites. Only pooling windows that
+// reach over the end of a band do so, and there are none if bands are whole images.
 bool gradient_works_in_place(const Request& request) {
   const bool whole_images = request.maps[0][0] >= threads();
   return only_joins(request) || !request.stages.pool.on() || whole_images;

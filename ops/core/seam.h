@@ -37,7 +37,7 @@ struct Pool {
   bool on() const { return height || width || stride_height || stride_width; }
 };
 
-// What the op does, apart from the tensors it does it to.
+// The stages of the op, without the tensors.
 struct Stages {
   bool relu = true;
   bool activation_first = true;  // false: normalisation comes before the ReLU
@@ -47,7 +47,7 @@ struct Stages {
 
 using Shape = std::vector<int64_t>;
 
-// One call: N tensors of one tower each, or one tensor packing `towers` towers.
+// One call: N tensors of one tower each, or one packed tensor of `towers` towers.
 struct Request {
   DType dtype = DType::kFloat32;
   int64_t towers = 1;
@@ -55,22 +55,22 @@ struct Request {
   std::vector<Shape> maps;
 };
 
-// What is wrong, naming the argument and what came; empty if nothing is.
+// What is wrong: the message names the argument and its value. Empty if nothing is.
 std::string fault_in(const Stages& stages);
 std::string fault_in(const Request& request);
 std::string fault_in_gradient(const Request& request, const Shape& gradient);
 
-// The shape of the joined maps. The request must be free of faults.
+// The shape of the joined maps. The request must have no fault.
 Shape joined_shape(const Request& request);
 
-// Both may throw std::bad_alloc for want of scratch memory. The request must be
-// free of faults. `maps` holds one pointer a tensor.
+// Both functions throw std::bad_alloc if there is not enough scratch memory. The
+// request must have no fault. `maps` holds one pointer for each tensor.
 void cross_connect(const Request& request, const void* const* maps,
                    void* joined);
 
-// Writes one gradient a tensor, from the op's own inputs and the gradient of
-// its output: whatever else it needs it computes again. An output may be the
-// very memory of its map where gradient_works_in_place() says so.
+// Writes one gradient for each tensor, from the op's own inputs and the gradient of
+// its output; everything else is computed again. A gradient may be written into the
+// memory of its map if gradient_works_in_place() returns true.
 void cross_connect_gradient(const Request& request, const void* const* maps,
                             const void* gradient, void* const* map_gradients);
 bool gradient_works_in_place(const Request& request);

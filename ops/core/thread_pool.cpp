@@ -12,8 +12,8 @@
 
 namespace keras_alexnet {
 
-// Lives on its caller's stack: workers enter it under the pool's mutex, and the
-// caller leaves only when the last of them has gone.
+// A job is on the stack of its caller. Workers start on it while they hold the
+// pool's mutex, and the caller returns only after the last of them has finished.
 struct ThreadPool::Job {
   Job(int64_t count, const Task& task) : count(count), task(task) {
     std::fegetenv(&arithmetic);
@@ -37,7 +37,7 @@ struct ThreadPool::Job {
 
   const int64_t count;
   const Task& task;
-  std::fenv_t arithmetic;  // the caller's rounding and flushing of subnormals
+  std::fenv_t arithmetic;  // the caller's modes: rounding, flushing of subnormals
   std::atomic<int64_t> next_task{0};
   std::atomic<bool> failed{false};
   std::exception_ptr first_error;
@@ -48,14 +48,14 @@ namespace {
 thread_local bool inside_task = false;
 std::atomic<ThreadPool*> shared_pool{nullptr};
 
-// The parent's pool is left as it is in the child: its mutexes may be held by
-// threads that the child does not have.
+// The child gets a new pool. The parent's cannot be used or destroyed in the child:
+// its mutexes may be held by threads that do not exist there.
 void forget_after_fork() {
   shared_pool = nullptr;
   inside_task = false;
 }
 
-// When the library is loaded: a fork must not find it half done.
+// Registered when the library is loaded, so that it cannot be interrupted by a fork.
 [[maybe_unused]] const int registered =
     pthread_atfork(nullptr, nullptr, forget_after_fork);
 
@@ -69,8 +69,8 @@ ThreadPool& make_shared_pool() {
 
 }  // namespace
 
-// Never destroyed: threads of TensorFlow's may be computing while the process
-// runs its destructors.
+// Never destroyed: TensorFlow's threads may still compute while the process runs
+// its destructors.
 ThreadPool& ThreadPool::shared() {
   ThreadPool* pool = shared_pool;
   return pool ? *pool : make_shared_pool();
@@ -90,12 +90,12 @@ void ThreadPool::run(int64_t count, const Task& task) {
   if (alone || !turn.try_lock()) {
     job.work();
   } else {
-    share(job);
+    run_shared(job);
   }
   if (job.first_error) std::rethrow_exception(job.first_error);
 }
 
-void ThreadPool::share(Job& job) {
+void ThreadPool::run_shared(Job& job) {
   std::unique_lock<std::mutex> lock(mutex_);
   start_workers();
   job_ = &job;
@@ -108,11 +108,12 @@ void ThreadPool::share(Job& job) {
   inside_task = false;
 
   lock.lock();
-  job_ = nullptr;  // a worker that wakes only now finds nothing to enter
+  job_ = nullptr;  // a worker that wakes after this finds no job
   workers_done_.wait(lock, [this] { return busy_ == 0; });
 }
 
-// With the mutex held. Where the system refuses a thread the pool makes do.
+// Called with the mutex held. If the system refuses a thread, the pool works with
+// those that it has.
 void ThreadPool::start_workers() {
   while (workers_ < threads_ - 1) {
     try {

@@ -12,7 +12,7 @@ namespace keras_alexnet {
 namespace testing {
 namespace {
 
-// To `bits` of fraction with exponents from `least` on, ties to even.
+// Rounds to `bits` of fraction, exponents from `least` on, ties to even.
 double round_to(double x, int bits, int least) {
   if (x == 0 || !std::isfinite(x)) return x;
   const int exponent = std::max(std::ilogb(x), least);

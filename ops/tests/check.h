@@ -1,4 +1,4 @@
-// A small harness: TEST registers a test, CHECK records what does not hold.
+// A small test harness: TEST registers a test, CHECK reports a false condition.
 
 #ifndef KERAS_ALEXNET_TESTS_CHECK_H_
 #define KERAS_ALEXNET_TESTS_CHECK_H_
@@ -14,7 +14,7 @@ struct Registrar {
 
 void check(bool holds, const char* file, int line, const std::string& what);
 
-// Named in failures until the end of its scope: which case of many it was.
+// While it is in scope, failures print its text, which names the case that failed.
 class Context {
  public:
   explicit Context(const std::string& text);
@@ -32,7 +32,7 @@ class Context {
 #define CHECK(condition) \
   ::keras_alexnet::testing::check((condition), __FILE__, __LINE__, #condition)
 
-#define CHECK_SAYING(condition, text) \
+#define CHECK_MESSAGE(condition, text) \
   ::keras_alexnet::testing::check((condition), __FILE__, __LINE__, (text))
 
 #endif  // KERAS_ALEXNET_TESTS_CHECK_H_

@@ -7,7 +7,7 @@ namespace keras_alexnet {
 namespace testing {
 namespace {
 
-Request sound_request() {
+Request valid_request() {
   Request request;
   request.towers = 2;
   request.stages.lrn.size = 5;
@@ -16,22 +16,23 @@ Request sound_request() {
   return request;
 }
 
-// The fault names the argument and what came.
+// Checks that the fault names the argument and the value received.
 void expect(const Request& request, const std::string& name,
-            const std::string& came) {
+            const std::string& received) {
   const std::string fault = fault_in(request);
-  CHECK_SAYING(fault.find(name) != std::string::npos, name + " in: " + fault);
-  CHECK_SAYING(fault.find(came) != std::string::npos, came + " in: " + fault);
+  CHECK_MESSAGE(fault.find(name) != std::string::npos, name + " in: " + fault);
+  CHECK_MESSAGE(fault.find(received) != std::string::npos,
+                received + " in: " + fault);
 }
 
-TEST(a_sound_request_has_no_fault) {
-  const Request request = sound_request();
+TEST(a_valid_request_has_no_fault) {
+  const Request request = valid_request();
   CHECK(fault_in(request).empty());
   CHECK((joined_shape(request) == Shape{2, 3, 4, 14}));
 }
 
 TEST(faults_in_maps) {
-  Request request = sound_request();
+  Request request = valid_request();
   request.maps[1] = {2, 7, 9};
   expect(request, "maps[1]", "rank 3");
   request.maps[1] = {2, 8, 9, 8};
@@ -45,7 +46,7 @@ TEST(faults_in_maps) {
 }
 
 TEST(faults_in_towers) {
-  Request request = sound_request();
+  Request request = valid_request();
   for (const int64_t towers : {0LL, -3LL, 5LL, 1LL << 60}) {
     request.towers = towers;
     expect(request, "towers", std::to_string(towers));
@@ -56,7 +57,7 @@ TEST(faults_in_towers) {
 }
 
 TEST(faults_in_the_norm) {
-  Request request = sound_request();
+  Request request = valid_request();
   request.stages.lrn.size = -1;
   expect(request, "lrn_size", "-1");
   request.stages.lrn.size = 5;
@@ -68,7 +69,7 @@ TEST(faults_in_the_norm) {
 }
 
 TEST(faults_in_pooling) {
-  Request request = sound_request();
+  Request request = valid_request();
   request.stages.pool = {3, 0, 2, 2};
   expect(request, "pool_width", "0");
   request.stages.pool = {3, 3, 2, -2};
@@ -84,7 +85,7 @@ TEST(faults_in_pooling) {
 }
 
 TEST(faults_in_the_gradient) {
-  const Request request = sound_request();
+  const Request request = valid_request();
   CHECK(fault_in_gradient(request, {2, 3, 4, 14}).empty());
   const std::string fault = fault_in_gradient(request, {2, 3, 4, 6});
   CHECK(fault.find("[2, 3, 4, 14]") != std::string::npos);

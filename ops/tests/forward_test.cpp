@@ -7,7 +7,7 @@ namespace keras_alexnet {
 namespace testing {
 namespace {
 
-// What rounding to storage allows, over the largest value.
+// The error that rounding to storage allows, relative to the largest value.
 double tolerance(DType dtype) {
   switch (dtype) {
     case DType::kFloat64: return 1e-14;
@@ -21,7 +21,7 @@ void check_forward(const Request& request, const std::vector<Numbers>& maps) {
   const Context context(describe(request));
   const double error = relative_error(run_forward(request, maps),
                                       reference_forward(request, maps));
-  CHECK_SAYING(error <= tolerance(request.dtype),
+  CHECK_MESSAGE(error <= tolerance(request.dtype),
                "forward error " + std::to_string(error * 1e6) + "e-6");
 }
 
@@ -118,21 +118,21 @@ TEST(strides_wider_than_the_pool_and_than_the_map) {
 
 TEST(packed_towers_equal_separate_ones) {
   Random random(8);
-  Request apart = paper_request({2, 7, 7, 10}, 2);
-  apart.maps.push_back(apart.maps[0]);
-  const std::vector<Numbers> maps = random_maps(random, apart, 20);
+  Request separate = paper_request({2, 7, 7, 10}, 2);
+  separate.maps.push_back(separate.maps[0]);
+  const std::vector<Numbers> maps = random_maps(random, separate, 20);
   Request packed = paper_request({2, 7, 7, 20}, 2);
-  Numbers together;
+  Numbers joined;
   for (size_t pixel = 0; pixel < 2 * 7 * 7; ++pixel) {
     for (const Numbers& map : maps) {
-      together.insert(together.end(), map.begin() + pixel * 10,
+      joined.insert(joined.end(), map.begin() + pixel * 10,
                       map.begin() + pixel * 10 + 10);
     }
   }
-  CHECK(run_forward(packed, {together}) == run_forward(apart, maps));
+  CHECK(run_forward(packed, {joined}) == run_forward(separate, maps));
 }
 
-TEST(equal_inputs_give_equal_outputs_wherever_they_lie_in_a_vector) {
+TEST(equal_inputs_give_equal_outputs_at_any_position_in_a_vector) {
   on_every_level([] {
     Request request = paper_request({1, 3, 3, 61}, 1);
     request.stages.pool = Pool();
@@ -146,8 +146,8 @@ TEST(equal_inputs_give_equal_outputs_wherever_they_lie_in_a_vector) {
   });
 }
 
-// What is not a number spreads through its window and no further, never to the
-// other tower, and pooling passes over it where the window holds a number.
+// NaN and infinity spread through their window but no further, and never to the other
+// tower. Pooling ignores NaN where its window also holds numbers.
 TEST(nan_and_infinity) {
   on_every_level([] {
     Request request = paper_request({1, 3, 3, 12}, 2);

@@ -16,7 +16,7 @@ double tolerance(DType dtype) {
   }
 }
 
-// Values this near to each other may change places in rounding.
+// Rounding may change which of two values is larger if they are nearer than this.
 double nearness(DType dtype) {
   switch (dtype) {
     case DType::kFloat64: return 1e-13;
@@ -46,7 +46,7 @@ void check_gradient(Random& random, const Request& request,
   const auto expected = reference_gradient(request, maps, gradient);
   for (size_t t = 0; t < found.size(); ++t) {
     const double error = relative_error(found[t], expected[t]);
-    CHECK_SAYING(error <= tolerance(request.dtype),
+    CHECK_MESSAGE(error <= tolerance(request.dtype),
                  "gradient error " + std::to_string(error * 1e6) + "e-6");
   }
 }
@@ -92,8 +92,8 @@ TEST(gradient_of_one_image_cut_into_bands) {
   });
 }
 
-// Small whole numbers tie all the time, and zeros after the ReLU even more. No
-// close calls are left out here: equal inputs under no norm are equal for good.
+// Small whole numbers are often equal, and after the ReLU zeros even more often. Close
+// calls need not be excluded here: without a norm, equal inputs stay exactly equal.
 TEST(ties_go_to_the_first_in_row_major_order) {
   on_every_level([] {
     Random random(14);
@@ -111,7 +111,7 @@ TEST(ties_go_to_the_first_in_row_major_order) {
   });
 }
 
-TEST(nan_takes_no_gradient_from_a_number) {
+TEST(nan_receives_no_gradient_where_the_window_holds_numbers) {
   on_every_level([] {
     Random random(15);
     for (size_t bad = 0; bad < 9; ++bad) {
@@ -126,17 +126,17 @@ TEST(nan_takes_no_gradient_from_a_number) {
   });
 }
 
-TEST(nan_in_one_tower_leaves_the_others_gradient_alone) {
+TEST(nan_in_one_tower_does_not_change_the_gradient_of_the_other) {
   on_every_level([] {
     Request request = paper_request({1, 1, 1, 12});
     request.stages.pool = Pool();
     request.stages.relu = false;
     Numbers map(12, 1.5);
     const Numbers ones(12, 1);
-    const Numbers sound = run_gradient(request, {map}, ones)[0];
+    const Numbers finite = run_gradient(request, {map}, ones)[0];
     map[5] = std::nan("");
     const Numbers found = run_gradient(request, {map}, ones)[0];
-    for (size_t c = 6; c < 12; ++c) CHECK(found[c] == sound[c]);
+    for (size_t c = 6; c < 12; ++c) CHECK(found[c] == finite[c]);
     CHECK(std::isnan(found[5]));
   });
 }
@@ -176,7 +176,7 @@ TEST(gradient_agrees_with_finite_differences) {
       const double error =
           relative_error(run_gradient(request, {map}, weights)[0],
                          differences(request, map, weights));
-      CHECK_SAYING(error < 1e-6, "error " + std::to_string(error * 1e6) + "e-6");
+      CHECK_MESSAGE(error < 1e-6, "error " + std::to_string(error * 1e6) + "e-6");
     }
   });
 }
@@ -191,12 +191,12 @@ TEST(gradient_in_the_memory_of_its_maps) {
       CHECK(gradient_works_in_place(request));
       const std::vector<Numbers> maps = random_maps(random, request, 5);
       const Numbers gradient = incoming_gradient(random, request, maps);
-      const Numbers apart = run_gradient(request, maps, gradient)[0];
+      const Numbers separate = run_gradient(request, maps, gradient)[0];
       Numbers in_place = maps[0];
       const void* map = in_place.data();
       void* out = in_place.data();
       cross_connect_gradient(request, &map, gradient.data(), &out);
-      CHECK(in_place == apart);
+      CHECK(in_place == separate);
     }
   });
 }

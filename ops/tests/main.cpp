@@ -30,7 +30,7 @@ Registrar::Registrar(const char* name, void (*body)()) {
 
 void check(bool holds, const char* file, int line, const std::string& what) {
   if (holds || ++failures > kMostShown) return;
-  std::fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what.c_str());
+  std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, what.c_str());
   for (const std::string& text : contexts) {
     std::fprintf(stderr, "    %s\n", text.c_str());
   }
@@ -39,7 +39,7 @@ void check(bool holds, const char* file, int line, const std::string& what) {
 Context::Context(const std::string& text) { contexts.push_back(text); }
 Context::~Context() { contexts.pop_back(); }
 
-bool wanted(const std::string& name, int count, char** names) {
+bool selected(const std::string& name, int count, char** names) {
   for (int i = 1; i < count; ++i) {
     if (name.find(names[i]) != std::string::npos) return true;
   }
@@ -49,7 +49,7 @@ bool wanted(const std::string& name, int count, char** names) {
 int run(int count, char** names) {
   int ran = 0;
   for (const Test& test : tests()) {
-    if (!wanted(test.name, count, names)) continue;
+    if (!selected(test.name, count, names)) continue;
     const int before = failures;
     test.body();
     ++ran;

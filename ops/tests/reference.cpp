@@ -7,7 +7,7 @@ namespace keras_alexnet {
 namespace testing {
 namespace {
 
-// Maps [batch, height, width, channels] with the numbers in them.
+// Numbers with their shape: [batch, height, width, channels].
 struct Array {
   Shape shape;
   Numbers numbers;
@@ -35,7 +35,7 @@ std::vector<int64_t> towers_in(const Request& request) {
                               channels[0] / request.towers);
 }
 
-// Calls visit(first pixel number, ...) for every pixel of a shape.
+// Calls visit(b, h, w) for every pixel of a shape.
 template <class Visit>
 void for_pixels(const Shape& shape, Visit visit) {
   for (int64_t b = 0; b < shape[0]; ++b)
@@ -159,13 +159,13 @@ void for_pools(const Request& request, Array& y, Visit visit) {
 size_t first_largest(const std::vector<double*>& window) {
   size_t best = 0;
   for (size_t i = 1; i < window.size(); ++i) {
-    const bool rescues = std::isnan(*window[best]) && !std::isnan(*window[i]);
-    if (*window[i] > *window[best] || rescues) best = i;
+    const bool replaces_nan = std::isnan(*window[best]) && !std::isnan(*window[i]);
+    if (*window[i] > *window[best] || replaces_nan) best = i;
   }
   return best;
 }
 
-// What goes into the norm, and what comes out of all stages but pooling.
+// The input of the normalisation, and (before_pool) the input of the pooling.
 Array before_norm(const Request& request, const std::vector<Numbers>& maps) {
   Array x = join(request, maps);
   if (request.stages.relu && request.stages.activation_first) relu(x);

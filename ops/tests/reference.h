@@ -1,4 +1,4 @@
-// The op from its formula, in float64, one number at a time.
+// The op computed from its formula, in float64, one number at a time.
 
 #ifndef KERAS_ALEXNET_TESTS_REFERENCE_H_
 #define KERAS_ALEXNET_TESTS_REFERENCE_H_
@@ -21,8 +21,8 @@ std::vector<Numbers> reference_gradient(const Request& request,
                                         const std::vector<Numbers>& maps,
                                         const Numbers& gradient);
 
-// For each output, whether the two largest different values of its window are
-// closer than `tolerance` of the larger: there rounding decides who wins.
+// For each output, whether the two largest different values of its window differ by at
+// most `tolerance` times the larger: there rounding decides which is the maximum.
 std::vector<bool> close_calls(const Request& request,
                               const std::vector<Numbers>& maps,
                               double tolerance);

@@ -15,8 +15,8 @@
 #include "tests/cases.h"
 #include "tests/check.h"
 
-// A sanitizer's own run-time library does not live through a fork of a process
-// with threads.
+// The sanitizers' own run-time libraries do not work in a child that is forked from a
+// process with threads.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define KERAS_ALEXNET_TESTS_FORK 0
 #else
@@ -27,7 +27,7 @@ namespace keras_alexnet {
 namespace testing {
 namespace {
 
-// Each of `count` tasks done exactly once.
+// Whether each of `count` tasks is done exactly once.
 bool does_each_once(ThreadPool& pool, int64_t count) {
   std::vector<std::atomic<int>> done(static_cast<size_t>(count));
   for (auto& times : done) times = 0;
@@ -47,7 +47,7 @@ TEST(each_task_is_done_once) {
   }
 }
 
-TEST(callers_from_many_threads_do_not_wait_for_ever) {
+TEST(callers_from_many_threads_do_not_deadlock) {
   ThreadPool pool(3);
   std::atomic<int> failures{0};
   std::vector<std::thread> callers;
@@ -67,7 +67,7 @@ TEST(a_task_may_run_tasks) {
   CHECK(inner == 40);
 }
 
-TEST(a_tasks_exception_reaches_the_caller_and_the_pool_lives_on) {
+TEST(a_tasks_exception_reaches_the_caller_and_the_pool_still_works) {
   ThreadPool pool(3);
   for (int i = 0; i < 50; ++i) {
     bool caught = false;
@@ -104,8 +104,8 @@ TEST(the_op_may_be_computed_by_many_threads_at_once) {
 }
 
 #if KERAS_ALEXNET_TESTS_FORK
-// The exit code of a child that computes on the shared pool; killed by an alarm
-// if it hangs.
+// The exit status of a child that computes on the shared pool. An alarm kills the
+// child if it hangs.
 int fork_and_compute() {
   const pid_t child = fork();
   if (child == 0) {
@@ -136,7 +136,7 @@ TEST(a_child_forked_while_the_pool_is_at_work_computes) {
 }
 #endif
 
-// A folder that stands for the file system's root, gone with its owner.
+// A folder used as the file system's root; the destructor removes it.
 class Root {
  public:
   Root() {
@@ -175,7 +175,7 @@ TEST(quota_of_control_groups_version_2) {
 TEST(quota_of_control_groups_version_1) {
   const Root root;
   root.write("/proc/self/cgroup",
-        "9:name=systemd:/\n3:cpu,cpuacct:/docker/x\n2:cpuset:/y\n0::/\n");
+             "9:name=systemd:/\n3:cpu,cpuacct:/docker/x\n2:cpuset:/y\n0::/\n");
   const std::string folder = "/sys/fs/cgroup/cpu,cpuacct/docker/x/";
   root.write(folder + "cpu.cfs_quota_us", "-1\n");
   root.write(folder + "cpu.cfs_period_us", "100000\n");

@@ -1,4 +1,4 @@
-"""What a graph tells of its shapes, to whoever counts or imports it again."""
+"""What TensorFlow's profiler counts in a graph, and the shapes of an imported graph."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tensorflow.python.framework import convert_to_constants
 import keras_alexnet
 from keras_alexnet.ops import cross_connect
 
-# Multiply-adds of the paper's network: output positions × maps × weights that each
-# reads, layer by layer.
+# Multiply-adds of the paper's network, layer by layer: output positions × maps ×
+# weights of one map.
 CONVOLUTIONS = (
     55 * 55 * 96 * (11 * 11 * 3)
     + 27 * 27 * 256 * (5 * 5 * 48)
@@ -32,7 +32,7 @@ def imported(graph: Any) -> tf.Graph:
 
 
 def frozen(function: Any) -> tf.Graph:
-    """As it is for whoever reads a frozen graph from a file."""
+    """The frozen graph, as it is when it is read from a file."""
     constant = convert_to_constants.convert_variables_to_constants_v2(function)
     return imported(constant.graph.as_graph_def())
 
@@ -51,12 +51,12 @@ def counted(graph: tf.Graph) -> float:
 @pytest.mark.compat
 @pytest.mark.parametrize(
     ("graph_of", "top", "exact"),
-    # Without the dense layers, whose weights take their time to be written down.
+    # Frozen without the dense layers, because writing their weights takes long.
     [(itself, True, CONVOLUTIONS + DENSE), (frozen, False, CONVOLUTIONS)],
 )
-@pytest.mark.parametrize(("kernels", "beside"), [("auto", 0.07), ("native", 0.001)])
+@pytest.mark.parametrize(("kernels", "excess"), [("auto", 0.07), ("native", 0.001)])
 def test_the_profiler_counts_the_whole_network(
-    graph_of: Callable, top: bool, exact: int, kernels: str, beside: float
+    graph_of: Callable, top: bool, exact: int, kernels: str, excess: float
 ) -> None:
     assert CONVOLUTIONS + DENSE == 724_406_816
     shape = None if top else (227, 227, 3)
@@ -64,8 +64,8 @@ def test_the_profiler_counts_the_whole_network(
     spec = tf.TensorSpec([1, *model.input_shape[1:]])
     function = tf.function(lambda x: model(x, training=False))
     found = counted(graph_of(function.get_concrete_function(spec)))
-    # Biases and the softmax; in the composite also the sums of the normalisation.
-    assert exact < found < (1 + beside) * exact
+    # The excess is biases and softmax; in the composite also sums of normalisation.
+    assert exact < found < (1 + excess) * exact
 
 
 @pytest.mark.compat
@@ -76,7 +76,7 @@ def test_the_profiler_counts_the_whole_network(
         ([[None, 13, None, 3], [None, 13, 9, 5]], [None] * 3 + [8], [None, 6, 4, 8]),
     ],
 )
-def test_the_native_op_tells_its_shape_in_a_graph_that_is_imported(
+def test_an_imported_graph_knows_the_shape_of_the_native_op(
     maps: list, op: list, after: list
 ) -> None:
     @tf.function

@@ -28,11 +28,11 @@ def relative_error(ours: tf.Tensor, exact: np.ndarray) -> float:
 
 
 def test_the_library_was_built_with_the_package() -> None:
-    # Without a compiler the package works too, but then nothing here is proven.
+    # Without a compiler the package works too, but then the native op is not tested.
     assert native_library() is not None
 
 
-def test_the_library_knows_no_version_of_tensorflow() -> None:
+def test_the_library_depends_on_no_version_of_tensorflow() -> None:
     nm = shutil.which("nm")
     if nm is None:
         pytest.skip("needs nm, of binutils")
@@ -143,8 +143,8 @@ def test_gradient_is_that_of_finite_differences(
 
 @BOTH
 @pytest.mark.compat
-def test_ties_send_the_gradient_where_max_pooling_does(kernels: str) -> None:
-    # Few levels, so that most windows have several maxima.
+def test_of_equal_maxima_the_one_of_max_pooling_gets_the_gradient(kernels: str) -> None:
+    # Few different values, so that most windows have several maxima.
     x = tf.constant(np.random.default_rng(0).integers(-1, 3, (2, 9, 9, 8)), tf.float32)
     options = {"norm": None, "pool_size": 3, "pool_strides": 2}
     with tf.GradientTape(persistent=True) as tape:
@@ -168,7 +168,7 @@ def test_packed_towers_are_the_list_of_them(kernels: str) -> None:
 
 
 @BOTH
-def test_with_all_stages_off_it_is_the_bare_exchange(kernels: str) -> None:
+def test_with_all_stages_off_only_the_exchange_is_left(kernels: str) -> None:
     maps = [tf.constant(numbers((2, 3, 3, c), c), tf.float32) for c in (2, 5)]
     with tf.GradientTape() as tape:
         tape.watch(maps)
@@ -185,7 +185,7 @@ def test_nan_stays_where_the_formula_has_it() -> None:
     options = {"activation": None, "towers": 2}
     native = cross_connect(tf.constant(x), kernels="native", **options).numpy()
     assert np.isnan(native[0, 0, 0]).tolist() == [f <= 4 for f in range(12)]
-    # The composite's product with a band takes NaN times 0 for NaN, within the tower.
+    # In the composite's product with a band NaN times 0 is NaN, within the tower.
     composite = cross_connect(tf.constant(x), kernels="composite", **options).numpy()
     assert np.isnan(composite[0, 0, 0, :5]).all()
     for y in (native, composite):
@@ -196,7 +196,7 @@ def test_nan_stays_where_the_formula_has_it() -> None:
 @pytest.mark.parametrize("jit", [False, True])
 def test_graphs_with_unknown_sizes_give_the_same(kernels: str, jit: bool) -> None:
     if jit and kernels == "native":
-        kernels = "auto"  # which must see that XLA compiles it
+        kernels = "auto"  # which must detect that XLA compiles it
     spec = tf.TensorSpec([None, None, None, 8], tf.float32)
 
     @tf.function(input_signature=[spec], jit_compile=jit)
@@ -237,7 +237,7 @@ def test_bad_arguments_are_named(call: object, message: str) -> None:
         call()
 
 
-def test_what_only_running_shows_is_named_too() -> None:
+def test_errors_found_only_at_run_time_are_named_too() -> None:
     spec = tf.TensorSpec([None, None, None, 6], tf.float32)
     compiled = tf.function(
         lambda x: cross_connect(x, pool_size=5, kernels="native"),

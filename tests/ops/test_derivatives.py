@@ -28,7 +28,7 @@ KERNEL, BIAS = RNG.normal(size=(3, 3, 4, 6)), RNG.normal(size=6)
 
 
 class Case(NamedTuple):
-    """An op of ours, which takes `kernels`, and its formula."""
+    """One of our ops, as a function of maps and `kernels`, and its formula."""
 
     ours: Callable[..., tf.Tensor]
     formula: Callable[[np.ndarray], np.ndarray]
@@ -147,7 +147,7 @@ def test_products_with_the_hessian(name: str, where: Callable, kernels: str) -> 
     exact = sum(corners) / (4 * step**2)
     loss, wrapped = where(loss_of(case, kernels))
     products = [twice_back, forward_over_back]
-    if where is not of_a_function:  # which TensorFlow cannot do for its own ops either
+    if where is not of_a_function:  # TensorFlow cannot do it for its own ops either
         products.append(back_over_forward)
     for product in products:
         ours = wrapped(lambda x, v, p=product: p(loss, x, v))(
@@ -171,7 +171,7 @@ def test_forward_mode(name: str, where: Callable, kernels: str) -> None:
 @pytest.mark.parametrize("kernels", ["auto", "composite"])
 @pytest.mark.parametrize("name", CASES)
 def test_jacobians(name: str, kernels: str) -> None:
-    # TensorFlow vectorises them, which it can do with stock ops alone.
+    # TensorFlow vectorises them, which works only for stock ops.
     case, step = CASES[name], 1e-6
     with tf.GradientTape() as tape:
         x = tf.constant(X)
@@ -195,7 +195,7 @@ def test_every_variant_has_a_gradient_penalty(variant: str) -> None:
         gradient = slope(lambda x: tf.reduce_sum(model(x)[:, :2] ** 3), x)
         return tf.reduce_sum(gradient**2)
 
-    step = 1e-7  # no maximum changes hands within it
+    step = 1e-7  # so small that no pooling window changes its maximum
     exact = (penalty(x + step * v) - penalty(x - step * v)) / (2 * step)
     assert abs(exact) > 0
     for run in (penalty, tf.function(penalty)):

@@ -66,13 +66,13 @@ def test_gradient_is_that_of_finite_differences(lrn: LRN, towers: int) -> None:
         assert gradient[index] == pytest.approx(slope, abs=1e-6)
 
 
-def test_it_is_tensorflows_own_for_one_tower() -> None:
+def test_for_one_tower_it_equals_tensorflows_own() -> None:
     x = tf.random.stateless_normal([2, 5, 5, 32], [1, 2]) * 20
     theirs = tf.nn.local_response_normalization(x, 2, 2.0, 1e-4, 0.75)
     np.testing.assert_allclose(ours(x, LRN(), 1), theirs, rtol=2e-6, atol=1e-6)
 
 
-def test_towers_do_not_see_each_other() -> None:
+def test_no_window_reaches_into_another_tower() -> None:
     x = np.zeros((1, 1, 1, 8), "float32")
     x[..., 3] = 1e3  # the last map of the first tower
     x[..., 4] = 1.0  # the first map of the second
@@ -91,7 +91,7 @@ def test_compiled_and_with_unknown_sizes_it_is_the_same() -> None:
         np.testing.assert_allclose(compiled(x), expected, rtol=1e-5)
 
 
-def test_nothing_comes_of_an_empty_batch() -> None:
+def test_an_empty_batch_gives_an_empty_result() -> None:
     assert ours(tf.zeros([0, 3, 3, 4]), LRN(), 1).shape == (0, 3, 3, 4)
 
 

@@ -1,4 +1,4 @@
-"""Graphs hold stock ops, and the native kernel runs where this process runs them."""
+"""Graphs hold stock ops, but where this process runs them the native kernel runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import tensorflow as tf
 from keras_alexnet.layers import CrossConnection
 from keras_alexnet.ops import LRN, cross_connect, grouped_conv2d
 
-# The native kernel confines a NaN to the windows that hold it; the composite's product
-# with a band spreads it over all maps of the pixel.
+# A NaN shows which one ran: with the native kernel it reaches only the windows that
+# hold it; in the composite, a product with a band, it reaches all maps of the pixel.
 X = np.ones((2, 4, 4, 12), "float32")
 X[..., 0] = np.nan
-FAR = 5  # a map whose window does not hold the first
+FAR = 5  # a map whose window does not hold map 0
 
 
 def seam(x: tf.Tensor) -> tf.Tensor:
@@ -116,12 +116,12 @@ def as_gradient_of_a_function(model: keras.Model) -> tf.Tensor:
         as_gradient_of_a_function,
     ],
 )
-def test_what_runs_here_runs_natively(run: Callable, model: keras.Model) -> None:
+def test_here_the_native_kernel_runs(run: Callable, model: keras.Model) -> None:
     assert is_native(run(model))
 
 
 @pytest.mark.compat
-def test_what_elsewhere_runs_is_the_composite() -> None:
+def test_elsewhere_the_composite_runs() -> None:
     concrete = tf.function(seam).get_concrete_function(tf.TensorSpec(X.shape))
     graph = concrete.graph.as_graph_def()
     imported = tf.compat.v1.wrap_function(
@@ -130,12 +130,12 @@ def test_what_elsewhere_runs_is_the_composite() -> None:
         ),
         [tf.TensorSpec(X.shape)],
     )
-    # The same interface, so this process may swap it in an imported graph too.
+    # It has the same interface, so this process swaps it in an imported graph too.
     assert is_native(*imported(tf.constant(X)))
     assert not is_native(tf.function(seam, jit_compile=True)(X))
 
 
-def test_a_function_traced_for_other_shapes_does_not_take_its_place() -> None:
+def test_a_function_is_not_replaced_by_one_traced_for_other_shapes() -> None:
     compiled = tf.function(
         lambda x, z: (
             cross_connect(x, towers=2, pool_size=2),
@@ -158,8 +158,9 @@ def test_a_function_traced_for_other_shapes_does_not_take_its_place() -> None:
 
 
 @pytest.mark.compat
-def test_a_recording_that_was_stopped_costs_no_gradient() -> None:
-    # What is traced once is kept: also where somebody had stopped the tapes meanwhile.
+def test_stopped_recording_loses_no_gradient() -> None:
+    # A traced function is kept and reused: it must be right even if it was traced while
+    # recording was stopped.
     x = tf.random.stateless_normal([2, 6, 6, 4], [0, 1])
     kernel = tf.random.stateless_normal([3, 3, 2, 6], [0, 2])
 
@@ -184,7 +185,7 @@ def test_a_recording_that_was_stopped_costs_no_gradient() -> None:
 
 @pytest.mark.compat
 @pytest.mark.parametrize("kernels", ["auto", "native", "composite"])
-def test_a_second_gradient_is_there_where_recording_is_stopped(kernels: str) -> None:
+def test_stopped_recording_loses_no_second_gradient(kernels: str) -> None:
     x = tf.random.stateless_normal([1, 6, 6, 4], [0, 1])
     with tf.GradientTape(persistent=True) as outer:
         outer.watch(x)

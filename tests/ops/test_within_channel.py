@@ -1,4 +1,4 @@
-"""Normalisation within a map against its formula, place by place."""
+"""Normalisation within a map against its formula, position by position."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_half_precision_is_computed_in_float32() -> None:
     np.testing.assert_allclose(y, expected, rtol=2e-3)
 
 
-def test_the_layer_goes_through_its_configuration() -> None:
+def test_a_layer_rebuilt_from_its_configuration_is_the_same() -> None:
     layer = WithinChannelNormalization(3, 2.0, 0.1, 0.5)
     again = WithinChannelNormalization.from_config(layer.get_config())
     x = np.random.default_rng(0).normal(size=(1, 4, 4, 2)).astype("float32")

@@ -1,4 +1,4 @@
-// The op going forward, a band of it at a time, in one pass over the maps.
+// The forward pass of the op over one band, in one pass over the maps.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_FORWARD_H_
 #define KERAS_ALEXNET_CORE_KERNELS_FORWARD_H_
@@ -10,7 +10,8 @@
 namespace keras_alexnet {
 namespace KERAS_ALEXNET_LEVEL {
 
-// The normalisation switched off, and on with a way to raise to -beta and a window.
+// Normalisation switched off (NoNorm), or on (Norm) with a way to compute d^-beta and
+// a window.
 struct NoNorm {
   static constexpr bool kOn = false;
 };
@@ -68,10 +69,10 @@ class Forward {
     if constexpr (NormType::kOn) {
       load_maps<S>(plan_, maps_, pixel, count, v_);
       for_tensors<S>(plan_, maps_, pixel + count, count * plan_.pixel,
-                     [&](int64_t first, int64_t elements, const S* wanted) {
+                     [&](int64_t first, int64_t elements, const S* upcoming) {
                        normalise<A, typename NormType::Power,
                                  typename NormType::Window>(
-                           plan_, v_ + first, elements, y + first, wanted);
+                           plan_, v_ + first, elements, y + first, upcoming);
                      });
     } else {
       load_maps<S>(plan_, maps_, pixel, count, y);

@@ -1,5 +1,7 @@
-// The op going back, a band of it at a time: the forward pass again, as far as the
-// gradient needs it, and the gradient through pooling, normalisation and ReLU.
+// The gradient of the op over one band: the forward pass again, as far as the gradient
+// needs it, and then the gradient through pooling, normalisation and ReLU. A row of
+// maps is first opened (loaded and normalised), then receives the gradients of the
+// windows that touch it, and is at last retired (its own gradient computed and stored).
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_GRADIENT_H_
 #define KERAS_ALEXNET_CORE_KERNELS_GRADIENT_H_
@@ -9,7 +11,8 @@
 namespace keras_alexnet {
 namespace KERAS_ALEXNET_LEVEL {
 
-// Twice does no harm to what the last vector of a block finds beyond the block.
+// The last vector of a block reaches into the next block. What is there is masked
+// twice, which changes nothing.
 template <class A>
 void mask(const A* output, int64_t count, A* gradient) {
   for (int64_t i = 0; i < count; i += kLanes<A>) {
@@ -45,8 +48,8 @@ class Gradient {
     });
   }
 
-  // With pooling: rows of the maps. Every window that touches them is routed, so
-  // rows of the neighbouring bands may be opened, but none of theirs is stored.
+  // With pooling: rows of the maps. Every window that touches them is routed, so rows
+  // of neighbouring bands may be opened too, but only the band's own rows are stored.
   void map_rows(int64_t image, int64_t first, int64_t last) {
     image_ = image, first_ = first, last_ = last;
     const int64_t begin = first_window(), end = last_window();
@@ -72,7 +75,8 @@ class Gradient {
     return ring;
   }
 
-  // Windows top ... top + pool_height - 1 that meet rows first_ ... last_ - 1.
+  // The windows that touch rows first_ ... last_ - 1. Window `out` covers pool_height
+  // rows from out * stride_height on.
   int64_t first_window() const {
     const int64_t before = first_ - plan_.pool_height;
     return before < 0 ? 0 : before / plan_.stride_height + 1;
@@ -86,17 +90,17 @@ class Gradient {
     return (image_ * plan_.height + row) * plan_.width;
   }
 
-  // The forward pass over pixels that stand at `at` in the rings' row.
+  // The forward pass over `count` pixels, stored from element `at` of ring row `row`.
   void open_block(int64_t pixel, int64_t count, int64_t row, int64_t at) {
     load_maps<S>(plan_, maps_, pixel, count, v_[row] + at);
     if constexpr (NormType::kOn) {
       for_tensors<S>(plan_, maps_, pixel + count, count * plan_.pixel,
-                     [&](int64_t first, int64_t elements, const S* wanted) {
+                     [&](int64_t first, int64_t elements, const S* upcoming) {
                        const int64_t i = at + first;
                        normalise_keeping<A, typename NormType::Power,
                                          typename NormType::Window>(
                            plan_, v_[row] + i, elements, y_[row] + i,
-                           powers_[row] + i, slopes_[row] + i, wanted);
+                           powers_[row] + i, slopes_[row] + i, upcoming);
                      });
     }
   }
@@ -120,7 +124,7 @@ class Gradient {
     route<A, Extent>(plan_, y_, incoming_, window, dy_);
   }
 
-  // From the gradient of y to that of the maps.
+  // Computes the gradient of the maps from the gradient of y, and stores it.
   void retire_block(int64_t pixel, int64_t count, int64_t row, int64_t at) {
     const int64_t elements = count * plan_.pixel;
     A* dy = dy_[row] + at;
@@ -128,8 +132,8 @@ class Gradient {
     if constexpr (NormType::kOn) {
       flow(v_[row] + at, slopes_[row] + at, dy, elements, u_);
       for_tensors<S>(plan_, gradients_, pixel, elements,
-                     [&](int64_t first, int64_t part, const S* wanted) {
-                       through_norm(row, at, first, part, wanted);
+                     [&](int64_t first, int64_t part, const S* upcoming) {
+                       through_norm(row, at, first, part, upcoming);
                      });
       dy = dx_;
     } else if (plan_.relu_first) {
@@ -138,16 +142,17 @@ class Gradient {
     store_row<false, &Tower::map, S>(plan_, dy, pixel, count, gradients_);
   }
 
-  // Not over dy: the last vector reaches into the next block's.
+  // The result goes to dx_ and not over dy, because the last vector reaches into the
+  // next block.
   void through_norm(int64_t row, int64_t at, int64_t first, int64_t elements,
-                    const S* wanted) {
+                    const S* upcoming) {
     using Window = typename NormType::Window;
     const A* v = v_[row] + at + first;
     const A* powers = powers_[row] + at + first;
     const A* dy = dy_[row] + at + first;
     const auto gather_it =
         plan_.relu_first ? gather<true, A, Window, S> : gather<false, A, Window, S>;
-    gather_it(plan_, v, powers, u_ + first, dy, elements, dx_ + first, wanted);
+    gather_it(plan_, v, powers, u_ + first, dy, elements, dx_ + first, upcoming);
   }
 
   void retire_row(int64_t row) {

@@ -1,5 +1,5 @@
-// Compiled once for each instruction set, with the flags that build.py gives it:
-// picks the instance of a kernel that fits a plan.
+// Chooses the instance of a kernel that fits a plan. Compiled once for each
+// instruction set, with the flags in build.py.
 
 #include "core/kernels/gradient.h"
 
@@ -8,7 +8,7 @@ namespace KERAS_ALEXNET_LEVEL {
 namespace {
 
 // Calls `go` with the types that fit the plan. The paper's constants (beta 0.75,
-// size 5, pools of 3x3) have instances of their own; the rest share general ones.
+// size 5, pools of 3x3) have their own instances; all others use general ones.
 template <class S, class Extent, class Go>
 void with_norm(const Plan& plan, Go go) {
   using A = Accumulator<S>;

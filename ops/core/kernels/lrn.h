@@ -1,5 +1,6 @@
-// Local response normalisation over a row of scratch, flat: gaps between towers
-// are zeros like any other channel, so the loops know neither towers nor pixels.
+// Local response normalisation over a row of scratch memory. The gaps between towers
+// hold zeros and are treated like channels, so the loops run over the whole row and
+// need not know towers or pixels.
 // With d = k + scale * (sum of squares over the window):
 //   forward    y_f = v_f d_f^-beta
 //   backward   dv_f = dy_f d_f^-beta
@@ -29,9 +30,9 @@ struct AnyBeta {
   }
 };
 
-// The paper's beta: d^-0.75 = r sqrt(r) with r = d^-0.5. `kFullPrecision` is what
-// the accumulator holds; without it 14 bits, for storage of 8 (bfloat16) or 11
-// (float16).
+// The paper's beta: d^-0.75 = r sqrt(r) with r = d^-0.5. With `kFullPrecision` the
+// result has the precision of the accumulator; without it 14 bits, enough for storage
+// with 8 bits (bfloat16) or 11 (float16).
 template <class A, bool kFullPrecision>
 struct ThreeQuarters {
   static KERAS_ALEXNET_INLINE Powers<A> of(Pack<A> d, const Plan&) {
@@ -42,10 +43,11 @@ struct ThreeQuarters {
 
 #if defined(KERAS_ALEXNET_LEVEL_AVX512)
 
-// AVX-512 estimates 1/sqrt to 14 bits in less time than a root takes. One Newton
-// step for p^-4 = d^3 doubles them, which is more than a float has; its products
-// are powers of d between -3/4 and 3/4, so none overflows. Where the estimate
-// meets 0 * infinity, r is the answer: infinity of d = 0, 0 of d = infinity.
+// AVX-512 estimates 1/sqrt to 14 bits, faster than it computes a root. One Newton
+// step for p^-4 = d^3 doubles the bits, which is more than a float has; the products
+// in it are powers of d between -3/4 and 3/4, so none overflows. Where the step
+// computes 0 * infinity, which is NaN, r is the right result: infinity for d = 0, and
+// 0 for d = infinity.
 template <bool kFullPrecision>
 struct ThreeQuarters<float, kFullPrecision> {
   static KERAS_ALEXNET_INLINE Powers<float> of(Pack<float> d, const Plan&) {
@@ -62,9 +64,9 @@ struct ThreeQuarters<float, kFullPrecision> {
 
 #endif
 
-// Sums of term(x) over f - before ... f + after for f = at ... at + lanes - 1, at
-// rising by a vector from call to call. A size known when compiling is unrolled;
-// kSize 0 stands for any.
+// Sums of term(x) over f - before ... f + after for f = at ... at + lanes - 1, where
+// `at` rises by one vector from call to call. A size that is known at compile time is
+// unrolled; kSize 0 means any size.
 template <int kSize, class A, class Term>
 class Sums {
  public:
@@ -87,8 +89,9 @@ class Sums {
 
 #if defined(KERAS_ALEXNET_LEVEL_AVX512)
 
-// Five loads of 64 bytes would cross four cache lines: load once, and shift whole
-// registers. x[f-2] + x[f-1] is the pair x[f] + x[f+1] of two places before.
+// Of five loads of 64 bytes at least four would cross a cache line. Instead each vector
+// is loaded once, and registers are shifted. The sum x[f-2] + x[f-1] is the pair
+// x[f] + x[f+1] of two elements before.
 template <class A, class Term>
 class Sums<5, A, Term> {
  public:
@@ -123,39 +126,39 @@ struct Window {
     return Sums<kSize, A, decltype(square)>(v, plan.below, plan.above, square);
   }
 
-  // Over the windows that contain f: the window turned round.
+  // Sums over the g whose windows contain f: the mirrored window.
   template <class A>
-  static KERAS_ALEXNET_INLINE auto turned(const Plan& plan, const A* u) {
-    const auto itself = [](Pack<A> x) { return x; };
-    return Sums<kSize, A, decltype(itself)>(u, plan.above, plan.below, itself);
+  static KERAS_ALEXNET_INLINE auto mirrored(const Plan& plan, const A* u) {
+    const auto identity = [](Pack<A> x) { return x; };
+    return Sums<kSize, A, decltype(identity)>(u, plan.above, plan.below, identity);
   }
 };
 
-// `wanted`, here and below, is memory to be asked for: see for_tensors().
+// `upcoming`, here and below, is memory to prefetch: see for_tensors().
 template <class A, class Power, class Window, class S>
 void normalise(const Plan& plan, const A* v, int64_t count, A* y,
-               const S* wanted) {
+               const S* upcoming) {
   auto squares = Window::squares(plan, v);
   const Pack<A> k = all(static_cast<A>(plan.k));
   const Pack<A> scale = all(static_cast<A>(plan.scale));
   for (int64_t i = 0; i < count; i += kLanes<A>) {
     const Pack<A> d = k + scale * squares.next(v + i);
-    __builtin_prefetch(wanted + i);
+    __builtin_prefetch(upcoming + i);
     store(y + i, load(v + i) * Power::of(d, plan).power);
   }
 }
 
-// The same, and what the gradient will want: d^-beta and v d^(-beta-1).
+// The same, and keeps what the gradient needs: d^-beta and v d^(-beta-1).
 template <class A, class Power, class Window, class S>
 void normalise_keeping(const Plan& plan, const A* v, int64_t count, A* y,
-                       A* powers, A* slopes, const S* wanted) {
+                       A* powers, A* slopes, const S* upcoming) {
   auto squares = Window::squares(plan, v);
   const Pack<A> k = all(static_cast<A>(plan.k));
   const Pack<A> scale = all(static_cast<A>(plan.scale));
   for (int64_t i = 0; i < count; i += kLanes<A>) {
     const Pack<A> d = k + scale * squares.next(v + i);
     const Powers<A> of_d = Power::of(d, plan);
-    __builtin_prefetch(wanted + i);
+    __builtin_prefetch(upcoming + i);
     const Pack<A> normalised = load(v + i) * of_d.power;
     store(y + i, normalised);
     store(powers + i, of_d.power);
@@ -163,8 +166,8 @@ void normalise_keeping(const Plan& plan, const A* v, int64_t count, A* y,
   }
 }
 
-// u = dy * slope. Where v is zero nothing flows through the norm: so the gaps
-// stay zero, whatever stands beside them.
+// u = dy * slope, and 0 where v is 0, because there u is 0 in the formula. So the gaps
+// stay zero, even if dy or slope is not a number there.
 template <class A>
 void flow(const A* v, const A* slopes, const A* dy, int64_t count, A* u) {
   for (int64_t i = 0; i < count; i += kLanes<A>) {
@@ -177,11 +180,11 @@ void flow(const A* v, const A* slopes, const A* dy, int64_t count, A* u) {
 // norm if `kRelu`.
 template <bool kRelu, class A, class Window, class S>
 void gather(const Plan& plan, const A* v, const A* powers, const A* u,
-            const A* dy, int64_t count, A* dx, const S* wanted) {
-  auto sums = Window::turned(plan, u);
+            const A* dy, int64_t count, A* dx, const S* upcoming) {
+  auto sums = Window::mirrored(plan, u);
   const Pack<A> twice = all(static_cast<A>(2 * plan.scale * plan.beta));
   for (int64_t i = 0; i < count; i += kLanes<A>) {
-    __builtin_prefetch(wanted + i, 1);
+    __builtin_prefetch(upcoming + i, 1);
     const Pack<A> x = load(v + i);
     const Pack<A> through_norm = twice * x * sums.next(u + i);
     const Pack<A> dv = load(dy + i) * load(powers + i) - through_norm;

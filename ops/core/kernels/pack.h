@@ -1,7 +1,7 @@
-// A vector register's worth of accumulators, in the compiler's vector extension
-// (GCC and Clang): one source for every instruction set, with the few operations
-// the extension lacks filled in. Everything lives in a namespace named after the
-// instruction set, for this header is compiled once for each.
+// A vector register of accumulators, in the compiler's vector extension (GCC and
+// Clang), so that one source serves every instruction set. The few operations that the
+// extension lacks are added here. Everything is in a namespace named after the
+// instruction set, because this header is compiled once for each.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_PACK_H_
 #define KERAS_ALEXNET_CORE_KERNELS_PACK_H_
@@ -71,7 +71,7 @@ KERAS_ALEXNET_INLINE Pack<A> all(A value) {
 
 #if defined(KERAS_ALEXNET_LEVEL_AVX512)
 
-// Lanes kBy and on of `low`, followed by the first kBy of `high`.
+// The lanes of `low` from kBy on, followed by the first kBy of `high`.
 template <int kBy, class A>
 KERAS_ALEXNET_INLINE Pack<A> shifted(Pack<A> low, Pack<A> high) {
   Pack<A> pack;
@@ -83,32 +83,33 @@ KERAS_ALEXNET_INLINE Pack<A> shifted(Pack<A> low, Pack<A> high) {
 
 #endif
 
-// A NaN stays, as in tf.nn.relu.
+// NaN gives NaN, as in tf.nn.relu.
 template <class P>
 KERAS_ALEXNET_INLINE P relu(P x) {
   return x < 0 ? P{} : x;
 }
 
-// Zero where the output was not positive, as in TensorFlow, NaN included.
+// Zero where the output was not positive or was NaN, as in TensorFlow.
 template <class P>
 KERAS_ALEXNET_INLINE P relu_gradient(P output, P gradient) {
   return output > 0 ? gradient : P{};
 }
 
-// Where the challenger beats the champion of a pooling window: it is greater, or
-// the champion is not a number and the challenger is one. TensorFlow's pooling
-// passes over NaN wherever the window holds a number; equals keep the first.
+// Where `value` replaces `most`, the largest of a pooling window so far: it is greater,
+// or `most` is NaN and `value` is not. TensorFlow's pooling ignores NaN where the
+// window also holds numbers; of equal values it takes the first.
 template <class P>
-KERAS_ALEXNET_INLINE auto beats(P challenger, P champion) {
-  return ~(challenger <= champion) & (challenger == challenger);
+KERAS_ALEXNET_INLINE auto exceeds(P value, P most) {
+  return ~(value <= most) & (value == value);
 }
 
 template <class P>
-KERAS_ALEXNET_INLINE P larger(P champion, P challenger) {
-  return beats(challenger, champion) ? challenger : champion;
+KERAS_ALEXNET_INLINE P larger(P most, P value) {
+  return exceeds(value, most) ? value : most;
 }
 
-// Builtins, for <cmath>'s overloads are inline functions of the standard library.
+// Builtins, because <cmath>'s overloads are inline functions of the standard library,
+// which plan.h keeps out of the kernels.
 KERAS_ALEXNET_INLINE float lane_root(float x) { return __builtin_sqrtf(x); }
 KERAS_ALEXNET_INLINE double lane_root(double x) { return __builtin_sqrt(x); }
 KERAS_ALEXNET_INLINE float lane_power(float x, float exponent) {

@@ -1,6 +1,6 @@
-// What the kernels are handed: plain numbers and pointers, the same for every
-// instruction set. Kept free of the standard library, so that no inline function
-// of it is compiled for AVX-512 and then picked by the linker for everyone.
+// What the kernels receive: plain numbers and pointers, the same for every instruction
+// set. It uses nothing of the standard library: an inline function of it could be
+// compiled for AVX-512, and the linker could then use that copy for every processor.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_PLAN_H_
 #define KERAS_ALEXNET_CORE_KERNELS_PLAN_H_
@@ -9,7 +9,7 @@
 
 namespace keras_alexnet {
 
-// Where a tower's channels lie in a dense tensor.
+// Where a tower's channels are in a dense tensor.
 struct Place {
   int64_t tensor;  // index into the array of tensors
   int64_t offset;  // of the tower's first channel in a pixel
@@ -23,10 +23,10 @@ struct Tower {
   Place joined;  // in the op's output
 };
 
-// Scratch holds pixels in accumulator type, each tower followed by `gap` zeros.
-// One gap is the right border of its tower and the left border of the next, so
-// the windowed sum needs no special case at a tower's ends and no tower sees
-// another.
+// Scratch memory holds pixels in accumulator type, each tower followed by `gap` zeros.
+// A gap is the right border of its tower and the left border of the next. So the
+// windowed sum needs no special case at the ends of a tower, and no window reaches
+// into another tower.
 struct Plan {
   int64_t batch, height, width;
   int64_t out_height, out_width;
@@ -41,21 +41,21 @@ struct Plan {
 
   const Tower* towers;
   int64_t tower_count;
-  int64_t pixel;        // scratch elements a pixel: channels and gaps
+  int64_t pixel;        // scratch elements of a pixel: channels and gaps
   int64_t block;        // pixels worked on at a time, while they are in cache
   int64_t row_stride;   // elements from scratch row to scratch row
   int64_t margin;       // zeros before a row's first pixel
 };
 
-// A share of the work. With pooling: rows first ... last-1 of one image (of the
-// output going forward, of the maps going back). Without: pixels of the batch.
+// A part of the work. With pooling: rows first ... last-1 of one image, of the output
+// in the forward pass and of the maps in the gradient. Without: pixels of the batch.
 struct Band {
   int64_t image;
   int64_t first, last;
 };
 
-// Zeros beyond the last pixel of a row that a full vector may read or write, in
-// elements: the widest vector is 16 floats.
+// How many elements beyond the last pixel of a row a full vector may read or write;
+// they are zeros. The widest vector has 16 floats.
 constexpr int64_t kOverrun = 16;
 
 struct Kernel {
@@ -65,7 +65,7 @@ struct Kernel {
                    void* const* map_gradients, const Band&, void* scratch);
 };
 
-// Scratch rows that the kernels carve from their memory.
+// How many rows of scratch memory a kernel uses.
 inline int64_t forward_rows(const Plan& plan) {
   return plan.pooling ? plan.pool_height + 2 : 2;
 }

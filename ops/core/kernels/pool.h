@@ -1,5 +1,5 @@
-// VALID max pooling over rows of scratch. Ties go to the first in row-major
-// order, as TensorFlow's own kernels send them on the CPU.
+// VALID max pooling over rows of scratch memory. Of equal maxima the first in
+// row-major order gets the gradient, as in TensorFlow's own CPU kernels.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_POOL_H_
 #define KERAS_ALEXNET_CORE_KERNELS_POOL_H_
@@ -10,7 +10,7 @@
 namespace keras_alexnet {
 namespace KERAS_ALEXNET_LEVEL {
 
-// A ring of rows: row r lies at r modulo the ring's size.
+// A ring buffer of rows: row r is stored at r modulo the ring's size.
 template <class A>
 struct Ring {
   A* first;
@@ -18,15 +18,15 @@ struct Ring {
 
   A* operator[](int64_t row) const { return first + (row % size) * stride; }
 
-  // The row `j` below the one at `start`, which is already modulo the size:
-  // divisions are too slow for inner loops.
+  // The row `j` rows below the one at `start`. `start` is already modulo the size,
+  // because divisions are too slow for inner loops.
   A* below(int64_t start, int64_t j) const {
-    const int64_t place = start + j;
-    return first + (place < size ? place : place - size) * stride;
+    const int64_t row = start + j;
+    return first + (row < size ? row : row - size) * stride;
   }
 };
 
-// A window known when compiling is unrolled; kSize 0 stands for any.
+// A window that is known at compile time is unrolled; kSize 0 means any size.
 template <int kSize>
 struct Extent {
   explicit Extent(const Plan& plan)
@@ -35,7 +35,8 @@ struct Extent {
   const int64_t height, width;
 };
 
-// The largest along each window's width: one row of maps to one of output width.
+// The largest value along each window's width: from a row of maps to a row of the
+// output's width.
 template <class A, class Extent>
 void pool_along_row(const Plan& plan, const A* y, A* pooled) {
   const Extent extent(plan);
@@ -52,7 +53,7 @@ void pool_along_row(const Plan& plan, const A* y, A* pooled) {
   }
 }
 
-// The largest along the windows' height, of the rows from `top` on.
+// The largest value along the windows' height, over the rows from `top` on.
 template <class A, class Extent>
 void pool_rows(const Plan& plan, const Ring<A>& rows, int64_t top, A* joined) {
   const Extent extent(plan);
@@ -66,38 +67,38 @@ void pool_rows(const Plan& plan, const Ring<A>& rows, int64_t top, A* joined) {
   }
 }
 
-// Where in its window each lane's maximum stands, counted in row-major order.
+// The position of each lane's maximum in its window, counted in row-major order.
 template <class A, class Extent>
 KERAS_ALEXNET_INLINE Bits<A> first_largest(const Extent& extent, int64_t pixel,
                                            const Ring<A>& y, int64_t start,
                                            int64_t at) {
   Pack<A> most = load(y.below(start, 0) + at);
-  Bits<A> place{};
+  Bits<A> position{};
   Bits<A> here{};
   for (int64_t row = 0; row < extent.height; ++row) {
     const A* from = y.below(start, row) + at;
     for (int64_t column = 0; column < extent.width; ++column) {
       const Pack<A> value = load(from + column * pixel);
-      const auto better = beats<Pack<A>>(value, most);
-      most = better ? value : most;
-      place = better ? here : place;
+      const auto larger_here = exceeds<Pack<A>>(value, most);
+      most = larger_here ? value : most;
+      position = larger_here ? here : position;
       here += 1;
     }
   }
-  return place;
+  return position;
 }
 
 template <class A, class Extent>
-KERAS_ALEXNET_INLINE void add_at_place(const Extent& extent, int64_t pixel,
-                                       const Ring<A>& dy, int64_t start,
-                                       int64_t at, Bits<A> place,
-                                       Pack<A> gradient) {
+KERAS_ALEXNET_INLINE void add_at_position(const Extent& extent, int64_t pixel,
+                                          const Ring<A>& dy, int64_t start,
+                                          int64_t at, Bits<A> position,
+                                          Pack<A> gradient) {
   Bits<A> here{};
   for (int64_t row = 0; row < extent.height; ++row) {
     A* to = dy.below(start, row) + at;
     for (int64_t column = 0; column < extent.width; ++column) {
       A* cell = to + column * pixel;
-      store(cell, load(cell) + (place == here ? gradient : Pack<A>{}));
+      store(cell, load(cell) + (position == here ? gradient : Pack<A>{}));
       here += 1;
     }
   }
@@ -112,7 +113,7 @@ Bits<A> lanes_within(int64_t pixel) {
   return within;
 }
 
-// Sends one row of output gradients to where the maxima of its windows stand.
+// Adds a row of output gradients to dy at the maxima of their windows.
 template <class A, class Extent>
 void route(const Plan& plan, const Ring<A>& y, const A* gradient, int64_t top,
            const Ring<A>& dy) {
@@ -125,9 +126,10 @@ void route(const Plan& plan, const Ring<A>& y, const A* gradient, int64_t top,
       Pack<A> incoming = load(gradient + o * plan.pixel + i);
       const bool last = i + kLanes<A> >= plan.pixel;
       if (last) incoming = within ? incoming : Pack<A>{};
-      const Bits<A> place =
+      const Bits<A> position =
           first_largest(extent, plan.pixel, y, start, window + i);
-      add_at_place(extent, plan.pixel, dy, start, window + i, place, incoming);
+      add_at_position(extent, plan.pixel, dy, start, window + i, position,
+                      incoming);
     }
   }
 }

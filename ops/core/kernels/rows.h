@@ -1,6 +1,6 @@
-// Between dense tensors and rows of scratch. Vectors run over the end of a tower:
-// what they spill is zero, and lies in a gap or where the next tower is about to
-// be written, so pixels and towers are always visited in rising order.
+// Copies between dense tensors and rows of scratch memory. The last vector of a tower
+// may reach beyond the tower. It writes zeros there, into a gap or where the next tower
+// will be written; therefore pixels and towers are always visited in rising order.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_ROWS_H_
 #define KERAS_ALEXNET_CORE_KERNELS_ROWS_H_
@@ -11,7 +11,7 @@
 namespace keras_alexnet {
 namespace KERAS_ALEXNET_LEVEL {
 
-// Hands out rows of scratch, each pointing at its first pixel.
+// Divides scratch memory into rows; a row is a pointer to its first pixel.
 template <class A>
 class Rows {
  public:
@@ -35,7 +35,7 @@ class Rows {
   A* next_;
 };
 
-// Cuts `count` pixels into blocks: body(first, pixels).
+// Cuts `count` pixels into blocks and calls body(first, pixels) for each.
 template <class Body>
 KERAS_ALEXNET_INLINE void for_blocks(const Plan& plan, int64_t count, Body body) {
   for (int64_t first = 0; first < count; first += plan.block) {
@@ -44,10 +44,10 @@ KERAS_ALEXNET_INLINE void for_blocks(const Plan& plan, int64_t count, Body body)
   }
 }
 
-// Splits a flat loop over `count` elements among the tensors that hold the towers'
-// maps: body(first, elements, address), the address where pixel `pixel` of that
-// tensor lies. The loops ask for that memory as they go: the processor then
-// fetches it while there is arithmetic to do, instead of when it is needed.
+// Splits a loop over `count` elements into one part for each tensor of maps, and calls
+// body(first, elements, address), where `address` is that of pixel `pixel` in the
+// tensor. The body prefetches the memory there: the processor loads it during the
+// arithmetic, before it is needed.
 template <class S, class Body>
 KERAS_ALEXNET_INLINE void for_tensors(const Plan& plan, const void* const* tensors,
                                       int64_t pixel, int64_t count, Body body) {
@@ -83,7 +83,7 @@ KERAS_ALEXNET_INLINE void store_channels(const A* from, int64_t channels, S* to)
   store_first(to + i, kRelu ? relu(last) : last, channels - i);
 }
 
-// `kPlace` says which of a tower's two places is meant.
+// `kPlace` selects a tower's place: in its map or in the joined maps.
 template <bool kRelu, Place Tower::*kPlace, class S, class A>
 void load_row(const Plan& plan, const void* const* tensors, int64_t pixel,
               int64_t count, A* row) {

@@ -1,4 +1,4 @@
-"""Which implementation of an op runs: the one setting `kernels=…` of them all."""
+"""Which implementation of an op runs, as its argument `kernels=…` asks."""
 
 from __future__ import annotations
 
@@ -18,52 +18,53 @@ VARIABLE = "KERAS_ALEXNET_KERNELS"
 def check_kernels(kernels: str) -> str:
     """Returns `kernels`, or raises ValueError where it names no implementation.
 
-    `"composite"` is the op in stock TensorFlow ops, differentiable on every device.
-    `"native"` is the kernel of the native library, for a CPU, in every graph too.
-    `"auto"` is native where that is possible, while graphs hold the composite (see
-    `swapping`); the environment's `KERAS_ALEXNET_KERNELS` says otherwise.
+    `"composite"` computes the op with stock TensorFlow ops, on every device.
+    `"native"` uses the kernel of the native library, on a CPU; graphs hold it too.
+    `"auto"` runs the native kernel where it can, while graphs hold the composite (see
+    `swapping`). The environment variable `KERAS_ALEXNET_KERNELS`, where it is set,
+    takes the place of `"auto"`.
     """
     if kernels not in KERNELS:
         raise ValueError(f"kernels must be one of {KERNELS}. Received: {kernels=}")
     return kernels
 
 
-def _settled(kernels: str) -> str:
+def _resolved(kernels: str) -> str:
     if check_kernels(kernels) == "auto":
         return check_kernels(os.environ.get(VARIABLE) or "auto")
     return kernels
 
 
-def asks_native(kernels: str) -> bool:
-    """Whether somebody wants the native op itself, in whatever graph."""
-    return _settled(kernels) == "native"
+def native_in_graphs(kernels: str) -> bool:
+    """Whether graphs shall hold the native op itself: `kernels` is `"native"`."""
+    return _resolved(kernels) == "native"
 
 
 def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
-    """Whether an op on these tensors is to run natively.
+    """Whether an op on these tensors shall run natively.
 
-    Eagerly it is decided by where the tensors are. In a graph by the device scope, or
-    without one by whether a GPU is visible; never within XLA. With `"native"` a
-    function that is traced outside of XLA and called within it later keeps its native
-    op, which XLA refuses.
+    Eagerly, the devices of the tensors decide. In a graph the device scope decides;
+    without a scope, native runs if no GPU is visible. XLA never gets the native op,
+    with one exception: with `"native"`, a function that is traced outside of XLA and
+    later called within it keeps the native op, and XLA refuses it.
 
     Raises:
-        ValueError: If `kernels` is `"native"` and that is not possible.
+        ValueError: If `kernels` is `"native"` and the native kernel cannot run.
     """
-    kernels = _settled(kernels)
+    kernels = _resolved(kernels)
     if kernels == "composite" or (kernels == "auto" and being_saved()):
         return False
     obstacle = _obstacle(tensors)
     if kernels == "native" and obstacle is not None:
         raise ValueError(
             "kernels='native' needs the native library and tensors on a CPU; "
-            f"kernels='auto' takes what there is. Received: {obstacle}"
+            f"use kernels='auto' to run without them. Received: {obstacle}"
         )
     return obstacle is None
 
 
 def _obstacle(tensors: Sequence[tf.Tensor]) -> str | None:
-    """Why the native kernel cannot take these tensors, or None if it can."""
+    """Why the native kernel cannot run on these tensors, or None if it can."""
     if native.native_library() is None:
         return native.why_not()
     if tensors[0].dtype not in native.DTYPES:
@@ -73,7 +74,7 @@ def _obstacle(tensors: Sequence[tf.Tensor]) -> str | None:
         return f"a tensor on {elsewhere[0]}" if elsewhere else None
     if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
         return "a function that XLA compiles"
-    scope = tf.raw_ops.NoOp().device  # what the device scope says, if there is one
+    scope = tf.raw_ops.NoOp().device  # the device scope, if there is one
     if scope and "CPU" not in scope.upper():
         return f"the device scope {scope}"
     if not scope and tf.config.list_physical_devices("GPU"):

@@ -1,18 +1,18 @@
-"""Which kernel runs where."""
+"""Which implementation runs where."""
 
 from __future__ import annotations
 
 import pytest
 import tensorflow as tf
 
-from keras_alexnet.ops import kernels, native
-from keras_alexnet.ops.kernels import use_native
+from keras_alexnet.ops import dispatch, native
+from keras_alexnet.ops.dispatch import use_native
 
 X = tf.zeros([1, 2, 2, 4])
 
 
 def in_a_graph(setting: str, device: str | None = None, jit: bool = False) -> bool:
-    """What is chosen while a function is traced."""
+    """Whether native is chosen while a function is traced."""
     chosen = []
 
     @tf.function(jit_compile=jit)
@@ -27,7 +27,7 @@ def in_a_graph(setting: str, device: str | None = None, jit: bool = False) -> bo
 
 @pytest.fixture
 def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a GPU be visible that nothing can run on."""
+    """Makes TensorFlow report a visible GPU, on which nothing can run."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [kind])
 
 
@@ -51,10 +51,10 @@ def test_within_xla_it_is_the_composite() -> None:
 
 
 def test_the_environment_sets_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernels.VARIABLE, "composite")
+    monkeypatch.setenv(dispatch.VARIABLE, "composite")
     assert not use_native("auto", [X])
     assert use_native("native", [X])
-    monkeypatch.setenv(kernels.VARIABLE, "fast")
+    monkeypatch.setenv(dispatch.VARIABLE, "fast")
     with pytest.raises(ValueError, match="Received: kernels='fast'"):
         use_native("auto", [X])
 
@@ -77,6 +77,6 @@ def test_without_the_library_it_is_the_composite(
         native._load.cache_clear()
 
 
-def test_a_type_that_the_kernel_has_not_is_named() -> None:
+def test_a_type_without_a_kernel_is_named() -> None:
     with pytest.raises(ValueError, match="Received: dtype=int32"):
         use_native("native", [tf.zeros([1], tf.int32)])

@@ -1,6 +1,6 @@
-"""Every door that a graph can leave by: what comes out runs where the package is not.
+"""Every form in which a graph leaves the process runs where the package is missing.
 
-`BUILD.md` tells of the same doors, and of those that were tried by hand.
+`BUILD.md` lists the same forms, and those that were tried by hand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ X = np.random.default_rng(0).normal(0, 2, (2, 8, 8, 4)).astype("float32")
 
 
 def person_model(kernels: str = "auto") -> keras.Model:
-    """A model of somebody else with all that runs faster here than elsewhere."""
+    """A user's model with all the ops that run faster here than elsewhere."""
     inputs = keras.Input((8, 8, 4))
     x = GroupedConv2D(12, 3, groups=2, padding="same")(inputs)
     x = LocalResponseNormalization(3, 1.0, 0.1, towers=2, kernels=kernels)(x)
@@ -316,7 +316,7 @@ def test_xla_compiles_what_was_traced_before_and_its_hlo_is_plain(
 
 
 @pytest.mark.compat
-def test_who_asks_for_the_native_op_gets_it_by_every_door(tmp_path: Path) -> None:
+def test_kernels_native_puts_the_native_op_into_every_form(tmp_path: Path) -> None:
     model = person_model("native")
     save(model, tmp_path / "saved")
     for graph in (graph_def(tmp_path / "saved"), frozen(model)):
