@@ -10,6 +10,7 @@ import pytest
 
 from keras_alexnet import AlexNet, architectures
 from keras_alexnet.architectures import Convolution
+from keras_alexnet.models import build
 
 # Parameters at 1000 classes: counted from layers-145.cfg and layers-146-*.cfg; BVLC's
 # are as many; torchvision states its own. Of the others, summed up by hand.
@@ -94,8 +95,6 @@ def test_normalisation_reaches_as_far_as_its_origin_says() -> None:
 
 def test_owt_reads_every_size_with_the_same_weights() -> None:
     record = dataclasses.replace(architectures.get("owt"), dense=(8, 8))
-    from keras_alexnet.models import build
-
     shapes = [
         [tuple(weight.shape) for weight in build(record, input_shape=shape).weights]
         for shape in ((224, 224, 3), (63, 63, 3), (300, 260, 3))
@@ -105,7 +104,8 @@ def test_owt_reads_every_size_with_the_same_weights() -> None:
 
 @pytest.mark.parametrize("classes", [10_184, 21_841])
 def test_six_conv_has_outputs_for_all_of_imagenet(classes: int) -> None:
-    model = AlexNet("six_conv", classes=classes)
+    record = dataclasses.replace(architectures.get("six_conv"), dense=(8, 8))
+    model = build(record, classes=classes)
     assert model.output_shape == (None, classes)
     assert tuple(model.get_layer("conv6").kernel.shape) == (3, 3, 256, 256)
 
