@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from keras_alexnet import architectures, files
+from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
@@ -29,6 +29,7 @@ from keras_alexnet.training.description import first_lines, layer_table, sizes
 from keras_alexnet.training.devices import open_strategy, open_towers
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.network import network_of
 from keras_alexnet.training.profiling import Profiler, peak_memory
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
@@ -100,12 +101,10 @@ class Trainer:
         console: Console | None = None,
         architecture: Architecture | None = None,
     ) -> None:
-        self.config = config
-        self._own_architecture = _own(config, architecture)
-        self._architecture = self._own_architecture or architectures.get(config.variant)
-        _check_size(config, self._architecture)
+        self._network = network_of(config, architecture)
+        self.config = config = self._network.config
         self.run = RunDirectory(config.model_dir)
-        self.run.check(config, self._own_architecture)
+        self.run.check(config, self._network.own)
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
@@ -180,15 +179,15 @@ class Trainer:
             tf.config.experimental.enable_op_determinism()
         source = self._open_data(strategy)
         classes = len(source.class_names)
-        train_step = TrainStep(
-            config, self._architecture, classes, source.statistics, strategy
-        )
+        train_step = TrainStep(self._network, classes, source.statistics, strategy)
         one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
         steps_per_epoch = config.steps_per_epoch or one_pass
         rates = Rates(config, train_step.train_state.names, steps_per_epoch)
         replicas = strategy.num_replicas_in_sync
-        name = self._architecture.name
+        name = self._network.architecture.name
         self._console.print(first_lines(config, name, source, rates, replicas))
+        # Before the directory is claimed: weights that do not fit are refused.
+        self._begin(strategy, train_step)
         return _Setup(strategy, source, train_step, rates)
 
     def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
@@ -215,7 +214,7 @@ class Trainer:
                     self.config,
                     setup.source,
                     setup.train_step.recipe,
-                    self._own_architecture,
+                    self._network.own,
                 )
                 scores, steps = self._train(setup, run)
                 return Result(self._finish(setup, run, scores, steps, began), True)
@@ -239,8 +238,6 @@ class Trainer:
         )
         if start:
             say(f"resumed after step {start}")
-        elif self.config.init_from is not None:
-            say(self._begin(self.config.init_from, setup))
         with (
             contextlib.closing(
                 Profiler(self.config.profile_steps, str(run.events_path))
@@ -261,14 +258,18 @@ class Trainer:
             steps = loop.run(start)
         return loop.scores or loop.evaluate(), steps
 
-    def _begin(self, origin: str, setup: _Setup) -> str:
-        """Copies other weights into the model; returns a line to show."""
-        model = setup.train_step.model
-        line = start_from(model, origin, self._architecture, self.config.init_layers)
+    def _begin(self, strategy: tf.distribute.Strategy, train_step: TrainStep) -> None:
+        """Copies the weights to begin with into the model, if there are any."""
+        beginning, model = self._network.beginning, train_step.model
+        if beginning is None:
+            return
+        if self._network.line:
+            self._console.print(self._network.line)
+        reads, layers = train_step.recipe.preprocessing, self.config.init_layers
+        self._console.print(start_from(model, beginning, reads, layers))
         coordination.agree(
-            setup.strategy, "the weights to begin with", lambda: checksum(model)
+            strategy, "the weights to begin with", lambda: checksum(model)
         )
-        return line
 
     def _finish(
         self,
@@ -306,29 +307,6 @@ class Trainer:
             path,
             class_names=runs.class_names(run),
             preprocessing=runs.recipe(run),
-        )
-
-
-def _own(
-    config: TrainingConfig, architecture: Architecture | None
-) -> Architecture | None:
-    """The record that replaces the variant, if there is one."""
-    if config.architecture is None:
-        return None if architecture is None else architectures.checked(architecture)
-    if architecture is not None:
-        raise ValueError(
-            "architecture must be given once: to the trainer or in its configuration. "
-            f"Received: {architecture.name!r} and {config.architecture!r}"
-        )
-    return architectures.read_json(config.architecture)
-
-
-def _check_size(config: TrainingConfig, architecture: Architecture) -> None:
-    smallest = architecture.smallest_input
-    if config.image_size < smallest:
-        raise ValueError(
-            f"image_size must be at least {smallest} for {architecture.name!r}. "
-            f"Received: image_size={config.image_size}"
         )
 
 
