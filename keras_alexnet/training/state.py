@@ -67,6 +67,17 @@ class TrainState:
             self._average.apply(self._rule.iterations.read_value())
         return tf.constant(True)
 
+    def begin_averages(self) -> None:
+        """Lets averages begin with the weights, after these were replaced.
+
+        Those of the trainer begin with the first step, whatever they are before.
+        """
+        if isinstance(self._average, addons.AddonsUpdate):
+            for variable, average in zip(
+                self.trained, self._average.averages, strict=True
+            ):
+                average.assign(variable)
+
     def swap_averages(self) -> None:
         """Exchanges the weights and their averages; called in each replica."""
         averages = self._average.averages if self._average else []

@@ -267,6 +267,7 @@ class Trainer:
             self._console.print(self._network.line)
         reads, layers = train_step.recipe.preprocessing, self.config.init_layers
         self._console.print(start_from(model, beginning, reads, layers))
+        train_step.train_state.begin_averages()
         coordination.agree(
             strategy, "the weights to begin with", lambda: checksum(model)
         )
