@@ -233,7 +233,8 @@ def _converted(
     exact = exact[:, :, ::-1] if order[1] == "BGR" else exact
     words = [f"{was} to {now}" for was, now in [order] if was != now]
     if theirs.scale != ours.scale:
-        words.append(f"scale {theirs.scale} to {ours.scale}")
+        scales = (", ".join(f"{s:g}" for s in each.scale) for each in (theirs, ours))
+        words.append(f"scale {' to '.join(scales)}")
     change = f"; {FIRST} converted from {' and from '.join(words)}"
     return {**first, "kernel": exact.astype(kernel.dtype)}, change
 

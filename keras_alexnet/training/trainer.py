@@ -76,15 +76,16 @@ class Trainer:
     finished run does not change, but it is exported if it was not yet.
 
     Args:
-        config: The settings.
+        config: The settings. Variant and size, if not given, are those of
+            `init_from`.
         console: Where progress is shown; standard output if not given.
         architecture: A record of your own to train, in place of `config.variant`;
             `dataclasses.replace` makes one from those of
             `keras_alexnet.architectures`.
 
     Raises:
-        ValueError: If `model_dir` holds another run, or the pictures are too small
-            for the network.
+        ValueError: If `model_dir` holds another run, the weights to begin with cannot
+            be opened, or the pictures are too small for the network.
 
     Example:
 
@@ -108,7 +109,10 @@ class Trainer:
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        # Paths and names are shown as they are: ":six:" is no emoji.
+        self._console = console or Console(
+            highlight=False, soft_wrap=True, markup=False, emoji=False
+        )
 
     def fit(self) -> Result:
         """Trains to the end, evaluates, exports, and writes `result.json`.
@@ -185,7 +189,8 @@ class Trainer:
         rates = Rates(config, train_step.train_state.names, steps_per_epoch)
         replicas = strategy.num_replicas_in_sync
         name = self._network.architecture.name
-        self._console.print(first_lines(config, name, source, rates, replicas))
+        mean = train_step.recipe.preprocessing.mean
+        self._console.print(first_lines(config, name, source, rates, replicas, mean))
         # Before the directory is claimed: weights that do not fit are refused.
         self._begin(strategy, train_step)
         return _Setup(strategy, source, train_step, rates)

@@ -187,6 +187,21 @@ def test_a_run_begins_with_another_runs_layers_and_says_so(
     assert line in console.file.getvalue()
 
 
+def test_a_data_set_is_named_as_it_was_given(
+    config: TrainingConfig,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "six[1]").symlink_to(pictures)
+    (tmp_path / "six").symlink_to(pictures)
+    for name in ("six", "six[1]"):  # the first, between colons, is an emoji of rich's
+        Trainer(dataclasses.replace(config, data=f"folder:{name}")).dry_run()
+        assert f"paper on folder:{name}: 3 classes" in capsys.readouterr().out
+
+
 def test_a_window_of_steps_is_profiled(config: TrainingConfig) -> None:
     Trainer(dataclasses.replace(config, profile_steps="3,4"), quiet()).fit()
     assert list(Path(config.model_dir).glob("events/plugins/profile/*/*.xplane.pb"))
