@@ -80,7 +80,7 @@ def network_of(
     """
     own = _given(config, architecture)
     run = Path(config.model_dir)
-    if _has_begun(run):
+    if has_begun(run):
         network = _of_run(config, own, run)
     elif config.init_from is None:
         network = _filled(config, own, _VARIANT, _IMAGE_SIZE)
@@ -122,7 +122,7 @@ def _filled(
     return Network(config, own or architectures.get(config.variant), own)
 
 
-def _has_begun(run: Path) -> bool:
+def has_begun(run: Path) -> bool:
     """Whether a run needs nothing any more of what it began with."""
     if not runs.is_run(run):
         return False

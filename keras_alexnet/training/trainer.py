@@ -29,7 +29,7 @@ from keras_alexnet.training.description import first_lines, layer_table, sizes
 from keras_alexnet.training.devices import open_strategy, open_towers
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.training.network import network_of
+from keras_alexnet.training.network import Network, has_begun, network_of
 from keras_alexnet.training.profiling import Profiler, peak_memory
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
@@ -63,6 +63,7 @@ class _Setup:
     source: Source
     train_step: TrainStep
     rates: Rates
+    own: Architecture | None  # the record that it trains, if that is no variant
 
     @property
     def is_chief(self) -> bool:
@@ -102,10 +103,11 @@ class Trainer:
         console: Console | None = None,
         architecture: Architecture | None = None,
     ) -> None:
-        self._network = network_of(config, architecture)
-        self.config = config = self._network.config
+        self.config = config
+        self._given = architecture
         self.run = RunDirectory(config.model_dir)
-        self.run.check(config, self._network.own)
+        if config.init_from is None or has_begun(self.run.path):
+            self.config = self._settled().config
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
@@ -162,6 +164,12 @@ class Trainer:
             self.run.finish(values)
         return Result(values, fresh=False, exported=True)
 
+    def _settled(self) -> Network:
+        """What the run trains, whose directory it is."""
+        network = network_of(self.config, self._given)
+        self.run.check(network.config, network.own)
+        return network
+
     def _opened(self) -> tf.distribute.Strategy:
         config = self.config
         if config.tower_devices:
@@ -174,7 +182,9 @@ class Trainer:
         )
 
     def _set_up(self, strategy: tf.distribute.Strategy) -> _Setup:
-        config = self.config
+        # Weights to begin with are opened here: a strategy has to come before any op.
+        network = self._settled()
+        self.config = config = network.config
         if not coordination.is_chief(strategy):
             self._console.print(coordination.introduction(strategy))
             self._console = Console(quiet=True)
@@ -183,17 +193,17 @@ class Trainer:
             tf.config.experimental.enable_op_determinism()
         source = self._open_data(strategy)
         classes = len(source.class_names)
-        train_step = TrainStep(self._network, classes, source.statistics, strategy)
+        train_step = TrainStep(network, classes, source.statistics, strategy)
         one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
         steps_per_epoch = config.steps_per_epoch or one_pass
         rates = Rates(config, train_step.train_state.names, steps_per_epoch)
         replicas = strategy.num_replicas_in_sync
-        name = self._network.architecture.name
+        name = network.architecture.name
         mean = train_step.recipe.preprocessing.mean
         self._console.print(first_lines(config, name, source, rates, replicas, mean))
         # Before the directory is claimed: weights that do not fit are refused.
-        self._begin(strategy, train_step)
-        return _Setup(strategy, source, train_step, rates)
+        self._begin(strategy, network, train_step)
+        return _Setup(strategy, source, train_step, rates, network.own)
 
     def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
         config = self.config
@@ -219,7 +229,7 @@ class Trainer:
                     self.config,
                     setup.source,
                     setup.train_step.recipe,
-                    self._network.own,
+                    setup.own,
                 )
                 scores, steps = self._train(setup, run)
                 return Result(self._finish(setup, run, scores, steps, began), True)
@@ -263,13 +273,18 @@ class Trainer:
             steps = loop.run(start)
         return loop.scores or loop.evaluate(), steps
 
-    def _begin(self, strategy: tf.distribute.Strategy, train_step: TrainStep) -> None:
+    def _begin(
+        self,
+        strategy: tf.distribute.Strategy,
+        network: Network,
+        train_step: TrainStep,
+    ) -> None:
         """Copies the weights to begin with into the model, if there are any."""
-        beginning, model = self._network.beginning, train_step.model
+        beginning, model = network.beginning, train_step.model
         if beginning is None:
             return
-        if self._network.line:
-            self._console.print(self._network.line)
+        if network.line:
+            self._console.print(network.line)
         reads, layers = train_step.recipe.preprocessing, self.config.init_layers
         self._console.print(start_from(model, beginning, reads, layers))
         train_step.train_state.begin_averages()

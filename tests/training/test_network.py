@@ -252,3 +252,26 @@ def test_weights_of_no_squares_need_an_image_size() -> None:
     beginning = Beginning(wide, architectures.get("paper"), None, False)
     with pytest.raises(ValueError, match=r"^image_size must be given .* 67x99$"):
         _ = beginning.image_size
+
+
+ON_TWO_DEVICES = """
+import io, sys
+from rich.console import Console
+from keras_alexnet.training import Trainer, TrainingConfig
+data, begin, path = sys.argv[1:]
+console = Console(file=io.StringIO(), soft_wrap=True)
+config = TrainingConfig(data=data, init_from=begin, model_dir=path, batch_size=8,
+                        epochs=2, steps_per_epoch=1, devices="CPU:0,CPU:1")
+Trainer(config, console).fit()
+print(console.file.getvalue())
+"""
+
+
+def test_devices_come_before_the_weights_to_begin_with(
+    config: TrainingConfig, tmp_path: Path, pictures: Path, python
+) -> None:
+    Trainer(dataclasses.replace(config, epochs=1), quiet()).fit()
+    begin, second = config.model_dir, str(tmp_path / "second")
+    shown = python(ON_TWO_DEVICES, f"folder:{pictures}", begin, second)
+    assert "on 2 device(s)" in shown
+    assert f"{begin} gives network 'paper', image_size 64" in shown
