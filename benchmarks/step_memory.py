@@ -46,18 +46,14 @@ def of_trainer(batch: int, precision: str) -> Callable[[], object]:
     """A step of the trainer on a batch in memory."""
     import tensorflow as tf
 
-    from keras_alexnet import architectures
     from keras_alexnet.data.colour import IMAGENET
     from keras_alexnet.training import TrainingConfig
+    from keras_alexnet.training.network import network_of
     from keras_alexnet.training.step import StepInputs, TrainStep
 
     config = TrainingConfig(batch_size=batch, image_size=SIDE, precision=precision)
     train_step = TrainStep(
-        config,
-        architectures.get(config.variant),
-        CLASSES,
-        IMAGENET,
-        tf.distribute.get_strategy(),
+        network_of(config), CLASSES, IMAGENET, tf.distribute.get_strategy()
     )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, [batch, SIDE, SIDE, 3], np.uint8)

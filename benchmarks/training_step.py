@@ -26,12 +26,13 @@ from interleaved import Times, ratio, show
 from network import training
 from rich.console import Console
 
-from keras_alexnet import AlexNet, architectures
+from keras_alexnet import AlexNet
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.network import network_of
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import TrainStep
@@ -89,8 +90,8 @@ def through_trainer(
         model_dir=directory,
     )
     strategy = tf.distribute.get_strategy()
-    record, classes = architectures.get(config.variant), len(source.class_names)
-    train_step = TrainStep(config, record, classes, source.statistics, strategy)
+    network, classes = network_of(config), len(source.class_names)
+    train_step = TrainStep(network, classes, source.statistics, strategy)
     rates = Rates(config, train_step.train_state.names, 10**6)
     run, turns = RunDirectory(directory), Turns(steps)
     loop = Loop(

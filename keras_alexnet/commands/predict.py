@@ -186,7 +186,7 @@ class _Table:
     def __init__(self, paths: list[str]) -> None:
         # Lines to a file or a pipe are not cut to the width of a terminal.
         width = None if sys.stdout is None or sys.stdout.isatty() else _WIDE
-        self._console = Console(width=width, highlight=False, markup=False)
+        self._console = Console(width=width, highlight=False, markup=False, emoji=False)
         widest = max(map(cell_len, ["picture", *paths]))
         self._widths = [min(widest, self._console.width // 2), len("class")]
         self._begun = False

@@ -65,7 +65,7 @@ class Config(Settings):
 def main(config: Config, rest: list[str]) -> None:
     """Prepares the data, unless they are, and prints what to do with them."""
     no_arguments(rest)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     source = open_source(
         config.data,
         config.data_dir,

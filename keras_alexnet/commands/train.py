@@ -22,7 +22,7 @@ def main(config: Config, rest: list[str]) -> None:
     Exits with the code `STOPPED` if a signal ended it, after its state was saved.
     """
     no_arguments(rest)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     trainer = Trainer(config, console)
     if config.dry_run:
         trainer.dry_run()

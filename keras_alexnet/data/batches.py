@@ -31,6 +31,8 @@ def training_batches(
     crop_chunk: int = 1,
     crop: str = "paper",
     crop_area: float = 0.25,
+    resize_size: int | None = None,
+    warp: bool = False,
     rows: range | None = None,
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
@@ -47,12 +49,14 @@ def training_batches(
         start: Number of pictures that came before.
         crop_chunk: How many successive pictures share the crop and the mirroring;
             chunks begin at multiples of it.
-        crop: `"paper"`, a square at a random place in the picture scaled to
-            `bordered_size(image_size)` (paper, section 4.1); or `"resized"`, a window
+        crop: `"paper"`, a square at a random place in the picture whose shorter side
+            is scaled to `resize_size` (paper, section 4.1); or `"resized"`, a window
             of random area, proportions (3/4 to 4/3) and place, scaled to a square
             (Szegedy et al. 2015, "Going deeper with convolutions", section 6).
         crop_area: Smallest area of a window of `"resized"`, as a fraction of the
             picture's: more than 0, 1 at most; 0.08 in that paper.
+        resize_size: As above; `bordered_size(image_size)` if None.
+        warp: Whether `"paper"` scales both sides to `resize_size`.
         rows: Which rows of each batch to yield, a range of step 1; all if None. With
             it, `start` must be where a batch begins.
 
@@ -64,7 +68,7 @@ def training_batches(
         ValueError: If `crop` or `crop_area` is out of range.
     """
     _check_crop(crop, crop_area)
-    views = Views.of(source, image_size)
+    views = Views.of(source, image_size, resize_size, warp)
 
     def view(example: Example, drawn: Draws, window: Window | None = None) -> Example:
         image = views.training(example["image"], drawn.place, drawn.mirrored, window)

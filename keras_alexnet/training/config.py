@@ -48,7 +48,11 @@ class TrainingConfig(Settings):
         path=True,
         defines_run=False,
     )
-    image_size: int = setting(224, "Side of the crops that the network sees.")
+    image_size: int | None = setting(
+        None,
+        "Side of the crops that the network sees; that of --init_from, or 224, if not "
+        "given.",
+    )
     crop: str = setting(
         "paper",
         "How crops are cut: at a random position of the scaled picture, or a random "
@@ -73,8 +77,10 @@ class TrainingConfig(Settings):
 
     # ---- Network ----
 
-    variant: str = setting(
-        "paper", "Which AlexNet to train.", choices=architectures.names()
+    variant: str | None = setting(
+        None,
+        "Which AlexNet to train; that of --init_from, or paper, if not given.",
+        choices=architectures.names(),
     )
     architecture: str | None = setting(
         None,
@@ -89,13 +95,13 @@ class TrainingConfig(Settings):
     )
     init_from: str | None = setting(
         None,
-        "Weights to begin with, as far as their layers fit: a run, one of its "
-        "checkpoints, a file, or the name of published ones.",
+        "Weights to begin with, with their network, size and recipe unless given: a "
+        "run, one of its checkpoints, a file, or the name of published ones.",
     )
     init_layers: str = setting(
         "",
-        "Which layers to take from --init_from, with commas between; all that fit if "
-        "not given.",
+        "Which layers to take from --init_from, with commas between; if not given, "
+        "conv1 and all others that fit.",
     )
     precision: str = setting(
         "float32", "What the layers compute in.", choices=PRECISIONS

@@ -16,15 +16,22 @@ from keras_alexnet.training.updates import RULES
 
 
 def first_lines(
-    config: TrainingConfig, name: str, source: Source, rates: Rates, replicas: int
+    config: TrainingConfig,
+    name: str,
+    source: Source,
+    rates: Rates,
+    replicas: int,
+    mean: tuple[float, ...],
 ) -> str:
-    """The first lines of a run: network, data, steps and learning rate."""
+    """The first lines of a run: network, data, steps, learning rate and colours."""
+    # A run that begins with other weights has the mean colour that they read.
+    colours = "mean colour and " if mean == tuple(source.statistics.mean) else ""
     return (
         f"{name} on {config.data}: {len(source.class_names)} classes, "
         f"{source.sizes[TRAIN]} pictures to train on\n"
         f"{rates.total_steps} steps of {config.batch_size} on {replicas} device(s), "
         f"{_rate(config)}\n"
-        f"mean colour and colour components: {source.statistics.origin}"
+        f"{colours}colour components: {source.statistics.origin}"
     )
 
 

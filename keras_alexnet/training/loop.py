@@ -133,18 +133,20 @@ class Loop:
 
     def _batches(self, start: int) -> Any:
         """The batches of the steps after the first `start`."""
-        config = self._config
+        config, recipe = self._config, self._train_step.recipe
 
         def stream(rows: range) -> tf.data.Dataset:
             return training_batches(
                 self._source,
-                config.image_size,
+                recipe.image_size,
                 config.batch_size,
                 config.seed,
                 start=start * config.batch_size,
                 crop_chunk=config.crop_chunk,
                 crop=config.crop,
                 crop_area=config.crop_area,
+                resize_size=recipe.resize_size,
+                warp=recipe.resize == "warp",
                 rows=rows,
             )
 

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_alexnet.architectures import Architecture
 from keras_alexnet.models import build
 from keras_alexnet.optimizers import WITHOUT_DECAY
 from keras_alexnet.training import addons
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.devices import tower_names
+from keras_alexnet.training.network import Network
 from keras_alexnet.training.updates import (
     AVERAGES,
     RULES,
@@ -28,15 +28,13 @@ class TrainState:
     """A model, its update rule and its averages. Make it in the scope of the strategy.
 
     Args:
-        config: The run's settings.
-        architecture: Of the model.
+        network: What the run trains.
         classes: Number of classes.
     """
 
-    def __init__(
-        self, config: TrainingConfig, architecture: Architecture, classes: int
-    ) -> None:
-        self.model = _model(config, architecture, classes)
+    def __init__(self, network: Network, classes: int) -> None:
+        config = network.config
+        self.model = _model(network, classes)
         weights = named_weights(self.model)
         ids = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
         each = [
@@ -68,6 +66,17 @@ class TrainState:
         if isinstance(self._average, MovingAverage):
             self._average.apply(self._rule.iterations.read_value())
         return tf.constant(True)
+
+    def begin_averages(self) -> None:
+        """Lets averages begin with the weights, after these were replaced.
+
+        Those of the trainer begin with the first step, whatever they are before.
+        """
+        if isinstance(self._average, addons.AddonsUpdate):
+            for variable, average in zip(
+                self.trained, self._average.averages, strict=True
+            ):
+                average.assign(variable)
 
     def swap_averages(self) -> None:
         """Exchanges the weights and their averages; called in each replica."""
@@ -103,15 +112,14 @@ class TrainState:
         return named
 
 
-def _model(
-    config: TrainingConfig, architecture: Architecture, classes: int
-) -> keras.Model:
+def _model(network: Network, classes: int) -> keras.Model:
+    config = network.config
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(config.precision)
     try:
         return build(
-            architecture,
-            input_shape=(config.image_size, config.image_size, 3),
+            network.architecture,
+            input_shape=(network.image_size, network.image_size, 3),
             classes=classes,
             classifier_activation=None,
             initialization=config.initialization,

@@ -10,13 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.evaluation import Evaluator, totals
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.recipe import Recipe
-from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.network import Network
 from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.updates import assign
 from keras_alexnet.training.workers.coordination import Signals
@@ -54,8 +52,7 @@ class TrainStep:
     """The training step of a model, compiled for the devices of one strategy.
 
     Args:
-        config: The run's settings.
-        architecture: Of the network.
+        network: What the run trains, with its settings.
         classes: Number of classes.
         statistics: Mean colour and colour components of the data.
         strategy: The strategy for the variables.
@@ -63,26 +60,27 @@ class TrainStep:
 
     def __init__(
         self,
-        config: TrainingConfig,
-        architecture: Architecture,
+        network: Network,
         classes: int,
         statistics: ColourStatistics,
         strategy: tf.distribute.Strategy,
     ) -> None:
-        self._config = config
+        self._config = config = network.config
         self._classes = classes
         self._strategy = strategy
         self._replicas = strategy.num_replicas_in_sync
         self._noise = ColourNoise(
             config.colour_noise, config.colour_noise_strength, statistics
         )
-        colours = dataclasses.replace(architecture.preprocessing, mean=statistics.mean)
-        self.recipe = Recipe.of_colours(colours, config.image_size)
-        # Colour noise is for R, G, B around the mean in 0-255: between these two.
+        self.recipe = network.recipe(statistics.mean)
+        # Colour noise is for R, G, B around the data's mean in 0-255: between these
+        # two. The network may read another mean, that of the weights it began with.
         self._centre = Preprocessing(mean=statistics.mean)
-        self._finish = dataclasses.replace(colours, mean=(0.0, 0.0, 0.0))
+        read = self.recipe.preprocessing
+        rest = np.subtract(read.mean, statistics.mean)
+        self._finish = dataclasses.replace(read, mean=tuple(rest))
         with strategy.scope():
-            self.train_state = TrainState(config, architecture, classes)
+            self.train_state = TrainState(network, classes)
             self._scale = LossScale(config.precision == "mixed_float16")
         self.model = self.train_state.model
         # `evaluation.totals`, summed since the start of the epoch.

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from keras_alexnet import architectures, files
+from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
@@ -29,6 +29,7 @@ from keras_alexnet.training.description import first_lines, layer_table, sizes
 from keras_alexnet.training.devices import open_strategy, open_towers
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.network import Network, has_begun, network_of
 from keras_alexnet.training.profiling import Profiler, peak_memory
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
@@ -62,6 +63,7 @@ class _Setup:
     source: Source
     train_step: TrainStep
     rates: Rates
+    own: Architecture | None  # the record that it trains, if that is no variant
 
     @property
     def is_chief(self) -> bool:
@@ -75,15 +77,16 @@ class Trainer:
     finished run does not change, but it is exported if it was not yet.
 
     Args:
-        config: The settings.
+        config: The settings. Variant and size, if not given, are those of
+            `init_from`.
         console: Where progress is shown; standard output if not given.
         architecture: A record of your own to train, in place of `config.variant`;
             `dataclasses.replace` makes one from those of
             `keras_alexnet.architectures`.
 
     Raises:
-        ValueError: If `model_dir` holds another run, or the pictures are too small
-            for the network.
+        ValueError: If `model_dir` holds another run, the weights to begin with cannot
+            be opened, or the pictures are too small for the network.
 
     Example:
 
@@ -101,15 +104,17 @@ class Trainer:
         architecture: Architecture | None = None,
     ) -> None:
         self.config = config
-        self._own_architecture = _own(config, architecture)
-        self._architecture = self._own_architecture or architectures.get(config.variant)
-        _check_size(config, self._architecture)
+        self._given = architecture
         self.run = RunDirectory(config.model_dir)
-        self.run.check(config, self._own_architecture)
+        if config.init_from is None or has_begun(self.run.path):
+            self.config = self._settled().config
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        # Paths and names are shown as they are: ":six:" is no emoji.
+        self._console = console or Console(
+            highlight=False, soft_wrap=True, markup=False, emoji=False
+        )
 
     def fit(self) -> Result:
         """Trains to the end, evaluates, exports, and writes `result.json`.
@@ -159,6 +164,12 @@ class Trainer:
             self.run.finish(values)
         return Result(values, fresh=False, exported=True)
 
+    def _settled(self) -> Network:
+        """What the run trains, whose directory it is."""
+        network = network_of(self.config, self._given)
+        self.run.check(network.config, network.own)
+        return network
+
     def _opened(self) -> tf.distribute.Strategy:
         config = self.config
         if config.tower_devices:
@@ -171,7 +182,9 @@ class Trainer:
         )
 
     def _set_up(self, strategy: tf.distribute.Strategy) -> _Setup:
-        config = self.config
+        # Weights to begin with are opened here: a strategy has to come before any op.
+        network = self._settled()
+        self.config = config = network.config
         if not coordination.is_chief(strategy):
             self._console.print(coordination.introduction(strategy))
             self._console = Console(quiet=True)
@@ -180,16 +193,17 @@ class Trainer:
             tf.config.experimental.enable_op_determinism()
         source = self._open_data(strategy)
         classes = len(source.class_names)
-        train_step = TrainStep(
-            config, self._architecture, classes, source.statistics, strategy
-        )
+        train_step = TrainStep(network, classes, source.statistics, strategy)
         one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
         steps_per_epoch = config.steps_per_epoch or one_pass
         rates = Rates(config, train_step.train_state.names, steps_per_epoch)
         replicas = strategy.num_replicas_in_sync
-        name = self._architecture.name
-        self._console.print(first_lines(config, name, source, rates, replicas))
-        return _Setup(strategy, source, train_step, rates)
+        name = network.architecture.name
+        mean = train_step.recipe.preprocessing.mean
+        self._console.print(first_lines(config, name, source, rates, replicas, mean))
+        # Before the directory is claimed: weights that do not fit are refused.
+        self._begin(strategy, network, train_step)
+        return _Setup(strategy, source, train_step, rates, network.own)
 
     def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
         config = self.config
@@ -215,7 +229,7 @@ class Trainer:
                     self.config,
                     setup.source,
                     setup.train_step.recipe,
-                    self._own_architecture,
+                    setup.own,
                 )
                 scores, steps = self._train(setup, run)
                 return Result(self._finish(setup, run, scores, steps, began), True)
@@ -239,8 +253,6 @@ class Trainer:
         )
         if start:
             say(f"resumed after step {start}")
-        elif self.config.init_from is not None:
-            say(self._begin(self.config.init_from, setup))
         with (
             contextlib.closing(
                 Profiler(self.config.profile_steps, str(run.events_path))
@@ -261,14 +273,24 @@ class Trainer:
             steps = loop.run(start)
         return loop.scores or loop.evaluate(), steps
 
-    def _begin(self, origin: str, setup: _Setup) -> str:
-        """Copies other weights into the model; returns a line to show."""
-        model = setup.train_step.model
-        line = start_from(model, origin, self._architecture, self.config.init_layers)
+    def _begin(
+        self,
+        strategy: tf.distribute.Strategy,
+        network: Network,
+        train_step: TrainStep,
+    ) -> None:
+        """Copies the weights to begin with into the model, if there are any."""
+        beginning, model = network.beginning, train_step.model
+        if beginning is None:
+            return
+        if network.line:
+            self._console.print(network.line)
+        reads, layers = train_step.recipe.preprocessing, self.config.init_layers
+        self._console.print(start_from(model, beginning, reads, layers))
+        train_step.train_state.begin_averages()
         coordination.agree(
-            setup.strategy, "the weights to begin with", lambda: checksum(model)
+            strategy, "the weights to begin with", lambda: checksum(model)
         )
-        return line
 
     def _finish(
         self,
@@ -306,29 +328,6 @@ class Trainer:
             path,
             class_names=runs.class_names(run),
             preprocessing=runs.recipe(run),
-        )
-
-
-def _own(
-    config: TrainingConfig, architecture: Architecture | None
-) -> Architecture | None:
-    """The record that replaces the variant, if there is one."""
-    if config.architecture is None:
-        return None if architecture is None else architectures.checked(architecture)
-    if architecture is not None:
-        raise ValueError(
-            "architecture must be given once: to the trainer or in its configuration. "
-            f"Received: {architecture.name!r} and {config.architecture!r}"
-        )
-    return architectures.read_json(config.architecture)
-
-
-def _check_size(config: TrainingConfig, architecture: Architecture) -> None:
-    smallest = architecture.smallest_input
-    if config.image_size < smallest:
-        raise ValueError(
-            f"image_size must be at least {smallest} for {architecture.name!r}. "
-            f"Received: image_size={config.image_size}"
         )
 
 

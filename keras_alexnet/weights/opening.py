@@ -62,6 +62,13 @@ class Weights:
                 "weights must be of an AlexNet, of one of the variants "
                 f"{architectures.names()}. Received: {self.origin!r}, {self.foreign}"
             )
+        own = self.architecture
+        if own is not None and given not in (None, own.name):
+            raise ValueError(
+                "variant must be None with a run of a network that is none of the "
+                f"variants. Received: variant={given!r}, weights={self.origin!r}, "
+                f"which trains {own.name!r}"
+            )
         if not self.variants or given in self.variants:
             return given
         if given is None and len(self.variants) == 1:

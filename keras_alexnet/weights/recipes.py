@@ -46,6 +46,20 @@ def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recip
     return dataclasses.replace(recipe, views=views)
 
 
+def recorded_recipe(weights: str | os.PathLike) -> Recipe | None:
+    """The recipe that is recorded with weights; None for files, which hold none.
+
+    Args:
+        weights: Published weights by name; a run, a checkpoint or a file by its path.
+
+    Raises:
+        ValueError: If the record is damaged.
+    """
+    if weights in published.names():
+        return published.get(os.fspath(weights)).recipe()
+    return _of_path(weights)
+
+
 def _named(what: Any, image_size: int | None) -> Recipe:
     if isinstance(what, Recipe):
         return what

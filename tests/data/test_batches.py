@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from squares import Squares, located
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
@@ -68,6 +69,24 @@ def test_draws_do_not_depend_on_the_size_of_the_batches(
 def corners(images: np.ndarray) -> set[tuple[int, ...]]:
     """Where each view begins and ends, from the pixels of `located`."""
     return {(*each[0, 0, :2], *each[-1, -1, :2]) for each in images}
+
+
+def test_a_crop_of_a_warped_picture_may_be_all_of_it(pictures: Path) -> None:
+    source = open_source(f"folder:{pictures}")
+    views = training(source, 0, 6, resize_size=64, warp=True)["image"]
+    assert len(views) == source.sizes["train"]  # one pass
+    paths = sorted(pictures.glob("train/*/*.jpg"))
+    whole = [
+        np.asarray(Image.open(path).resize((64, 64), Image.Resampling.BILINEAR), int)
+        for path in paths
+    ]
+    found = set()
+    for view in views:
+        sides = (view, view[:, ::-1])
+        errors = [min(np.abs(one - each).mean() for one in sides) for each in whole]
+        found.add(int(np.argmin(errors)))
+        assert min(errors) < 2  # of 255: the decoders differ by as much
+    assert len(found) == len(whole)
 
 
 @pytest.mark.parametrize("crop", CROPS)

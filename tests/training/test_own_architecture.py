@@ -51,6 +51,10 @@ def test_it_trains_goes_on_and_is_opened_and_exported(
     assert weights["conv2"]["kernel"].shape == (5, 5, 8, 12)
     assert weights["fc8"]["kernel"].shape[1] == 3
 
+    with pytest.raises(
+        ValueError, match=r"^variant must be None with a run .* 'small'"
+    ):
+        keras_alexnet.AlexNet("caffe", weights=run)
     model = keras_alexnet.AlexNet(weights=run)
     np.testing.assert_array_equal(
         model.get_layer("conv3").kernel, weights["conv3"]["kernel"]

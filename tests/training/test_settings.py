@@ -142,6 +142,8 @@ def test_values_of_numpy_and_tensorflow_become_pythons_own(
 ) -> None:
     kind = kinds(config)[field.name]
     value = VALUES[kind] if field.default in (None, ()) else field.default
+    if field.default is None and field.metadata["choices"]:
+        value = field.metadata["choices"][0]
     value = SERVER.get(field.name, value)
     plain = made(config, field.name, value)
     for form in FORMS[kind]:

@@ -103,6 +103,7 @@ tf.config.set_logical_device_configuration(cpu, halves)
 from keras_alexnet import architectures
 from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.training import TrainingConfig
+from keras_alexnet.training.network import network_of
 from keras_alexnet.training.step import StepInputs, TrainStep
 from transfers import partitioned
 # It moves casts behind other ops, under names that the step's own graph does not have.
@@ -111,7 +112,8 @@ tf.config.optimizer.set_experimental_options({"arithmetic_optimization": not cas
 record = dataclasses.replace(architectures.get("paper"), dense=(16, 16))
 config = TrainingConfig(image_size=96, batch_size=4, tower_devices="CPU:0,CPU:1",
                         average="moving_average", precision=sys.argv[1])
-train_step = TrainStep(config, record, 3, IMAGENET, tf.distribute.get_strategy())
+train_step = TrainStep(network_of(config, record), 3, IMAGENET,
+                       tf.distribute.get_strategy())
 batch = {"image": tf.zeros([4, 96, 96, 3], tf.uint8),
          "label": tf.zeros([4], tf.int64), "noise": tf.zeros([4, 3])}
 rates = np.zeros(len(train_step.train_state.names), np.float32)

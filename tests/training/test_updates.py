@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import warnings
 
@@ -10,8 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_alexnet import architectures
 from keras_alexnet.optimizers import PaperSGD
+from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.addons import AddonsUpdate
+from keras_alexnet.training.network import network_of
+from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.step import LossScale
 from keras_alexnet.training.updates import RULES, MovingAverage
 
@@ -120,6 +125,25 @@ def test_addons_sgdw_is_ours_with_the_decay_over_the_rate(addons: None) -> None:
         theirs.apply(each, rates)
         rule.apply(each, rates)
     close([v.numpy() for v in variables], [v.numpy() for v in same])
+
+
+@pytest.mark.compat
+def test_addons_average_begins_with_weights_that_were_replaced(addons: None) -> None:
+    config = TrainingConfig(
+        image_size=64,
+        update_rule="addons_sgdw",
+        bias_rate=1,
+        average="addons_moving_average",
+    )
+    narrow = dataclasses.replace(architectures.get("paper"), dense=(16,))
+    state = TrainState(network_of(config, narrow), classes=3)
+    for variable in state.trained:
+        variable.assign(variable + 1)
+    state.begin_averages()
+    for layer, averages in state.variables()["average"].items():
+        for name, average in averages.items():
+            expected = state.variables()["model"][layer][name]
+            np.testing.assert_array_equal(average, expected)
 
 
 @pytest.mark.compat

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
-from keras_alexnet import architectures
 from keras_alexnet.data import open_source
 from keras_alexnet.training import PaperSGD, Trainer, TrainingConfig
+from keras_alexnet.training.network import network_of
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import TrainStep
 from keras_alexnet.weights import recipe_of
@@ -53,8 +53,7 @@ def test_colour_noise_comes_between_mean_and_scale(
 ) -> None:
     source = open_source(config.data)
     train_step = TrainStep(
-        dataclasses.replace(config, colour_noise="source"),
-        architectures.get(variant),
+        network_of(dataclasses.replace(config, variant=variant, colour_noise="source")),
         3,
         source.statistics,
         tf.distribute.get_strategy(),

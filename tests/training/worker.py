@@ -19,6 +19,7 @@ from keras_alexnet.data.batches import distribute
 from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.devices import open_strategy
+from keras_alexnet.training.network import network_of
 from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.workers import coordination
 
@@ -52,7 +53,7 @@ def losses(strategy: tf.distribute.Strategy, steps: int = 20) -> list[float]:
     record = dataclasses.replace(architectures.get("paper"), dense=(64, 64))
     keras.utils.set_random_seed(0)
     config = TrainingConfig(image_size=64, batch_size=BATCH, initialization="he")
-    train_step = TrainStep(config, record, 3, IMAGENET, strategy)
+    train_step = TrainStep(network_of(config, record), 3, IMAGENET, strategy)
     batches = iter(distribute(strategy, pictures, BATCH, endless=True))
     rates = np.full(len(train_step.train_state.trained), 0.01, "float32")
     sums = [0.0]
