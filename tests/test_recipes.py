@@ -90,7 +90,11 @@ def test_a_recipe_begins_with_a_description(name: str) -> None:
     assert re.findall(r"^# (\w+) +(?=\S)", head[1], re.MULTILINE)[:5] == WORDS
     command = re.search(r"^# command +(.+)$", head[1], re.MULTILINE)
     assert command is not None
-    assert command[1] == f"python scripts/train.py --flagfile=configs/{name}"
+    typed, *more = re.split(r" (?=--)", command[1])
+    assert typed == "python scripts/train.py"
+    assert more[0] == f"--flagfile=configs/{name}"
+    # What a recipe leaves to the person: the weights to begin with.
+    assert more[1:] == (["--init_from=RUN"] if name == "finetune.flags" else [])
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,6 +1,6 @@
 """Each variable's learning rate at a step: schedule, layer and kind of weight.
 
-Here fractions of the run become steps, for the rates and for the average of the weights.
+Here fractions of the run become steps, for the rates and for the averages of weights.
 """
 
 from __future__ import annotations

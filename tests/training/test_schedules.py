@@ -55,9 +55,7 @@ def test_fractions_of_the_run_are_its_steps(
     epochs: int, steps_per_epoch: int, warmup: int, window: int
 ) -> None:
     total = epochs * steps_per_epoch
-    rates = rates_of(
-        steps_per_epoch, epochs=epochs, warmup=0.04, average_window=0.2128
-    )
+    rates = rates_of(steps_per_epoch, epochs=epochs, warmup=0.04, average_window=0.2128)
     assert (rates.warmup_steps, rates.average_steps) == (warmup, window)
     t = np.arange(1, total + 1, dtype=np.float64)
     rise = 0.2 * t / max(1, warmup)
