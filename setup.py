@@ -1,4 +1,7 @@
-"""The build hook for the native library and the wheel's tag; the rest is setup.cfg."""
+"""The build hook for native library and recipes, and the wheel's tag.
+
+The rest is setup.cfg.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def native_builder():
 
 
 class BuildWithLibrary(build_py):
-    """Builds the native library beside the Python files, where there is a compiler.
+    """Copies the recipes, and builds the native library, where there is a compiler.
 
     Without one the package is whole all the same: its ops then run in stock
     TensorFlow, and `python -m keras_alexnet.doctor` says so.
@@ -37,6 +40,9 @@ class BuildWithLibrary(build_py):
         super().run()
         if self.editable_mode:
             return
+        for source, copy in self.recipes.items():
+            self.mkpath(str(copy.parent))
+            self.copy_file(str(source), str(copy))
         builder = native_builder()
         try:
             builder.build_library(self.library, self.distribution.get_version())
@@ -44,12 +50,20 @@ class BuildWithLibrary(build_py):
             self.warn(f"the native library was not built: {error}")
 
     @property
+    def recipes(self) -> dict[Path, Path]:
+        """configs/ in the package too: who has no checkout trains by them."""
+        folder = Path(self.build_lib) / "keras_alexnet/configs"
+        sources = sorted((ROOT / "configs").glob("*.flags"))
+        return {source: folder / source.name for source in sources}
+
+    @property
     def library(self) -> Path:
         return Path(self.build_lib) / f"keras_alexnet/ops/libkeras_alexnet.{SUFFIX}"
 
     def get_outputs(self, include_bytecode=True):
         built = [str(self.library)] if self.library.is_file() else []
-        return super().get_outputs(include_bytecode) + built
+        recipes = [str(copy) for copy in self.recipes.values()]
+        return super().get_outputs(include_bytecode) + recipes + built
 
 
 class PlatformWheel(bdist_wheel):

@@ -10,12 +10,15 @@ import pytest
 from keras_alexnet import architectures
 from keras_alexnet.commands import flags
 from keras_alexnet.training import TrainingConfig
+from keras_alexnet.training.description import notes
 from keras_alexnet.training.rates import Rates
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.flags"))
 WORDS = ["source", "command", "hardware", "time", "result"]
 STEPS = 10  # in an epoch
+# To train on; ImageNet's where it is not said.
+PICTURES = {"quickstart.flags": 2000, "imagenette.flags": 3000, "few_photos.flags": 60}
 
 # Paper's recipe, by epochs that are over: rates of other weights, of conv1's, of other
 # biases, of conv1's. From layer-params-145.cfg of the released source, but for conv1's
@@ -87,7 +90,11 @@ def test_a_recipe_begins_with_a_description(name: str) -> None:
     assert re.findall(r"^# (\w+) +(?=\S)", head[1], re.MULTILINE)[:5] == WORDS
     command = re.search(r"^# command +(.+)$", head[1], re.MULTILINE)
     assert command is not None
-    assert command[1] == f"python scripts/train.py --flagfile=configs/{name}"
+    typed, *more = re.split(r" (?=--)", command[1])
+    assert typed == "python scripts/train.py"
+    assert more[0] == f"--flagfile=configs/{name}"
+    # What a recipe leaves to the person: the weights to begin with.
+    assert more[1:] == (["--init_from=RUN"] if name == "finetune.flags" else [])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -146,6 +153,44 @@ def test_the_chain_is_one() -> None:
 def test_the_modern_recipe_rises_for_five_passes_over_imagenet() -> None:
     config = parsed("modern_imagenet.flags")
     one_pass = -(-1_281_167 // config.batch_size)  # pictures of ILSVRC-2012
-    assert config.warmup_steps == 5 * one_pass
-    after = Rates(config, weights(config), one_pass).weights(config.warmup_steps, [])
+    rates = Rates(config, weights(config), one_pass)
+    assert rates.warmup_steps == 5 * one_pass
+    assert rates.average_steps == 10_000
+    after = rates.weights(rates.warmup_steps, [])
     assert after == pytest.approx(0.01 * 1024 / 128)
+
+
+def test_imagenette_counts_the_steps_of_its_result() -> None:
+    config = parsed("imagenette.flags")
+    rates = Rates(config, weights(config), -(-3000 // config.batch_size))
+    assert (rates.warmup_steps, rates.average_steps) == (94, 500)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_has_nothing_that_the_run_does_not_reach(name: str) -> None:
+    config = parsed(name)
+    pictures = PICTURES.get(name, 1_281_167)
+    one_pass = config.steps_per_epoch or -(-pictures // config.batch_size)
+    rates = Rates(config, weights(config), one_pass)
+    assert notes(config, 10**6, rates) == []
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_found_without_a_checkout(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", f"--flagfile=configs/{name}"]
+    assert flags.parse(TrainingConfig, arguments)[0] == parsed(name)
+    own = tmp_path / "configs" / name
+    own.parent.mkdir()
+    own.write_text("--seed=7\n")  # a file of the person's comes first
+    assert flags.parse(TrainingConfig, arguments)[0] == TrainingConfig(seed=7)
+
+
+def test_a_recipe_that_there_is_not_names_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"few_photos\.flags.*Received: 'configs/no'"):
+        flags.parse(TrainingConfig, ["train", "--flagfile=configs/no"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 
 from absl import flags
@@ -11,10 +12,15 @@ from keras_alexnet import files
 from keras_alexnet.reasons import reason
 
 _COMMENTS = ("#", "//")
+# The recipes, which the package brings along: setup.py copies them there.
+_PACKAGE = Path(__file__).parent.parent
+_RECIPES = "configs"
 
 
 class Flags(flags.FlagValues):
     """absl's flags, with flagfiles that are checked and may begin with a BOM.
+
+    `configs/NAME.flags` is the package's own, unless there is such a file here.
 
     absl itself reads them in the encoding of the system, takes a line that is not a
     flag for an argument, and names only the flag in its errors, not the file.
@@ -59,6 +65,23 @@ def _lines(filename: str) -> list[str]:
 
     Bytes that are not UTF-8 are kept as Python keeps them on the command line.
     """
-    lines = files.read_text(Path(filename), errors="surrogateescape").split("\n")
+    lines = files.read_text(_found(filename), errors="surrogateescape").split("\n")
     stripped = (line.strip() for line in lines)
     return [line for line in stripped if line and not line.startswith(_COMMENTS)]
+
+
+def _found(filename: str) -> Path:
+    """The file, or the recipe of that name which was installed with the package."""
+    path = Path(filename)
+    if os.path.lexists(path) or path.parent != Path(_RECIPES):
+        return path
+    shipped = _PACKAGE / path
+    if not shipped.is_file():
+        names = sorted(each.name for each in shipped.parent.glob("*.flags"))
+        if not names:
+            return path
+        raise ValueError(
+            f"a flagfile must exist; the package's own are {', '.join(names)} in "
+            f"{_RECIPES}/. Received: {filename!r}"
+        )
+    return shipped

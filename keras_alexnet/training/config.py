@@ -124,6 +124,11 @@ class TrainingConfig(Settings):
         "constant", "How the learning rate changes over the run.", choices=SCHEDULES
     )
     warmup_steps: int = setting(0, "Steps of linear rise to the learning rate.")
+    warmup: float = setting(
+        0.0,
+        "The same rise as a fraction of all steps, in place of --warmup_steps; 0 for "
+        "none.",
+    )
     step_epochs: str = setting(
         "", "With --schedule=step: after which epochs the rate drops, as in 25,51,79."
     )
@@ -163,6 +168,11 @@ class TrainingConfig(Settings):
     )
     average_momentum: float = setting(
         0.999, "Fraction of itself that the average keeps in a step."
+    )
+    average_window: float = setting(
+        0.0,
+        "Fraction of all steps that the average reaches back, in place of "
+        "--average_momentum; 0 for none.",
     )
 
     # ---- Running ----
@@ -281,6 +291,12 @@ class TrainingConfig(Settings):
         self.above_zero("learning_rate", "bias_learning_rate")
         self.at_least(0, "warmup_steps", "weight_decay", "bias_rate")
         self.below_one("momentum", "label_smoothing", "average_momentum")
+        self.below_one("warmup", "average_window")
+        counted = bool(self.warmup_steps)
+        self.require("warmup", not (self.warmup and counted), "0 with warmup_steps")
+        own = self.average_momentum != type(self).average_momentum
+        expected = "0 with an average_momentum"
+        self.require("average_window", not (self.average_window and own), expected)
         expected = "given with --schedule=step, and only then"
         stepped = self.schedule == "step"
         self.require("step_epochs", bool(self.step_epochs) == stepped, expected)
@@ -313,6 +329,7 @@ class TrainingConfig(Settings):
                 "float32 or mixed_bfloat16",
             ),
             ("average", self.average != "moving_average", f"none or {addons.AVERAGE}"),
+            ("average_window", not self.average_window, "0"),
         ):
             self.require(name, holds, f"{expected} for update_rule={addons.RULE}")
 

@@ -168,7 +168,8 @@ class Loop:
         done = self._rates.epochs_before(step)
         noise = 0.0 if quiet is not None and done >= quiet else 1.0
         rates = self._rates.each(step, self._epochs.errors)
-        return StepInputs(step, rates, noise, self._own_signals())
+        momentum = self._rates.average_momentum(step)
+        return StepInputs(step, rates, noise, self._own_signals(), momentum)
 
     def _own_signals(self) -> Signals:
         minutes = self._config.checkpoint_minutes or math.inf

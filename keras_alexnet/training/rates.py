@@ -1,4 +1,7 @@
-"""Each variable's learning rate at a step: schedule, layer and kind of weight."""
+"""Each variable's learning rate at a step: schedule, layer and kind of weight.
+
+Here fractions of the run become steps, for the rates and for the averages of weights.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.schedules import (
     LayerRates,
+    average_momentum,
     learning_rate,
     plateau,
     whole_epochs,
@@ -52,6 +56,26 @@ class Rates:
         """Steps of the whole run, unless the schedule `plateau` ends it before."""
         return self._config.epochs * self.steps_per_epoch
 
+    @property
+    def warmup_steps(self) -> int:
+        """Steps in which the learning rate rises."""
+        config = self._config
+        return config.warmup_steps or round(config.warmup * self.total_steps)
+
+    @property
+    def average_steps(self) -> float:
+        """Steps that the average of the weights reaches back, 1 or more."""
+        config = self._config
+        if config.average_window:
+            return max(1, round(config.average_window * self.total_steps))
+        return 1 / (1 - config.average_momentum)
+
+    def average_momentum(self, step: int) -> float:
+        """How much of itself the average of the weights keeps in a step, from 1."""
+        if not self._config.average_window:
+            return self._config.average_momentum
+        return average_momentum(step, int(self.average_steps))
+
     def weights(self, step: int, errors: Sequence[float]) -> float:
         """The rate of weights at a step, without the factors of layers.
 
@@ -68,7 +92,7 @@ class Rates:
             step,
             schedule=config.schedule,
             highest=config.learning_rate * config.rate_scale,
-            warmup_steps=config.warmup_steps,
+            warmup_steps=self.warmup_steps,
             total_steps=self.total_steps,
             drops=drops,
         )

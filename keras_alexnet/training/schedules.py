@@ -97,6 +97,30 @@ def learning_rate(
     return highest * _DROP**drops
 
 
+def average_momentum(step: int, window: int) -> float:
+    """Returns how much of itself an average keeps in a step.
+
+    With m = 1 − 1 / `window` it is m · (1 − m^(t − 1)) / (1 − m^t) in step t. So the
+    average of the weights w₁ … w_t is Σ m^(t − i) wᵢ / Σ m^(t − i): the weights of the
+    first steps count no more than their age lets them, unlike in an average that
+    begins with w₁ and keeps m from then on.
+
+    Args:
+        step: Number of the step, from 1.
+        window: Steps that the average reaches back, 1 or more.
+
+    Example:
+
+    >>> [average_momentum(step, window=2) for step in (1, 2)]
+    [0.0, 0.3333333333333333]
+
+    Reference:
+        - Kingma and Ba 2015, "Adam", section 3: the same correction.
+    """
+    kept = 1 - 1 / window
+    return kept * (1 - kept ** (step - 1)) / (1 - kept**step)
+
+
 def whole_epochs(text: str) -> tuple[int, ...]:
     """The numbers of `"25,51,79"`.
 
@@ -139,6 +163,11 @@ class LayerRates:
     def layers(self) -> frozenset[str]:
         """The layers that have factors."""
         return frozenset(layer for layer, _, _ in self._changes)
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """After how many epochs each change applies."""
+        return tuple(after for _, _, after in self._changes)
 
     def factor(self, layer: str, epochs: int) -> float:
         """The factor of a layer after so many whole epochs: the latest that applies."""

@@ -60,11 +60,16 @@ class TrainState:
             for name, slot in self._rule.slots.items()
         }
 
-    def update(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> tf.Tensor:
+    def update(
+        self,
+        gradients: Sequence[tf.Tensor],
+        rates: tf.Tensor,
+        average_momentum: tf.Tensor,
+    ) -> tf.Tensor:
         """Changes the weights by gradients; called in each replica."""
         self._rule.apply(gradients, rates)
         if isinstance(self._average, MovingAverage):
-            self._average.apply(self._rule.iterations.read_value())
+            self._average.apply(self._rule.iterations.read_value(), average_momentum)
         return tf.constant(True)
 
     def begin_averages(self) -> None:
@@ -135,16 +140,16 @@ def _rule(
     variables: Sequence[tf.Variable],
 ) -> tuple[Any, Any]:
     """The update rule, and what keeps the moving average."""
-    momentum, average = config.momentum, config.average_momentum
+    momentum = config.momentum
     decays = [
         0.0 if name in WITHOUT_DECAY else config.weight_decay for _, name in names
     ]
     if config.update_rule == addons.RULE:
         averaged = config.average == addons.AVERAGE
         theirs = addons.AddonsUpdate(
-            variables, decays, momentum, average if averaged else None
+            variables, decays, momentum, config.average_momentum if averaged else None
         )
         return theirs, theirs if averaged else None
     rule = RULES[config.update_rule](variables, decays, momentum)
     averaging = AVERAGES[config.average]
-    return rule, averaging(variables, average) if averaging else None
+    return rule, averaging(variables) if averaging else None

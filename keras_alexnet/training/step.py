@@ -31,12 +31,14 @@ class StepInputs(NamedTuple):
         rates: Learning rate of each trained variable, float32 `[variables]`.
         noise: Strength of the colour noise, from 0 (none) to 1 (as configured).
         signals: This worker's signals, which the step sums over all replicas.
+        average_momentum: How much of itself the average of the weights keeps.
     """
 
     step: int
     rates: np.ndarray
     noise: float = 1.0
     signals: Signals = Signals()
+    average_momentum: float = 0.0
 
     def tensors(self) -> dict[str, tf.Tensor]:
         """The inputs as tensors, so that no step is traced again."""
@@ -45,6 +47,7 @@ class StepInputs(NamedTuple):
             "rates": tf.constant(self.rates),
             "noise": tf.constant(self.noise, tf.float32),
             "signals": tf.constant(self.signals, tf.float64),
+            "average_momentum": tf.constant(self.average_momentum, tf.float32),
         }
 
 
@@ -164,7 +167,9 @@ class TrainStep:
         good = finite_loss & (finite | ~self._scale.exhausted())
         tf.cond(
             finite_loss & finite,
-            lambda: self.train_state.update(gradients, inputs["rates"]),
+            lambda: self.train_state.update(
+                gradients, inputs["rates"], inputs["average_momentum"]
+            ),
             lambda: self._undo(before),
         )
         self._scale.adapt(finite)

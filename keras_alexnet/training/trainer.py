@@ -25,7 +25,7 @@ from keras_alexnet.models import AlexNet
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.description import first_lines, layer_table, sizes
+from keras_alexnet.training.description import first_lines, layer_table, notes, sizes
 from keras_alexnet.training.devices import open_strategy, open_towers
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
 from keras_alexnet.training.loop import Loop
@@ -201,6 +201,8 @@ class Trainer:
         name = network.architecture.name
         mean = train_step.recipe.preprocessing.mean
         self._console.print(first_lines(config, name, source, rates, replicas, mean))
+        for note in notes(config, source.sizes[TRAIN], rates):
+            self._console.print(note)
         # Before the directory is claimed: weights that do not fit are refused.
         self._begin(strategy, network, train_step)
         return _Setup(strategy, source, train_step, rates, network.own)

@@ -159,25 +159,24 @@ class AdamW(UpdateRule):
 class MovingAverage:
     """`a ← m · a + (1 − m) · w` after each step; after the first one `a = w`.
 
-    As `use_ema` in the optimizers of Keras 3.
+    With one m as `use_ema` in the optimizers of Keras 3.
 
     Args:
         variables: The variables to average.
-        momentum: m.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable], momentum: float) -> None:
+    def __init__(self, variables: Sequence[tf.Variable]) -> None:
         self._variables = variables
-        self._momentum = momentum
         self.averages = [_zeros_beside(variable) for variable in variables]
 
-    def apply(self, count: tf.Tensor) -> None:
+    def apply(self, count: tf.Tensor, momentum: tf.Tensor) -> None:
         """Updates the averages of a replica by its variables.
 
         Args:
             count: Number of the step that was just applied, from 1.
+            momentum: m.
         """
-        weight = 1 - tf.where(count == 1, 0.0, self._momentum)
+        weight = 1 - tf.where(count == 1, 0.0, momentum)
         for average, variable in zip(self.averages, self._variables, strict=True):
             with tf.device(variable.device):
                 difference = average.read_value() - variable.read_value()

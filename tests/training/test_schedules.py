@@ -9,7 +9,13 @@ import pytest
 
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.rates import Rates
-from keras_alexnet.training.schedules import LayerRates, Plateau, learning_rate, plateau
+from keras_alexnet.training.schedules import (
+    LayerRates,
+    Plateau,
+    average_momentum,
+    learning_rate,
+    plateau,
+)
 
 NAMES = [("conv1", "kernel"), ("conv1", "bias"), ("fc8", "kernel"), ("fc8", "bias")]
 
@@ -33,6 +39,49 @@ def test_the_cosine_falls_from_the_highest_rate_to_nothing() -> None:
 def test_the_rise_is_linear_and_ends_at_the_highest_rate() -> None:
     rises = [rate(step, "cosine", warmup=4) for step in range(1, 5)]
     assert rises == pytest.approx([0.05, 0.1, 0.15, 0.2])
+
+
+def rates_of(steps_per_epoch: int, **settings: object) -> Rates:
+    config = TrainingConfig(schedule="cosine", learning_rate=0.2, **settings)
+    return Rates(config, NAMES, steps_per_epoch)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps_per_epoch", "warmup", "window"),
+    # imagenette.flags, a run of 150 steps, one that rounds, one with a step or none
+    [(50, 47, 94, 500), (50, 3, 6, 32), (7, 9, 3, 13), (4, 1, 0, 1)],
+)
+def test_fractions_of_the_run_are_its_steps(
+    epochs: int, steps_per_epoch: int, warmup: int, window: int
+) -> None:
+    total = epochs * steps_per_epoch
+    rates = rates_of(steps_per_epoch, epochs=epochs, warmup=0.04, average_window=0.2128)
+    assert (rates.warmup_steps, rates.average_steps) == (warmup, window)
+    t = np.arange(1, total + 1, dtype=np.float64)
+    rise = 0.2 * t / max(1, warmup)
+    fall = 0.1 * (1 + np.cos(np.pi * (t - 1 - warmup) / (total - warmup)))
+    found = [rates.weights(step, []) for step in range(1, total + 1)]
+    np.testing.assert_allclose(found, np.where(t <= warmup, rise, fall), atol=1e-12)
+    counted = rates_of(steps_per_epoch, epochs=epochs, warmup_steps=warmup)
+    assert found == [counted.weights(step, []) for step in range(1, total + 1)]
+
+
+def test_a_window_averages_the_weights_by_their_age_alone() -> None:
+    rng = np.random.default_rng(0)
+    weights, kept = rng.normal(size=40), 1 - 1 / 5
+    average = 0.0
+    for step, weight in enumerate(weights, start=1):
+        momentum = average_momentum(step, window=5)
+        average = momentum * average + (1 - momentum) * weight
+        ages = np.arange(step)[::-1]
+        expected = np.average(weights[:step], weights=kept**ages)
+        assert average == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_average_momentum_is_the_same_in_all_steps() -> None:
+    rates = rates_of(10, epochs=2, average_momentum=0.98)
+    assert {rates.average_momentum(step) for step in range(1, 21)} == {0.98}
+    assert rates.average_steps == pytest.approx(50)
 
 
 def test_an_unknown_schedule_is_named() -> None:

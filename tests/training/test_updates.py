@@ -42,10 +42,10 @@ def ours(rule: str, average: float | None = None) -> tuple[list, list]:
     """Weights and averages of a kernel, which decays, and a bias, which does not."""
     variables = [tf.Variable(each) for each in start()]
     update = RULES[rule](variables, [DECAY, 0.0], MOMENTUM)
-    mean = MovingAverage(variables, average or 0.0)
+    mean = MovingAverage(variables)
     for each, rate in zip(gradients(), RATES, strict=True):
         update.apply(each, tf.constant([rate, rate]))
-        mean.apply(update.iterations.read_value())
+        mean.apply(update.iterations.read_value(), tf.constant(average or 0.0))
     return [v.numpy() for v in variables], [a.numpy() for a in mean.averages]
 
 
@@ -150,10 +150,10 @@ def test_addons_average_begins_with_weights_that_were_replaced(addons: None) -> 
 def test_addons_average_is_ours_from_the_second_step_on(addons: None) -> None:
     variables = [tf.Variable(each) for each in start()]
     theirs = AddonsUpdate(variables, [0.0, 0.0], MOMENTUM, average=0.7)
-    mean = MovingAverage(variables, 0.7)
+    mean = MovingAverage(variables)
     for step, each in enumerate(gradients(), start=1):
         theirs.apply(each, tf.constant([0.1, 0.1]))
-        mean.apply(tf.constant(step, tf.int64))
+        mean.apply(tf.constant(step, tf.int64), tf.constant(0.7))
         if step > 1:
             continue
         pairs = zip(theirs.averages, start(), mean.averages, strict=True)
