@@ -6,11 +6,11 @@ import dataclasses
 from pathlib import Path
 
 from keras_alexnet import files
-from keras_alexnet.classifier import Classifier
 from keras_alexnet.commands.opening import MODEL, OpeningOptions
 from keras_alexnet.commands.running import no_arguments
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.data.division import Division
+from keras_alexnet.data.folder import ALL
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.evaluation import Member, judge, judge_export
@@ -63,7 +63,8 @@ def main(config: Config, rest: list[str]) -> None:
     """Prints the scores."""
     no_arguments(rest)
     classifiers = [config.opened(each) for each in config.model or (None,)]
-    division = _division(config, classifiers)
+    of_runs = {each.origin: _of_run(each.origin) for each in classifiers}
+    division = _division(config, of_runs)
     source = open_source(
         config.data,
         config.data_dir,
@@ -73,6 +74,8 @@ def main(config: Config, rest: list[str]) -> None:
         val_share=division.val_share,
         seed=division.seed,
     )
+    if source.division is not None and config.split != ALL:
+        _check_alike(config, of_runs)
     for line in source.notes:
         print(line)
     if source.division is not None and config.split is None:
@@ -88,20 +91,22 @@ def main(config: Config, rest: list[str]) -> None:
         print(judged.line(len(members)))
 
 
-def _division(config: Config, classifiers: list[Classifier]) -> Division:
+def _division(config: Config, of_runs: dict[str, Division | None]) -> Division:
     """How to divide a folder: as the runs did, so that no picture was trained on."""
-    of_runs = {each.origin: _of_run(each.origin) for each in classifiers}
-    found = dict.fromkeys(filter(None, of_runs.values()))
-    if len(found) > 1 and None in (config.val_share, config.seed):
-        raise ValueError(
-            "runs that are evaluated together must have divided their folder alike, or "
-            f"--val_share and --seed must be given. Received: {of_runs}"
-        )
-    known = next(iter(found), Division())
+    known = next(filter(None, of_runs.values()), Division())
     return Division(
         known.val_share if config.val_share is None else config.val_share,
         known.seed if config.seed is None else config.seed,
     )
+
+
+def _check_alike(config: Config, of_runs: dict[str, Division | None]) -> None:
+    known = set(filter(None, of_runs.values()))
+    if len(known) > 1 and None in (config.val_share, config.seed):
+        raise ValueError(
+            "runs that are evaluated together must have divided their folder alike, or "
+            f"--val_share and --seed must be given. Received: {of_runs}"
+        )
 
 
 def _of_run(origin: str) -> Division | None:

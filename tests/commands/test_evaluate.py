@@ -173,8 +173,9 @@ def test_a_divided_folder_is_evaluated_as_the_run_was_trained(
     code, _, err = evaluate(*both, data)
     assert (code, err.count("\n")) == (2, 1)
     assert "runs that are evaluated together must have divided" in err
-    code, _, _ = evaluate(*both, data, "--split=all", "--seed=0", "--val_share=0.2")
-    assert code == 0
+    for other in ([data, "--split=all"], [f"--data=folder:{pictures}"]):
+        code, _, _ = evaluate(*both, *other)
+        assert code == 0
 
 
 def test_records_of_another_split(
