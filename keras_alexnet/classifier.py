@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from keras_alexnet import files
+from keras_alexnet.data.formats import HEAD, format_of
 from keras_alexnet.fine_tuning import features
 from keras_alexnet.opening import Opened, open_model
 from keras_alexnet.reasons import reason
@@ -330,7 +331,11 @@ class _Export:
         valid = outputs.pop("valid", np.ones(len(encoded), bool))
         next_valid = iter(valid.tolist())
         faults = [
-            each if isinstance(each, str) else "" if next(next_valid) else _NO_FILE
+            each
+            if isinstance(each, str)
+            else ""
+            if next(next_valid)
+            else _refused(each)
             for each in read
         ]
         return faults, {name: values[valid] for name, values in outputs.items()}
@@ -407,6 +412,14 @@ def _encoded(picture: Any) -> bytes | str:
     if isinstance(picture, bytes):
         return picture
     return f"a {type(picture).__name__}: an export reads files only"
+
+
+def _refused(image: bytes) -> str:
+    """Why an export does not read a file."""
+    found = format_of(image[:HEAD])
+    if found in (None, "JPEG", "PNG"):
+        return _NO_FILE
+    return f"{found}: an export reads JPEG and PNG, so convert it"
 
 
 def _fault(error: Exception) -> str:

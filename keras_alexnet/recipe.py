@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files
+from keras_alexnet.data.formats import READ
 from keras_alexnet.data.sources import Source
 from keras_alexnet.data.views import TEN, Views, bordered_size, ten_views
 from keras_alexnet.preprocessing import Preprocessing
@@ -98,11 +99,11 @@ class Recipe:
 
         Args:
             pictures: One picture or a list of them. A picture is the path of a file
-                (text or a `Path`), the bytes of a JPEG, PNG, GIF or BMP, or its pixels
-                in R, G, B, 0 to 255: an array or a tensor `[height, width, 3]`, or
-                `[height, width, 1]` for grey. An array or a tensor
-                `[pictures, height, width, 3]` is a batch; a string tensor with no
-                axis or one axis holds encoded pictures.
+                (text or a `Path`), the bytes of a JPEG, PNG, GIF, BMP or WebP, or its
+                pixels in R, G, B, 0 to 255: an array or a tensor
+                `[height, width, 3]`, or `[height, width, 1]` for grey. An array or a
+                tensor `[pictures, height, width, 3]` is a batch; a string tensor with
+                no axis or one axis holds encoded pictures.
 
         Returns:
             float32 `[views · pictures, side, side, 3]`: a tensor for tensors, in a
@@ -162,7 +163,7 @@ class Recipe:
                 return self.decoded(picture)
             except tf.errors.OpError as error:
                 raise ValueError(
-                    "pictures must be readable as JPEG, PNG, GIF or BMP. "
+                    f"pictures must be readable as {READ}. "
                     f"Received: {name} ({reason(error)})"
                 ) from error
         return self.part(_pixels(picture, name))

@@ -19,6 +19,7 @@ from keras_alexnet import files
 from keras_alexnet.client import Answer, Target, connect
 from keras_alexnet.client.answers import Classify
 from keras_alexnet.commands.opening import ModelOptions
+from keras_alexnet.data.formats import HEAD, format_of
 from keras_alexnet.reasons import reason
 from keras_alexnet.settings import setting
 
@@ -139,7 +140,7 @@ def _answered(paths: list[str], classify: Classify) -> list[Row]:
     images = [each for each in read if isinstance(each, bytes)]
     answers = iter(classify(images) if images else ())
     return [
-        Row(path, each) if isinstance(each, str) else _row(path, next(answers))
+        Row(path, each) if isinstance(each, str) else _row(path, each, next(answers))
         for path, each in zip(paths, read, strict=True)
     ]
 
@@ -152,8 +153,16 @@ def _read(path: str) -> bytes | str:
         return reason(error)
 
 
-def _row(path: str, answer: Answer) -> Row:
-    return Row(path, "" if answer.valid else _NO_PICTURE, answer.classes)
+def _row(path: str, image: bytes, answer: Answer) -> Row:
+    return Row(path, "" if answer.valid else _fault(image), answer.classes)
+
+
+def _fault(image: bytes) -> str:
+    """Why a file gets no answer; what can be converted is said to be."""
+    found = format_of(image[:HEAD])
+    if found in (None, "JPEG", "PNG"):
+        return _NO_PICTURE
+    return f"{found}: convert it to JPEG or PNG"
 
 
 def _cut(row: Row, top_k: int) -> Row:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.data import open_source, preparation
+from keras_alexnet.data.division import VAL_SHARE
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.record_files import Description
 from keras_alexnet.data.sources import TRAIN, VALIDATION
@@ -31,6 +32,12 @@ class Config(Settings):
         "Which pictures the validation records are made of, as in test; by default "
         "those for validation.",
     )
+    val_share: float = setting(
+        VAL_SHARE,
+        "Which part of each class validates, in a folder where no pictures are kept "
+        "apart for that; 0 to prepare none for validation.",
+    )
+    seed: int = setting(0, "Seed of that division.")
     out: str | None = setting(None, "The directory to write to.", path=True)
     size: int = setting(256, "Side of the stored squares, in pixels.")
     quality: int = setting(95, "Quality of the JPEGs, 1 to 100.")
@@ -54,7 +61,8 @@ class Config(Settings):
         """Raises ValueError for values that are out of range."""
         self.settings()
         self.require("out", bool(self.out), "a directory's name")
-        self.at_least(0, "max_bad")
+        self.at_least(0, "max_bad", "seed")
+        self.below_one("val_share")
         self.at_least(1, "processes")
 
     def settings(self) -> preparation.Settings:
@@ -72,7 +80,11 @@ def main(config: Config, rest: list[str]) -> None:
         config.manual_dir,
         check_pictures=False,
         split=config.split,
+        val_share=config.val_share,
+        seed=config.seed,
     )
+    for line in source.notes:
+        console.print(line)
     out = str(config.out)
     with _Progress(console) as progress:
         description, fresh = preparation.prepare(
@@ -101,6 +113,8 @@ def _report(console: Console, out: str, description: Description) -> None:
         f"skipped       {out}/skipped.csv ({description.skipped} pictures)"
     )
     arguments = [f"--data=records:{out}"]
+    if not sizes[VALIDATION]:
+        arguments.append("--val_share=0")
     if round(size * _CROP) != 224:
         arguments.append(f"--image_size={round(size * _CROP)}")
     console.print(f"\nnext:\n  {sibling('train')} {shlex.join(arguments)}")

@@ -39,10 +39,15 @@ def main(config: Config, rest: list[str]) -> None:
 
 
 def _report(console: Console, config: Config, values: dict) -> None:
-    run = config.model_dir
+    run, validated = config.model_dir, bool(values["val_pictures"])
+    scores = "trained without validation pictures"
+    if validated:
+        scores = (
+            f"val top-1 {values['val_top1']:.3f}, top-5 {values['val_top5']:.3f}, "
+            f"loss {values['val_loss']:.3f} on {values['val_pictures']} pictures"
+        )
     console.print(
-        f"val top-1 {values['val_top1']:.3f}, top-5 {values['val_top5']:.3f}, "
-        f"loss {values['val_loss']:.3f} on {values['val_pictures']} pictures\n"
+        f"{scores}\n"
         f"\n"
         f"result       {run}/{runs.RESULT}\n"
         f"each epoch   {run}/{runs.METRICS}\n"
@@ -59,7 +64,7 @@ def _report(console: Console, config: Config, values: dict) -> None:
     console.print("\nnext:")
     for command, *arguments in (
         ("predict", model, f"{run}/{runs.EXAMPLE}"),
-        ("evaluate", model, *data),
+        *([("evaluate", model, *data)] if validated else []),
         ("export", model, "--export_dir=exports/mine"),
     ):
         console.print(f"  {sibling(command)} {shlex.join(arguments)}")

@@ -137,6 +137,7 @@ def validation_batches(
     rows: range | None = None,
 ) -> tf.data.Dataset:
     """As `evaluation_batches`, with `view(picture)`, maybe nested, for `image`."""
+    source.check_validates()
 
     def viewed(example: Example) -> dict[str, object]:
         weight = tf.constant(1.0)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from keras_alexnet.data.formats import CONVERTED, HEAD, READ, format_of
+from keras_alexnet.data.preparation.pixel_worker import pictures
+from keras_alexnet.ops.swapping import being_saved
 
 # Pillow's Image.MAX_IMAGE_PIXELS, a quarter of a GiB in RGB. A picture whose header
 # announces more is not decoded. (TensorFlow's own decoders go to twice that, and to
@@ -24,7 +29,8 @@ def decode(image: tf.Tensor, shorter_side: int | None = None) -> tf.Tensor:
     orientation in EXIF data is ignored, as is usual with ImageNet.
 
     Args:
-        image: Scalar string: a JPEG, PNG, GIF (its first frame) or BMP.
+        image: Scalar string: a JPEG, PNG, GIF (its first frame), BMP or WebP (its
+            first frame; not in a graph that is being saved).
         shorter_side: What the picture will be scaled to: the decoder shrinks a JPEG
             to a half, a quarter or an eighth if it is still no smaller than this.
 
@@ -114,9 +120,52 @@ def _shrunk(
 
 
 def _decode_other(image: tf.Tensor) -> tf.Tensor:
+    if tf.executing_eagerly():
+        _check_format(image.numpy())
     with tf.control_dependencies([_check(_announced_size(image))]):
         image = tf.identity(image)
-    return tf.io.decode_image(image, channels=3, expand_animations=False)
+
+    def decoded() -> tf.Tensor:
+        return tf.io.decode_image(image, channels=3, expand_animations=False)
+
+    if being_saved():  # Where that graph will run, there is no Python of ours.
+        return decoded()
+    padded = tf.strings.join([image, "\0" * _HEADER])
+    riff, kind = (tf.strings.substr(padded, place, 4) for place in (0, 8))
+    is_webp = (riff == b"RIFF") & (kind == b"WEBP")
+    return tf.cond(is_webp, lambda: _decode_webp(image), decoded)
+
+
+def _check_format(image: bytes) -> None:
+    """Refuses formats that only `prepare` reads; all others TensorFlow refuses."""
+    found = format_of(image[:HEAD])
+    if found in CONVERTED:
+        message = f"{found}, not {READ}: convert it, as `prepare` does with data sets"
+        raise tf.errors.InvalidArgumentError(None, None, message)
+
+
+def _decode_webp(image: tf.Tensor) -> tf.Tensor:
+    """Decodes a WebP by Pillow.
+
+    TensorFlow 2.15 has no decoder of WebP, and that of 2.21 refuses alpha when asked for
+    three channels ("Number of channels requested does not match input").
+    """
+    if not tf.executing_eagerly():
+        pixels = tf.numpy_function(_by_pillow, [image], tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, [None, None, 3])
+    try:
+        return tf.constant(_by_pillow(image.numpy()))
+    except ValueError as error:
+        raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
+
+
+@tf.autograph.experimental.do_not_convert
+def _by_pillow(image: Any) -> np.ndarray:
+    try:
+        return np.asarray(pictures.decode(np.asarray(image, object).item()))
+    except pictures.Unreadable as error:
+        # In a graph TensorFlow makes an InvalidArgumentError of it.
+        raise ValueError(str(error)) from error
 
 
 def _announced_size(image: tf.Tensor) -> tf.Tensor:

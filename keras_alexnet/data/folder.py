@@ -1,4 +1,4 @@
-"""Pictures in folders: `DIR/train/CLASS/…` and `DIR/val/CLASS/…`."""
+"""Pictures in folders: `DIR/train/CLASS/…` and `DIR/val/CLASS/…`, or `DIR/CLASS/…`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.data.division import Division
+from keras_alexnet.data.folder_files import class_folders, pictures, skipped_lines
+from keras_alexnet.data.formats import named_as_picture
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
@@ -18,31 +21,40 @@ from keras_alexnet.data.sources import (
     Keep,
     Source,
     Stored,
+    check_kept_apart,
     validation_names,
 )
 
-# JPEG, PNG, GIF and BMP, known by their first bytes, since suffixes are often wrong.
-# All versions of TensorFlow that this package runs on decode these, but not WebP.
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+ALL = "all"
 _VALIDATION_FOLDERS = (*VALIDATION_NAMES, "test")
+# Folders of these names are parts of a data set, not classes of a plain one.
+_PARTS = frozenset((TRAIN, "training", *_VALIDATION_FOLDERS, "testing"))
+
+Labelled = tuple[list[str], list[int]]  # paths and labels
 
 
 class FolderSource(Source):
     """Pictures whose class is the name of their folder.
 
     Folders within the folder of a class belong to that class. Links are followed, but
-    each folder is read once; hidden entries (`.ipynb_checkpoints`, `.DS_Store`) are
-    skipped.
+    each folder is read once. Hidden entries (`.ipynb_checkpoints`, `.DS_Store`) and
+    files that are not pictures are skipped; `notes` count and name them.
 
     Args:
         directory: Has `train/` and one of `val/`, `valid/`, `validation/` and `test/`
-            (the first that exists), each with one folder for each class. The folders
-            in `train/` are the classes, and each must have a picture.
+            (the first that exists), each with one folder for each class. Or there is
+            none of these four, or not even `train/`, and the folders in `directory`
+            are the classes: then its pictures are divided. Each class must have a
+            picture to train on.
         check_pictures: Whether to check the first bytes of every file.
-        split: The folder of the validation pictures, such as `"test"`.
+        split: The folder of the validation pictures, such as `"test"`. If pictures are
+            divided, also `"train"` for those to train on, or `"all"`.
         training: Whether there must be training pictures. If not, only the names of
             the classes are read from `train/`; if that is missing, the folders of the
             validation pictures are the classes.
+        division: How pictures are divided where none are kept apart for validation. A
+            `val_share` of 0 leaves no validation pictures in any case, to train
+            without.
 
     Raises:
         ValueError: If a folder is missing or empty, a class of the validation
@@ -58,23 +70,107 @@ class FolderSource(Source):
         check_pictures: bool = True,
         split: str | None = None,
         training: bool = True,
+        division: Division | None = None,
     ) -> None:
-        root = Path(directory)
-        self._prefix = len(str(root / TRAIN)) - len(TRAIN)
-        folders = {VALIDATION: _validation_folder(root, split)}
-        if training:
-            folders = {TRAIN: root / TRAIN, **folders}
-        _check_exist(root, folders)
-        train = root / TRAIN
-        classes = _subfolders(train if train.is_dir() else folders[VALIDATION])
+        division = division or Division()
+        self._root = Path(directory)
+        self._check_pictures = check_pictures
+        self._skipped: list[str] = []
+        self._beside: list[str] = []
+        self._notes: list[str] = []
+        own = _validation_folder(self._root, split)
+        if own is None or (training and not division.val_share and split is None):
+            classes, found = self._divided(split, training, division)
+            self.division = division
+        else:
+            if training:
+                check_kept_apart(f"folder:{directory}", division)
+            classes, found = self._of_folders(own, training)
         self._files = {
-            split: _labelled_files(folder, classes, check_pictures)
-            for split, folder in folders.items()
+            part: (np.array(paths), np.array(labels, np.int64))
+            for part, (paths, labels) in found.items()
         }
-        sizes = {split: len(labels) for split, (_, labels) in self._files.items()}
+        self._prefix = len(str(self._root / TRAIN)) - len(TRAIN)
+        sizes = {part: len(labels) for part, (_, labels) in self._files.items()}
         super().__init__(f"folder:{directory}", tuple(map(_text, classes)), sizes)
+
+    @property
+    def notes(self) -> list[str]:
+        """How the pictures were divided, and which files were skipped."""
+        strays = [path for path in self._beside if named_as_picture(path)]
+        others = [path for path in self._beside if path not in strays]
+        return [*self._notes, *skipped_lines([*others, *self._skipped], strays)]
+
+    def _of_folders(
+        self, own: Path, training: bool
+    ) -> tuple[list[str], dict[str, Labelled]]:
+        """Classes, and the pictures of folders that are kept apart."""
+        train = self._root / TRAIN
+        if training and not train.is_dir():
+            raise _not_there(self._root, f"where {str(train)!r} does not exist")
+        classes, _ = class_folders(train if train.is_dir() else own)
+        found = {VALIDATION: self._labelled(own, classes)}
         if training:
-            _check_each_has_pictures(train, classes, self._files[TRAIN][1])
+            found = {TRAIN: self._labelled(train, classes), **found}
+            _check_each_has_pictures(train, classes, found[TRAIN][1])
+        if own.name not in (*VALIDATION_NAMES, TRAIN):
+            self._notes.append(f"validation pictures: those of {own.name}/")
+        return classes, found
+
+    def _divided(
+        self, split: str | None, training: bool, division: Division
+    ) -> tuple[list[str], dict[str, Labelled]]:
+        """Classes, and the pictures of one folder, divided by class."""
+        folder = self._root / TRAIN
+        if not folder.is_dir():
+            folder = self._root
+            _check_plain(folder)
+        wanted = _wanted_part(folder, split, training, division)
+        classes, _ = class_folders(folder)
+        paths, labels = self._labelled(folder, classes)
+        _check_each_has_pictures(folder, classes, labels)
+        names = [
+            os.fsencode(Path(path).relative_to(folder).as_posix()) for path in paths
+        ]
+        validates = division.validates_each(names, labels)
+        if division.val_share and not any(validates):
+            raise ValueError(
+                "to validate, a class must have two pictures or more; add some, or "
+                f"give val_share=0. Received: {str(folder)!r}, where each has one"
+            )
+        parts: dict[str, Labelled] = {ALL: (paths, labels)}
+        for part, is_validation in ((TRAIN, False), (VALIDATION, True)):
+            rows = [row for row, v in enumerate(validates) if v is is_validation]
+            parts[part] = [paths[row] for row in rows], [labels[row] for row in rows]
+        single = set(parts[TRAIN][1]) - set(parts[VALIDATION][1])
+        names_of_single = [_text(classes[label]) for label in sorted(single)]
+        self._notes.append(division.line(validates, names_of_single))
+        if not training:
+            return classes, {VALIDATION: parts[wanted]}
+        held_out = {VALIDATION: parts[VALIDATION]} if division.val_share else {}
+        return classes, {TRAIN: parts[TRAIN], **held_out}
+
+    def _labelled(self, folder: Path, classes: list[str]) -> Labelled:
+        there, beside = class_folders(folder)
+        self._beside += beside
+        unknown = sorted(set(there) - set(classes))
+        if unknown:
+            raise ValueError(
+                "every class must be a folder of the training pictures too. Received: "
+                f"{str(folder)!r} with {unknown}"
+            )
+        paths: list[str] = []
+        labels: list[int] = []
+        for label, name in enumerate(classes):
+            found = pictures(folder / name, self._check_pictures, self._skipped)
+            paths += found
+            labels += [label] * len(found)
+        if not paths:
+            raise ValueError(
+                "the folders of the classes must hold pictures. "
+                f"Received: {str(folder)!r} without any"
+            )
+        return paths, labels
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
         paths, labels = self._files[split]
@@ -149,63 +245,69 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def _validation_folder(root: Path, split: str | None) -> Path:
+def _validation_folder(root: Path, split: str | None) -> Path | None:
+    """The folder of the validation pictures; None if they are not kept apart."""
     tried = validation_names(split, _VALIDATION_FOLDERS)
-    plain = split is None or (split and Path(split).name == split)
-    if not plain or tried[0].startswith("."):
+    if any(not name or Path(name).name != name or name[0] == "." for name in tried):
         raise ValueError(
             "split must be the name of a folder beside train/, such as test. "
             f"Received: split={split!r}"
         )
-    present = [root / name for name in tried if (root / name).is_dir()]
-    return present[0] if present else root / tried[0]
+    apart = [name for name in _VALIDATION_FOLDERS if (root / name).is_dir()]
+    if not apart and not (root / TRAIN).is_dir():  # the folders are classes
+        return None
+    there = [root / name for name in tried if (root / name).is_dir()]
+    if apart and not there:
+        raise ValueError(
+            "split must be a folder of the data, or left out. Received: "
+            f"split={split!r}, where {str(root / tried[0])!r} does not exist"
+        )
+    return there[0] if there else None
 
 
-def _check_exist(root: Path, folders: dict[str, Path]) -> None:
-    expected = " and ".join(f"DIR/{each.name}/CLASS/…" for each in folders.values())
-    for folder in folders.values():
-        if not folder.is_dir():
-            raise ValueError(
-                f"data=folder:DIR must hold {expected} (instead of val: "
-                f"{', '.join(_VALIDATION_FOLDERS[1:])}). Received: {str(root)!r}, "
-                f"where {str(folder)!r} does not exist"
-            )
+def _check_plain(root: Path) -> None:
+    """Raises ValueError unless the folders in a folder may be classes."""
+    if not root.is_dir():
+        raise _not_there(root, "which does not exist")
+    parts = [name for name in class_folders(root)[0] if name.lower() in _PARTS]
+    if parts:
+        raise _not_there(
+            root, f"which has {parts[0]}/, but {str(root / TRAIN)!r} does not exist"
+        )
 
 
-def _subfolders(folder: Path) -> list[str]:
-    return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.is_dir() and not entry.name.startswith(".")
+def _not_there(root: Path, what: str) -> ValueError:
+    instead = ", ".join(_VALIDATION_FOLDERS[1:])
+    return ValueError(
+        "data=folder:DIR must hold DIR/train/CLASS/… and DIR/val/CLASS/… (instead of "
+        f"val: {instead}), or DIR/CLASS/… alone. Received: {str(root)!r}, {what}"
     )
 
 
-def _labelled_files(
-    folder: Path, names: list[str], check_pictures: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    unknown = sorted(set(_subfolders(folder)) - set(names))
-    if unknown:
+def _wanted_part(
+    folder: Path, split: str | None, training: bool, division: Division
+) -> str:
+    """The part of divided pictures that a split names."""
+    names = dict.fromkeys(VALIDATION_NAMES, VALIDATION)
+    if not training:
+        names |= {TRAIN: TRAIN, ALL: ALL}
+    part = VALIDATION if split is None else names.get(split)
+    if part is None:
         raise ValueError(
-            "every class must be a folder of the training pictures too. Received: "
-            f"{str(folder)!r} with {unknown}"
+            f"split must be one of {', '.join(names)} for pictures that are divided, "
+            "or a folder beside train/, such as test. Received: "
+            f"split={split!r}, data in {str(folder)!r}"
         )
-    paths: list[str] = []
-    labels: list[int] = []
-    for label, name in enumerate(names):
-        files = sorted(_pictures(folder / name, check_pictures))
-        paths += files
-        labels += [label] * len(files)
-    if not paths:
+    if part == VALIDATION and not training and not division.val_share:
         raise ValueError(
-            "the folders of the classes must hold pictures. "
-            f"Received: {str(folder)!r} without any"
+            "to validate, some pictures must not be trained on; give split=all to "
+            f"take all of them, or a val_share above 0. Received: {str(folder)!r}, "
+            "with val_share=0"
         )
-    return np.array(paths), np.array(labels, np.int64)
+    return part
 
 
-def _check_each_has_pictures(
-    folder: Path, names: list[str], labels: np.ndarray
-) -> None:
+def _check_each_has_pictures(folder: Path, names: list[str], labels: list[int]) -> None:
     counts = np.bincount(labels, minlength=len(names))
     empty = [name for name, count in zip(names, counts, strict=True) if not count]
     if empty:
@@ -213,53 +315,3 @@ def _check_each_has_pictures(
             "every class among the training pictures must hold pictures. "
             f"Received: {str(folder)!r} with none in {empty}"
         )
-
-
-def _pictures(folder: Path, check: bool) -> Iterator[str]:
-    if not folder.is_dir():  # A class may have no validation pictures.
-        return
-    for path in _walk(str(folder), set()):
-        if check:
-            _check_beginning(path)
-        yield path
-
-
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The files in a folder and below; each folder once, since links may loop."""
-    try:
-        status = os.stat(folder)
-        with os.scandir(folder) as entries:
-            shown = [each for each in entries if not each.name.startswith(".")]
-        shown.sort(key=lambda each: each.name)
-        below = {each.path: each.is_dir() for each in shown}
-    except OSError as error:
-        _refuse(error)
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
-    for path, is_folder in below.items():
-        if is_folder:
-            yield from _walk(path, seen)
-        else:
-            yield path
-
-
-def _check_beginning(path: str) -> None:
-    try:
-        with open(path, "rb") as file:
-            beginning = file.read(8)
-    except OSError as error:
-        error.filename = path  # A failed read, unlike a failed open, has none.
-        _refuse(error)
-    if not beginning.startswith(_BEGINNINGS):
-        raise ValueError(
-            "files in the folder of a class must be JPEG, PNG, GIF or BMP pictures; "
-            f"repair or remove it. Received: {path!r}, which begins with {beginning!r}"
-        )
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise ValueError(
-        "the folder of a class and all in it must be readable; repair or remove this. "
-        f"Received: {error.filename!r} ({error.strerror})"
-    ) from error

@@ -14,6 +14,7 @@ FILE_NAME = "dataset.json"
 MEAN_PICTURE = "mean_picture.npy"
 UNFINISHED = "unfinished"  # A folder that exists until all files are written.
 FORMAT_VERSION = 1
+DIVISION = "division"  # the member of `identity`, if the pictures were divided
 _COLOURS = ("mean", "stddevs", "vectors")
 _FIELDS = {
     "identity": dict,
@@ -39,7 +40,7 @@ class Description:
 
     Args:
         data: The data set that was prepared, as `--data=` named it.
-        identity: Settings and fingerprint of the data.
+        identity: Settings and fingerprint of the data, and how they were divided.
         class_names: Name of each label.
         class_counts: For each split, the number of pictures of each class.
         shards: For each split, its files in their order.

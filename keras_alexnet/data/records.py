@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.colour import ColourStatistics
+from keras_alexnet.data.division import Division
 from keras_alexnet.data.record_files import (
+    DIVISION,
     FILE_NAME,
     MEAN_PICTURE,
     UNFINISHED,
@@ -44,6 +46,7 @@ class RecordsSource(Source):
         directory: A directory that `prepare` wrote.
         split: `"train"` to evaluate on the training pictures; the validation pictures
             by default.
+        validating: Whether there must be validation pictures.
 
     Attributes:
         size: Side of the pictures.
@@ -61,7 +64,9 @@ class RecordsSource(Source):
     (256, 256, 3)
     """
 
-    def __init__(self, directory: str, split: str | None = None) -> None:
+    def __init__(
+        self, directory: str, split: str | None = None, validating: bool = True
+    ) -> None:
         self._root = Path(directory)
         self._description = description = _described(self._root)
         description.check_shards(self._root)
@@ -69,7 +74,17 @@ class RecordsSource(Source):
         self.encoding = description.identity["encoding"]
         names, sizes = tuple(description.class_names), description.sizes
         self._splits = {TRAIN: TRAIN, VALIDATION: _validation_split(directory, split)}
+        if not validating:
+            del self._splits[VALIDATION]
         sizes = {ours: sizes[its] for ours, its in self._splits.items()}
+        if not all(sizes.values()):
+            raise ValueError(
+                "data to evaluate on must have validation pictures; give val_share=0 "
+                "to train without, or split=train. Received: "
+                f"data='records:{directory}', which were prepared without"
+            )
+        division = description.identity.get(DIVISION)
+        self.division = None if division is None else Division(**division)
         super().__init__(f"records:{directory}", names, sizes)
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data.colour import IMAGENET, ColourStatistics
+from keras_alexnet.data.division import VAL_SHARE, Division
 
 TRAIN, VALIDATION = "train", "validation"
 # Names that people use for the validation pictures; all mean the same.
@@ -46,7 +47,12 @@ class Source(abc.ABC):
         spec: The data set as `--data=` names it.
         class_names: Name of each label.
         sizes: Number of pictures in `"train"` and `"validation"`; without `"train"`
-            for data that only evaluate a model.
+            for data that only evaluate a model, and without `"validation"` to train
+            without evaluation.
+
+    Attributes:
+        division: How the pictures were divided, if nobody had kept any apart for
+            validation.
     """
 
     # Whether `examples_at` reads in any order. If not, the examples are assumed to be
@@ -56,6 +62,7 @@ class Source(abc.ABC):
     # bytes of the pixels, which need no decoder.
     size: int | None = None
     encoding: str = ""
+    division: Division | None = None
 
     def __init__(
         self, spec: str, class_names: tuple[str, ...], sizes: dict[str, int]
@@ -73,6 +80,24 @@ class Source(abc.ABC):
     def statistics(self) -> ColourStatistics:
         """Mean and components of colour: ImageNet's, unless the data have their own."""
         return IMAGENET
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines for people: what was made of the data when they were opened."""
+        return []
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation pictures."""
+        return VALIDATION in self.sizes
+
+    def check_validates(self) -> None:
+        """Raises ValueError if there are no validation pictures."""
+        if not self.validates:
+            raise ValueError(
+                "data to evaluate on must have validation pictures; open them with "
+                f"another val_share. Received: {self.spec!r}, without"
+            )
 
     def damaged(self) -> str | None:
         """Checks all files that have checksums.
@@ -159,6 +184,21 @@ def endless(
     if keep is None:
         return numbered
     return numbered.filter(lambda position, element: keep(position))
+
+
+def check_kept_apart(spec: str, division: Division) -> None:
+    """Raises ValueError if validation pictures that are kept apart were to be divided.
+
+    Args:
+        spec: The data set as `--data=` names it.
+        division: What was wanted.
+    """
+    if division.val_share not in (0, VAL_SHARE):
+        raise ValueError(
+            "val_share must be left out, or 0 to train without validation, for data "
+            "that have validation pictures of their own. Received: "
+            f"val_share={division.val_share}, data={spec!r}"
+        )
 
 
 def validation_names(split: str | None, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class TfdsSource(Source):
             otherwise.
         split: Which split has the validation pictures.
         training: Whether there must be a split `train`.
+        validating: Whether there must be validation pictures.
 
     Raises:
         ValueError: If there is no such set, it cannot be prepared, or its examples
@@ -54,11 +55,12 @@ class TfdsSource(Source):
         manual_dir: str | None = None,
         split: str | None = None,
         training: bool = True,
+        validating: bool = True,
     ) -> None:
         self._builder = _prepared(spec, data_dir, manual_dir)
         info = self._builder.info
         self._image, self._label = _keys(spec, info)
-        self._splits = _splits(spec, list(info.splits), split, training)
+        self._splits = _splits(spec, list(info.splits), split, training, validating)
         sizes = {
             ours: info.splits[its].num_examples for ours, its in self._splits.items()
         }
@@ -167,14 +169,18 @@ def _keys(spec: str, info: Any) -> tuple[str, str]:
 
 
 def _splits(
-    spec: str, there: list[str], split: str | None, training: bool
+    spec: str, there: list[str], split: str | None, training: bool, validating: bool
 ) -> dict[str, str]:
     """The splits of a set that hold the training and the validation pictures."""
     tried = validation_names(split, (VALIDATION, "test"))
     present = [name for name in tried if name in there]
-    if not present or (training and TRAIN not in there):
+    if (validating and not present) or (training and TRAIN not in there):
+        wanted = [TRAIN] * training + [" or ".join(tried)] * validating
+        without = "; give val_share=0 to train without validation"
         raise ValueError(
-            f"data must have a split {'train, and ' if training else ''}"
-            f"{' or '.join(tried)}. Received: data={spec!r} with {there}"
+            f"data must have a split {', and '.join(wanted)}"
+            f"{without if training and validating else ''}. "
+            f"Received: data={spec!r} with {there}"
         )
-    return {name: name for name in (TRAIN,) if name in there} | {VALIDATION: present[0]}
+    own = {TRAIN: TRAIN} if TRAIN in there else {}
+    return {**own, VALIDATION: present[0]} if validating else own

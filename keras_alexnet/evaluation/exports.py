@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -41,6 +42,7 @@ def judge_export(
             "an export must be given encoded pictures; prepare them with "
             f"--format=jpeg. Received: data={source.spec!r}, records of bare pixels"
         )
+    source.check_validates()
     hits = np.concatenate(list(_hits(classifier, source, batch_size)))
     if hits.shape[1] < min(5, len(source.class_names)):
         raise ValueError(
@@ -59,9 +61,12 @@ def _hits(
     """Whether each of a picture's k classes is the right one: bool `[batch, k]`."""
     for batch in _batches(source, batch_size):
         answers = classifier.answers(batch["image"].numpy().tolist())
-        if any(answer.fault for answer in answers):
-            tried = tf.data.Dataset.from_tensor_slices(batch)
-            raise explained(ValueError("pictures must be readable"), tried, source)
+        for name, answer in zip(batch["name"].numpy(), answers, strict=True):
+            if answer.fault:
+                raise ValueError(
+                    "pictures must be readable by the export; repair, convert or "
+                    f"remove it. Received: {os.fsdecode(name)!r} ({answer.fault})"
+                )
         names = np.array([[each.name for each in answer.classes] for answer in answers])
         _check_names(names.ravel().tolist(), source)
         right = [source.class_names[label] for label in batch["label"].numpy()]

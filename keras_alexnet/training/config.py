@@ -7,6 +7,7 @@ import dataclasses
 from keras_alexnet import architectures, initializations
 from keras_alexnet.data.batches import CROPS
 from keras_alexnet.data.colour import FORMS
+from keras_alexnet.data.division import VAL_SHARE
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.training import addons, nonfinite, updates
@@ -47,6 +48,11 @@ class TrainingConfig(Settings):
         "Where tensorflow-datasets finds what was downloaded by hand.",
         path=True,
         defines_run=False,
+    )
+    val_share: float = setting(
+        VAL_SHARE,
+        "Which part of each class validates, in a folder where no pictures are kept "
+        "apart for that; 0 to train without validation on any data.",
     )
     image_size: int | None = setting(
         None,
@@ -195,7 +201,9 @@ class TrainingConfig(Settings):
         defines_run=False,
     )
     seed: int = setting(
-        0, "Seed of the initial weights, order, crops, noise and dropout."
+        0,
+        "Seed of the initial weights, order, crops, noise and dropout, and of the "
+        "division of a folder.",
     )
     deterministic: bool = setting(
         False, "Let TensorFlow use only ops that give the same bits every time."
@@ -276,6 +284,7 @@ class TrainingConfig(Settings):
 
     def _check_pictures(self) -> None:
         self.require("data", self.data != "", "a name, not empty")
+        self.below_one("val_share")
         self.at_least(1, "image_size", "crop_chunk")
         self.at_least(0, "colour_noise_strength", "colour_noise_epochs")
         self.require("crop_area", 0 < self.crop_area <= 1, "above 0, and 1 at most")
@@ -297,6 +306,9 @@ class TrainingConfig(Settings):
         own = self.average_momentum != type(self).average_momentum
         expected = "0 with an average_momentum"
         self.require("average_window", not (self.average_window and own), expected)
+        blind = self.schedule == "plateau" and not self.val_share
+        expected = "another schedule with val_share=0: it needs validation errors"
+        self.require("schedule", not blind, expected)
         expected = "given with --schedule=step, and only then"
         stepped = self.schedule == "step"
         self.require("step_epochs", bool(self.step_epochs) == stepped, expected)

@@ -42,7 +42,8 @@ COLUMNS = (
 def new_errors(epochs: int) -> tf.Variable:
     """The validation error of each epoch of a run, NaN for future epochs.
 
-    It is a variable since checkpoints contain it: the schedule `plateau` needs it.
+    It is infinite for epochs without validation. It is a variable since checkpoints
+    contain it: the schedule `plateau` needs it.
     """
     none = tf.fill([epochs], tf.constant(math.nan, tf.float64))
     return tf.Variable(none, trainable=False)
@@ -57,7 +58,8 @@ class Epochs:
         model: The model, whose first kernels are shown.
 
     Attributes:
-        errors: The validation errors of the epochs that are done, from 0 to 1.
+        errors: The validation errors of the epochs that are done, from 0 to 1;
+            infinite without validation.
 
     Raises:
         ValueError: If metrics.csv is damaged.
@@ -75,7 +77,7 @@ class Epochs:
     def end(
         self,
         trained: Scores,
-        held_out: Scores,
+        held_out: Scores | None,
         rate: float,
         watch: Stopwatch,
         step: int,
@@ -84,7 +86,7 @@ class Epochs:
 
         Args:
             trained: Scores of the training pictures.
-            held_out: Scores of the validation pictures.
+            held_out: Scores of the validation pictures; None if there are none.
             rate: Learning rate of the last step.
             watch: Times of the steps.
             step: Number of the last step, from 1.
@@ -92,16 +94,17 @@ class Epochs:
         Returns:
             A line to show.
         """
-        self._variable[len(self.errors)].assign(held_out.top1_error)
-        self.errors.append(held_out.top1_error)
+        error = math.inf if held_out is None else held_out.top1_error
+        self._variable[len(self.errors)].assign(error)
+        self.errors.append(error)
         row = {
             "epoch": len(self.errors),
             "loss": trained.loss,
             "top1": trained.top1,
             "top5": trained.top5,
-            "val_loss": held_out.loss,
-            "val_top1": held_out.top1,
-            "val_top5": held_out.top5,
+            "val_loss": held_out and held_out.loss,
+            "val_top1": held_out and held_out.top1,
+            "val_top5": held_out and held_out.top5,
             "learning_rate": rate,
             "images_per_second": watch.images_per_second,
             "data_wait": watch.data_wait,
@@ -121,10 +124,16 @@ def _first_kernels(model: keras.Model) -> np.ndarray:
 
 
 def _line(row: dict[str, Any], epochs: int, memory: float) -> str:
+    validated = row["val_loss"] is not None
+    held_out = (
+        f"val loss {row['val_loss']:.3f}  val top-1 {row['val_top1']:.3f}  "
+        f"val top-5 {row['val_top5']:.3f}  "
+        if validated
+        else ""
+    )
     return (
         f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.3f}  "
-        f"top-1 {row['top1']:.3f}  val loss {row['val_loss']:.3f}  "
-        f"val top-1 {row['val_top1']:.3f}  val top-5 {row['val_top5']:.3f}  "
+        f"top-1 {row['top1']:.3f}  {held_out}"
         f"{row['images_per_second']:.0f} images/s  data wait {row['data_wait']:.1%}  "
         f"peak memory {memory:.1f} GiB"
     )
@@ -156,7 +165,8 @@ class MetricsLog:
         """Adds an epoch.
 
         Args:
-            row: Its values by the names in `COLUMNS`.
+            row: Its values by the names in `COLUMNS`; None for those without a value,
+                which are empty in the file.
             step: Number of the step after which they were measured, from 1.
             more: Values for TensorBoard alone, by name.
             filters: The first kernels as a picture, uint8 `[height, width, 3]`.
@@ -169,7 +179,7 @@ class MetricsLog:
         files.write_text(self._path, text.getvalue())
         with self._writer.as_default(step=step):
             for name, value in {**row, **more}.items():
-                if name != "epoch":
+                if name != "epoch" and value is not None:
                     tf.summary.scalar(name, value)
             tf.summary.image("conv1", filters[None])
         self._writer.flush()

@@ -104,8 +104,10 @@ class Loop:
                 self._end_epoch(step)
         return step
 
-    def evaluate(self) -> Scores:
-        """The scores of the weights as they are on the validation pictures."""
+    def evaluate(self) -> Scores | None:
+        """The scores of the weights as they are on the validation pictures, if any."""
+        if not self._source.validates:
+            return None
         with self._train_step.averaged():
             return self._train_step.evaluator.evaluate(
                 self._source,
@@ -263,7 +265,6 @@ class Loop:
             self.scores = self.evaluate()
         except InterruptedError:
             self._stop(step)
-        assert self.scores is not None
         rate = self._rates.weights(step, self._epochs.errors)
         line = self._epochs.end(trained, self.scores, rate, self._watch, step)
         self._progress.say(line)

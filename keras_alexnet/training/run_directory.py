@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
-from keras_alexnet.data.sources import VALIDATION
+from keras_alexnet.data.sources import TRAIN, VALIDATION
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.settings import kinds
 from keras_alexnet.training.config import TrainingConfig
@@ -41,7 +41,8 @@ class RunDirectory:
     which pictures they are (written once, when the run begins), `recipe.json` what
     pictures go through, `metrics.csv` a line for each epoch, `result.json` the scores
     at the end, `checkpoints/` its state, `events/` what TensorBoard shows, and
-    `example.jpg` the first validation picture, to try `predict` on.
+    `example.jpg` the first validation picture, to try `predict` on. (Without
+    validation pictures it is the first to train on, and the scores are null.)
 
     Args:
         path: The directory; it need not exist.
@@ -132,7 +133,8 @@ class RunDirectory:
         for begun in self.path.glob(f"{runs.CHECKPOINTS}/*_temp"):
             shutil.rmtree(begun)
         if not self.example_path.is_file():
-            for example in source.ordered(VALIDATION).take(1):
+            shown = VALIDATION if source.validates else TRAIN
+            for example in source.ordered(shown).take(1):
                 files.write_bytes(self.example_path, _encoded(source, example["image"]))
         self._claim_data(source)
         text = json.dumps(recipe.as_dict(), indent=2)
@@ -187,8 +189,10 @@ class RunDirectory:
         """The content of `result.json`, or None as long as the run is not finished."""
         if not self._result_path.is_file():
             return None
-        scores = dict.fromkeys(("val_top1", "val_top5", "val_loss"), float)
-        return files.read_json(self._result_path, val_pictures=int, **scores)
+        found = files.read_json(self._result_path, val_pictures=int)
+        kind = float if found["val_pictures"] else type(None)
+        scores = dict.fromkeys(("val_top1", "val_top5", "val_loss"), kind)
+        return files.read_json(self._result_path, **scores)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Writes `result.json`, the last file of a run."""
@@ -210,6 +214,7 @@ def _described(source: Source) -> dict[str, Any]:
         "sizes": source.sizes,
         "class_names": list(source.class_names),
         "statistics": dataclasses.asdict(source.statistics),
+        runs.DIVISION: source.division and source.division.as_dict(),
         _FINGERPRINT: source.fingerprint(),
     }
 

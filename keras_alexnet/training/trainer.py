@@ -211,7 +211,15 @@ class Trainer:
         config = self.config
         self._console.print(f"opening the data: {config.data} ...")
         with coordination.chief_first(strategy):
-            source = open_source(config.data, config.data_dir, config.manual_dir)
+            source = open_source(
+                config.data,
+                config.data_dir,
+                config.manual_dir,
+                val_share=config.val_share,
+                seed=config.seed,
+            )
+        for line in source.notes:
+            self._console.print(line)
         coordination.agree(
             strategy,
             "the fingerprint of the data",
@@ -236,8 +244,11 @@ class Trainer:
                 scores, steps = self._train(setup, run)
                 return Result(self._finish(setup, run, scores, steps, began), True)
 
-    def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores, int]:
-        """Resumes from the newest checkpoint; returns the last scores, all steps."""
+    def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores | None, int]:
+        """Resumes from the newest checkpoint; returns the last scores, all steps.
+
+        There are no scores without validation pictures.
+        """
         say, train_step = self._console.print, setup.train_step
         errors = new_errors(self.config.epochs)
         checkpoints = Checkpoints(
@@ -298,15 +309,15 @@ class Trainer:
         self,
         setup: _Setup,
         run: RunDirectory,
-        scores: Scores,
+        scores: Scores | None,
         steps: int,
         began: float,
     ) -> dict[str, Any]:
         values = {
-            "val_top1": scores.top1,
-            "val_top5": scores.top5,
-            "val_loss": scores.loss,
-            "val_pictures": scores.pictures,
+            "val_top1": scores and scores.top1,
+            "val_top5": scores and scores.top5,
+            "val_loss": scores and scores.loss,
+            "val_pictures": scores.pictures if scores else 0,
             "steps": steps,
             "seconds": round(time.monotonic() - began, 1),  # this call alone
             "peak_memory_gib": round(peak_memory(), 2),

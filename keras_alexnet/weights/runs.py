@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.data.division import Division
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.checkpoint_files import (
     CheckpointReader,
@@ -27,6 +28,8 @@ NONFINITE = "nonfinite_batch.txt"
 CHECKPOINTS = "checkpoints"
 EVENTS = "events"
 LOCK = ".lock"
+# A member of data.json: how the pictures were divided, or null.
+DIVISION = "division"
 _MODEL = "model/"
 _AVERAGE = "average/"
 _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -76,6 +79,22 @@ def data(run: Path) -> dict[str, Any]:
             f"Received: {str(run / DATA)!r}, with the mean colour {mean!r}"
         )
     return found
+
+
+def division(run: Path) -> Division | None:
+    """How the pictures of a run were divided, if none had been kept apart.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    found = data(run).get(DIVISION)
+    try:
+        return None if found is None else Division(**found)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "data.json of a run must be as train wrote it; restore the file. "
+            f"Received: {str(run / DATA)!r}, with the division {found!r}"
+        ) from error
 
 
 def class_names(run: Path) -> tuple[str, ...]:

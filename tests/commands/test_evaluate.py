@@ -9,9 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from keras_alexnet import commands
 from keras_alexnet.evaluation.judging import output_names
+from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 
 WNIDS = tuple(each.wnid for each in imagenet_classes())
@@ -128,9 +130,52 @@ def test_another_split_is_judged_without_training_pictures(
     shutil.rmtree(tmp_path / "test" / "0_red")
     shutil.rmtree(tmp_path / "test" / "1_green")
     code, lines, _ = evaluate(f"--model={run}", data)
-    assert (code, len(lines)) == (0, 2)
-    assert lines[0].startswith("the data have 1 of the model's 3 classes")
-    assert LINE.fullmatch(lines[1])["pictures"] == "3"
+    assert (code, len(lines)) == (0, 3)
+    assert lines[0] == "validation pictures: those of test/"
+    assert lines[1].startswith("the data have 1 of the model's 3 classes")
+    assert LINE.fullmatch(lines[2])["pictures"] == "3"
+
+
+def test_a_divided_folder_is_evaluated_as_the_run_was_trained(
+    evaluate, pictures: Path, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(pictures / "train", tmp_path / "plain"))
+    data = f"--data=folder:{root}"
+    made = [tmp_path / "seed3", tmp_path / "seed4"]
+    for seed, run in zip((3, 4), made, strict=True):
+        config = TrainingConfig(
+            data=f"folder:{root}",
+            image_size=64,
+            batch_size=8,
+            epochs=1,
+            steps_per_epoch=1,
+            val_share=0.25,
+            seed=seed,
+            model_dir=str(run),
+        )
+        scores = Trainer(config, Console(quiet=True)).fit().values
+    model = f"--model={made[1]}"
+    code, lines, _ = evaluate(model, data)
+    assert code == 0
+    assert lines[0] == "divided: 18 to train, 6 to validate, by class, seed 4"
+    assert lines[1] == "evaluated: these 6; all with --split=all"
+    found = LINE.fullmatch(lines[2])
+    assert found["pictures"] == "6"
+    assert float(found["loss"]) == pytest.approx(scores["val_loss"], abs=1e-3)
+    for flags, count in (
+        (["--split=all"], "24"),
+        (["--split=train"], "18"),
+        (["--val_share=0.5", "--seed=1"], "12"),
+    ):
+        _, lines, _ = evaluate(model, data, *flags)
+        assert LINE.fullmatch(lines[-1])["pictures"] == count
+    both = [f"--model={run}" for run in made]
+    code, _, err = evaluate(*both, data)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "runs that are evaluated together must have divided" in err
+    for other in ([data, "--split=all"], [f"--data=folder:{pictures}"]):
+        code, _, _ = evaluate(*both, *other)
+        assert code == 0
 
 
 def test_records_of_another_split(

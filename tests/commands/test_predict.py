@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from model_server import ModelServer
+from PIL import Image
 
 import keras_alexnet
 from keras_alexnet.client.answers import Answer, from_outputs
@@ -149,6 +150,25 @@ def test_many_that_are_no_pictures_are_named_in_part(
     assert err.count("notes.txt") == 3
     assert err.endswith(", …)\n")
     assert out.count("(no picture)") == 5
+
+
+@pytest.mark.parametrize("way", ["run", "export"])
+def test_other_formats_are_named_with_what_to_do(
+    predict: Command, ways: dict, files: list[str], tmp_path: Path, way: str
+) -> None:
+    paths = []
+    for form in ("WEBP", "TIFF"):
+        paths.append(str(tmp_path / f"picture.{form}"))
+        with Image.open(files[0]) as picture:
+            picture.save(paths[-1], form)
+    code, out, _ = predict(ways[way], "--json", *paths)
+    assert code == 2
+    webp, tiff = lines(out)
+    assert tiff["fault"] == "TIFF: convert it to JPEG or PNG"
+    assert webp["valid"] == (way == "run")
+    assert webp.get("fault", "") == (
+        "" if way == "run" else "WebP: convert it to JPEG or PNG"
+    )
 
 
 def test_names_are_printed_as_they_are(

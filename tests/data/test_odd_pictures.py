@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 from squares import encoded
 
-from keras_alexnet.data.decoding import MOST_PIXELS, decode
+from keras_alexnet.data.decoding import MOST_PIXELS, decode, decode_window
 from keras_alexnet.data.unreadable import first_unreadable
 from keras_alexnet.data.views import Views
 
@@ -54,6 +54,7 @@ SEEN = {
     "BMP": (picture("RGB", "BMP"), (200, 30, 10)),
     "JPEG with EXIF orientation": (rotated(), (200, 30, 10)),
     "progressive JPEG": (picture("RGB", "JPEG", progressive=True), (200, 30, 10)),
+    "WebP": (picture("RGB", "WEBP", quality=95), (200, 30, 10)),
 }
 
 
@@ -68,7 +69,58 @@ def test_decodable_pictures_become_rgb(kind: str) -> None:
     assert np.abs(pixels[20, 30].astype(int) - colour).max() <= 4
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def webp(**options: object) -> bytes:
+    rng = np.random.default_rng(1)
+    # The eighth channel is for animations: a second frame.
+    pixels = np.kron(rng.integers(0, 256, (6, 9, 4)), np.ones((9, 8, 1))).astype("u1")
+    alpha = options.pop("alpha", False)
+    frames = [Image.fromarray(pixels[..., : 4 if alpha else 3])]
+    if options.get("save_all"):
+        options["append_images"] = [Image.fromarray(pixels[::-1, :, :3])]
+    with io.BytesIO() as file:
+        frames[0].save(file, "WEBP", **options)
+        return file.getvalue()
+
+
+WEBP = {
+    "with loss": webp(quality=80),
+    "without": webp(lossless=True),
+    "alpha": webp(alpha=True, lossless=True, exact=True),
+    "alpha, with loss": webp(alpha=True, quality=80),
+    "animated": webp(save_all=True, lossless=True),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", WEBP)
+def test_webp_is_read_as_by_pillow(kind: str) -> None:
+    image = WEBP[kind]
+    with Image.open(io.BytesIO(image)) as opened:
+        expected = np.asarray(opened.convert("RGB"))
+    np.testing.assert_array_equal(decode(tf.constant(image)), expected)
+    stream = tf.data.Dataset.from_tensors(image)
+
+    def whole(size: tf.Tensor) -> tf.Tensor:
+        return tf.concat([tf.zeros_like(size), size], axis=0)
+
+    for each in (decode, lambda encoded: decode_window(encoded, whole, 8)):
+        (found,) = stream.map(each, num_parallel_calls=2)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_no_graph_that_is_saved_calls_python(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.decode = tf.function(decode, input_signature=[tf.TensorSpec([], tf.string)])
+    tf.saved_model.save(module, str(tmp_path))
+    saved = (tmp_path / "saved_model.pb").read_bytes()
+    assert b"DecodeImage" in saved
+    assert b"PyFunc" not in saved
+    image = picture("RGB", "PNG")
+    loaded = tf.saved_model.load(str(tmp_path)).decode(tf.constant(image))
+    np.testing.assert_array_equal(loaded, RED)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize(
     ("height", "width"), [(1, 1), (1, 10_000), (10_000, 1), (3, 5), (4000, 900)]
 )
@@ -114,6 +166,13 @@ def bmp_of(width: int, height: int) -> bytes:
     return bytes(image)
 
 
+def webp_of(width: int, height: int) -> bytes:
+    """Without loss: after a sign, 14 bits of width - 1 and 14 of height - 1."""
+    image = bytearray(picture("RGB", "WEBP", lossless=True))
+    image[21:25] = struct.pack("<I", (width - 1) | (height - 1) << 14)
+    return bytes(image)
+
+
 TOO_LARGE = f"at most {MOST_PIXELS} pixels; its header says"
 REFUSED = {
     "PNG of 20000×20000": (png_of(20_000, 20_000), TOO_LARGE),
@@ -123,6 +182,11 @@ REFUSED = {
     "GIF of 65500×65500": (gif_of(65_500, 65_500), TOO_LARGE),
     "BMP of 10⁶×10⁶": (bmp_of(10**6, 10**6), "must be less than"),
     "BMP of more than it holds": (bmp_of(9_000, 9_000), "Input size should match"),
+    "WebP of 16383×16383": (webp_of(16_383, 16_383), "exceeds limit of"),
+    "truncated WebP": (picture("RGB", "WEBP")[:60], ""),
+    "WebP's first bytes": (b"RIFF\xff\xff\0\0WEBP", "none of JPEG"),
+    "TIFF": (picture("RGB", "TIFF"), "TIFF, not JPEG, PNG, GIF, BMP or WebP: convert"),
+    "AVIF": (b"\0\0\0\x20ftypavif" + bytes(8), "AVIF, not JPEG"),
     "truncated JPEG": (picture("RGB", "JPEG")[:400], "Invalid JPEG data"),
     "truncated PNG": (encoded(RED)[:60], "Invalid PNG"),
     "PNG's first bytes": (b"\x89PNG\r\n\x1a\n", "Invalid PNG"),
@@ -146,11 +210,13 @@ def test_undecodable_pictures_are_named_in_one_line(kind: str) -> None:
     assert len(message) < 300
 
 
-@pytest.mark.parametrize("kind", ["JPEG of 65500×65500", "PNG of 20000×20000"])
+@pytest.mark.parametrize(
+    "kind", ["JPEG of 65500×65500", "PNG of 20000×20000", "WebP of 16383×16383"]
+)
 def test_no_memory_is_allocated_for_what_a_header_announces(kind: str) -> None:
     image = tf.constant(REFUSED[kind][0])
     before = peak_megabytes()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"at most|exceeds"):
         tf.function(lambda: Views(64).centre(image))()
     assert peak_megabytes() - before < 100  # Decoded, they would be 1.2 to 13 GB.
 

@@ -8,12 +8,15 @@ import pickle
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, features
 
+from keras_alexnet.data.preparation.pixel_worker import pictures as pixel_worker
 from keras_alexnet.data.preparation.pixel_worker.pictures import (
+    Unreadable,
     area_average,
     central_square,
     decode,
@@ -177,6 +180,65 @@ def test_webp_is_read_and_suffixes_are_ignored(tmp_path: Path) -> None:
     for form in ("WEBP", "PNG"):
         path.write_bytes(encoded(Image.fromarray(pixels), form, lossless=True))
         np.testing.assert_array_equal(np.asarray(decode(str(path))), pixels)
+
+
+TIFF = {
+    "compressed": lambda: encoded(smooth(40, 50), "TIFF", compression="tiff_lzw"),
+    "CMYK": lambda: encoded(smooth(40, 50).convert("CMYK"), "TIFF"),
+    "palette": lambda: encoded(smooth(40, 50).quantize(16), "TIFF"),
+    "pages": lambda: encoded(
+        smooth(40, 50), "TIFF", save_all=True, append_images=[smooth(20, 20)]
+    ),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", TIFF)
+def test_tiff_is_read_as_by_opencv(kind: str) -> None:
+    content = TIFF[kind]()
+    theirs = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    difference = np.asarray(decode(content)).astype(int) - theirs[..., ::-1]
+    assert np.abs(difference).max() <= 1
+
+
+def test_alpha_of_a_tiff_is_dropped() -> None:
+    picture = smooth(40, 50)
+    picture.putalpha(Image.fromarray(noise(40, 50)))
+    ours = np.asarray(decode(encoded(picture, "TIFF")))
+    np.testing.assert_array_equal(ours, np.asarray(smooth(40, 50)))
+
+
+@pytest.mark.compat
+def test_16_bits_of_a_tiff_keep_their_upper_8() -> None:
+    grey = np.linspace(0, 65535, 40 * 50).reshape(40, 50).astype(np.uint16)
+    ours = np.asarray(decode(encoded(Image.fromarray(grey), "TIFF")))
+    np.testing.assert_array_equal(ours, np.repeat((grey >> 8)[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_measurements_are_no_photos(kind: type) -> None:
+    grey = np.full((40, 50), 70_000, kind)
+    with pytest.raises(Unreadable, match="which is no photo"):
+        decode(encoded(Image.fromarray(grey), "TIFF"))
+
+
+@pytest.mark.compat
+def test_avif_is_read_where_pillow_reads_it_and_else_what_it_needs_is_said() -> None:
+    picture = smooth(40, 50)
+    if "avif" in features.modules and features.check("avif"):
+        content = encoded(picture, "AVIF", quality=100, subsampling="4:4:4")
+        difference = np.asarray(decode(content)).astype(int) - np.asarray(picture)
+        assert np.abs(difference).max() <= 8
+    else:
+        with pytest.raises(Unreadable, match=r"AVIF, which needs Pillow 11.3"):
+            decode(b"\0\0\0\x20ftypavif" + bytes(20))
+
+
+def test_heic_needs_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = tuple(name for name in pixel_worker.FORMATS if name != "HEIF")
+    monkeypatch.setattr(pixel_worker, "FORMATS", without)
+    with pytest.raises(Unreadable, match="HEIC, which needs the package pillow-heif"):
+        decode(b"\0\0\0\x18ftypheic" + bytes(20))
 
 
 def test_what_is_stored_is_read_back() -> None:

@@ -91,8 +91,6 @@ def spoiled(root: Path, how: str) -> Path:
     """Makes a copy of the pictures bad in one way."""
     if how == "no train":
         shutil.rmtree(root / "train")
-    elif how == "no val":
-        shutil.rmtree(root / "val")
     elif how == "empty":
         for folder in (root / "train").iterdir():
             shutil.rmtree(folder)
@@ -105,9 +103,11 @@ def spoiled(root: Path, how: str) -> Path:
             shutil.rmtree(root / "val" / name)
     elif how == "dangling link":
         (root / "val" / "0_red" / "gone.jpg").symlink_to(root / "nowhere.jpg")
-    elif how == "webp":
-        webp = b"RIFF\x00\x00\x00\x00WEBP"
-        (root / "train" / "0_red" / "new.webp").write_bytes(webp)
+    elif how == "tiff":
+        (root / "train" / "0_red" / "new.tif").write_bytes(b"II*\0" + bytes(12))
+    elif how == "heic":
+        heic = b"\0\0\0\x18ftypheic" + bytes(8)
+        (root / "train" / "0_red" / "new.heic").write_bytes(heic)
     elif how == "one class":
         for folder in ("train", "val"):
             for name in ("1_green", "2_blue"):
@@ -123,12 +123,12 @@ def spoiled(root: Path, how: str) -> Path:
     ("how", "message"),
     [
         ("no train", "train' does not exist"),
-        ("no val", "val' does not exist"),
         ("empty", "without any"),
         ("empty class", "must hold pictures. Received: .*train' .*\\['1_green'\\]"),
         ("no pictures in val", "must hold pictures. Received: .*val' without any"),
         ("dangling link", "must be readable.* Received: .*0_red/gone.jpg' \\(No such"),
-        ("webp", "JPEG, PNG, GIF or BMP .* Received: .*new.webp'"),
+        ("tiff", "JPEG, PNG, GIF, BMP or WebP .*`prepare` .*new.tif', which is TIFF"),
+        ("heic", "`prepare` converts TIFF, AVIF, HEIC. .*new.heic', which is HEIC"),
         ("one class", "at least two classes"),
         ("unknown class", "3_grey"),
         ("text", "notes.jpg', which begins with b'red thin'"),
@@ -289,7 +289,7 @@ def test_evaluation_needs_no_training_pictures(pictures: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ("test", r"must hold DIR/train/CLASS/… and DIR/test/.*test' does not exist"),
+        ("test", r"split must be a folder of the data.*test' does not exist"),
         ("../val", r"beside train/.*Received: split='../val'"),
         (".hidden", r"beside train/.*Received: split='.hidden'"),
         ("", r"beside train/.*Received: split=''"),
@@ -322,7 +322,7 @@ def test_a_picture_that_was_removed_is_named(pictures: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.compat
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "WEBP"])
 def test_all_accepted_formats_are_decoded(
     pictures: Path, tmp_path: Path, form: str
 ) -> None:
@@ -333,6 +333,35 @@ def test_all_accepted_formats_are_decoded(
     assert source.sizes["validation"] == 10
     first = next(iter(evaluation_batches(source, 64, 1)))
     assert not first["image"].numpy().any()  # the black one
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_skipped_is_counted_and_named(
+    pictures: Path, tmp_path: Path, check: bool
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(pictures, root)
+    red, green = root / "train" / "0_red", root / "train" / "1_green"
+    for folder in (root / "train", red, green):
+        (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (red / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (green / "notes.txt").write_text("green things")
+    # The raw file of a camera: a TIFF by its first bytes, with a thumbnail.
+    (green / "IMG_1.CR2").write_bytes(b"II*\0" + bytes(12))
+    (root / "val" / "2_blue" / ".ipynb_checkpoints").mkdir()
+    (root / "val" / "stray.jpg").write_bytes((red / "000.jpg").read_bytes())
+    source = open_source(f"folder:{root}", check_pictures=check)
+    assert source.sizes == {"train": 24, "validation": 9}
+    assert source.notes == [
+        "skipped 7 files that are hidden or no pictures: .DS_Store (3), "
+        ".ipynb_checkpoints/, Thumbs.db, IMG_1.CR2, notes.txt",
+        "skipped 1 file that is in no class's folder: stray.jpg",
+    ]
+    (red / "more").write_text("names beyond the fifth are not shown")
+    line, _ = open_source(f"folder:{root}", check_pictures=check).notes
+    assert line.startswith("skipped 8 files")
+    assert line.endswith(", …")
 
 
 @pytest.mark.parametrize("spec", ["", "folder:", "tfds:", "imagenet", "zip:x"])

@@ -11,7 +11,7 @@ from keras_alexnet.data.preparation.outcome import finish
 from keras_alexnet.data.preparation.settings import Settings
 from keras_alexnet.data.preparation.shards import plan
 from keras_alexnet.data.preparation.writing import Watch, Writing
-from keras_alexnet.data.record_files import Description
+from keras_alexnet.data.record_files import DIVISION, Description
 from keras_alexnet.data.sources import Source
 
 
@@ -57,7 +57,12 @@ def prepare(
             f"were made of. Received: data={source.spec!r}, records of bare pixels"
         )
     settings = settings or Settings()
-    identity = {**settings.as_dict(), "data_fingerprint": source.fingerprint()}
+    division = source.division
+    identity = {
+        **settings.as_dict(),
+        **({} if division is None else {DIVISION: division.as_dict()}),
+        "data_fingerprint": source.fingerprint(),
+    }
     where = Path(files.expanded(out))
     directory = PreparationDirectory(where, identity, source.file_stamp())
     done = directory.finished()

@@ -48,9 +48,12 @@ def finish(
     Raises:
         ValueError: If a split has no picture that could be read.
     """
-    counts = {split: _counts(reports, split) for split in (TRAIN, VALIDATION)}
+    counts = {
+        split: _counts(reports, split, len(source.class_names))
+        for split in (TRAIN, VALIDATION)
+    }
     write_skipped(directory.path, reports)
-    _check_not_empty(counts)
+    _check_not_empty({split: counts[split] for split in source.sizes})
     components = _write_mean_picture(reports, directory, identity["size"])
     description = Description(
         data=source.spec,
@@ -67,10 +70,10 @@ def finish(
     return description
 
 
-def _counts(reports: Reports, split: str) -> np.ndarray:
+def _counts(reports: Reports, split: str, classes: int) -> np.ndarray:
     return sum(
         (report.counts for shard, report in reports.items() if shard.split == split),
-        start=np.zeros(1, np.int64),
+        start=np.zeros(classes, np.int64),
     )
 
 
@@ -78,7 +81,7 @@ def _check_not_empty(counts: dict[str, np.ndarray]) -> None:
     for split, each in counts.items():
         if not each.sum():
             raise ValueError(
-                "data must have pictures that can be read in both splits. "
+                "data must have pictures that can be read in each split. "
                 f"Received: none for {split}"
             )
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
 from keras_alexnet.data.preparation.settings import Settings
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Source, Stored
+from keras_alexnet.data.sources import TRAIN, Source, Stored
 
 # Files of this size are read at full speed and are easy to copy.
 SHARD_BYTES = 128 * 2**20
@@ -54,7 +54,7 @@ def plan(source: Source, settings: Settings) -> list[Shard]:
     """
     return [
         shard
-        for split in (TRAIN, VALIDATION)
+        for split in source.sizes
         for shard in _of_split(split, _order(source, split), settings)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from pathlib import Path
@@ -9,7 +10,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+with contextlib.suppress(ImportError):  # Pillow's plugin for HEIC, if it is there
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+_WANTED = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "HEIF")
+Image.init()
+FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
+# What reads a picture in an ISO base media file, by a brand at its beginning.
+_READERS = {
+    b"avif": "AVIF, which needs Pillow 11.3 or newer",
+    b"hei": "HEIC, which needs the package pillow-heif",
+    b"mif1": "HEIC, which needs the package pillow-heif",
+}
 
 
 class Unreadable(Exception):
@@ -19,9 +33,9 @@ class Unreadable(Exception):
 def decode(image: bytes | str) -> Image.Image:
     """Decodes a picture, known by its content, to RGB.
 
-    Of an animation, it decodes the first frame. Alpha is dropped, 16 bits keep their
-    upper 8, and an orientation in EXIF data is ignored, as by TensorFlow's decoders
-    and as is usual with ImageNet.
+    Of frames or pages it decodes the first. Alpha is dropped, 16 bits keep their upper
+    8, and an orientation in EXIF data is ignored, as by TensorFlow's decoders and as is
+    usual with ImageNet.
 
     Args:
         image: The encoded picture, or the path of its file.
@@ -30,6 +44,7 @@ def decode(image: bytes | str) -> Image.Image:
         Unreadable: If it is not a picture, is truncated, or its header announces
             more pixels than Pillow's limit; then nothing is decoded.
     """
+    content = b""
     try:
         content = Path(image).read_bytes() if isinstance(image, str) else image
         if not content:
@@ -43,19 +58,27 @@ def decode(image: bytes | str) -> Image.Image:
     except Unreadable:
         raise
     except Exception as error:  # Decoders raise many kinds.
-        raise Unreadable(_reason(error)) from error
+        raise Unreadable(_reason(error, content)) from error
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
     picture.load()
     if picture.mode.startswith("I"):  # 16-bit grey, which "L" would clip.
-        upper = np.asarray(picture).astype(np.int32) >> 8
+        upper = np.asarray(picture).astype(np.int64) >> 8
+        if upper.min() < 0 or upper.max() > 255:
+            raise Unreadable("grey of more than 16 bits, which is no photo")
         picture = Image.fromarray(upper.astype(np.uint8))
+    if picture.mode == "F":
+        raise Unreadable("grey in floating point, which is no photo")
     return picture.convert("RGB")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, content: bytes) -> str:
     if isinstance(error, UnidentifiedImageError):  # Its message has an address.
+        if content[4:8] == b"ftyp":
+            for brand, reader in _READERS.items():
+                if brand in content[8:32]:
+                    return reader
         return f"none of {', '.join(FORMATS)}"
     message = getattr(error, "strerror", None) or " ".join(str(error).split())
     return message or type(error).__name__
