@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.course import Course
 from keras_alexnet.training.schedules import (
     LayerRates,
     learning_rate,
@@ -24,6 +25,7 @@ class Rates:
         config: The run's settings.
         names: `(layer, weight)` of each trained variable, as `("conv1", "bias")`.
         steps_per_epoch: Steps of an epoch.
+        course: How many epochs the run has, and had; as configured if None.
 
     Raises:
         ValueError: If `layer_rates` names a layer that is not trained.
@@ -34,12 +36,14 @@ class Rates:
         config: TrainingConfig,
         names: Sequence[tuple[str, str]],
         steps_per_epoch: int,
+        course: Course | None = None,
     ) -> None:
         self._config = config
+        self.course = course or Course(config.epochs)
         self._names = names
         self.steps_per_epoch = steps_per_epoch
         self._layers = LayerRates(config.layer_rates)
-        self._drops_after = whole_epochs(config.step_epochs)
+        self.drops_after = whole_epochs(config.step_epochs)
         unknown = sorted(self._layers.layers - {layer for layer, _ in names})
         if unknown:
             raise ValueError(
@@ -50,7 +54,22 @@ class Rates:
     @property
     def total_steps(self) -> int:
         """Steps of the whole run, unless the schedule `plateau` ends it before."""
-        return self._config.epochs * self.steps_per_epoch
+        return self.course.epochs * self.steps_per_epoch
+
+    @property
+    def schedule(self) -> str:
+        """How the rate changes over the run."""
+        return self._config.schedule
+
+    @property
+    def highest(self) -> float:
+        """The rate of weights after the warm-up."""
+        return self._config.learning_rate * self._config.rate_scale
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of linear rise; the same, however many epochs are added."""
+        return self._config.warmup_steps
 
     def weights(self, step: int, errors: Sequence[float]) -> float:
         """The rate of weights at a step, without the factors of layers.
@@ -63,13 +82,13 @@ class Rates:
         if config.schedule == "plateau":
             drops = plateau(errors[:done], config.patience).drops
         else:
-            drops = sum(after <= done for after in self._drops_after)
+            drops = sum(after <= done for after in self.drops_after)
         return learning_rate(
             step,
             schedule=config.schedule,
-            highest=config.learning_rate * config.rate_scale,
-            warmup_steps=config.warmup_steps,
-            total_steps=self.total_steps,
+            highest=self.highest,
+            warmup_steps=self.warmup_steps,
+            total_steps=self.course.epochs_at(step) * self.steps_per_epoch,
             drops=drops,
         )
 

@@ -77,6 +77,12 @@ class TrainState:
             assign(variable, average.read_value())
             assign(average, kept)
 
+    def restart_averages(self) -> None:
+        """Lets each average be its weight; called in each replica."""
+        averages = self._average.averages if self._average else []
+        for variable, average in zip(self.trained, averages, strict=False):
+            assign(average, variable.read_value())
+
     def variables(self) -> dict[str, Any]:
         """The variables by names that do not depend on Keras or on devices."""
         slots = {name: form.variables for name, form in self._slots.items()}
