@@ -34,7 +34,9 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> dict[int, Named]:
         with self._train_step.averaged():
             kernel = self._train_step.model.get_layer("fc8").kernel
             evaluated[epoch] = {"fc8": {"kernel": np.array(kernel)}}
-        return Scores(loss=float(epoch), top1=1 - ERRORS[epoch - 1], top5=1, pictures=9)
+        return Scores(
+            loss=float(epoch), top1=1 - ERRORS[epoch - 1], top5=1.0, pictures=9
+        )
 
     monkeypatch.setattr(Loop, "evaluate", evaluate)
     return evaluated
@@ -82,10 +84,8 @@ def test_a_run_that_has_ended_keeps_what_is_named(
     assert checkpoints(four) == kept
     run = Path(four.model_dir)
     assert runs.taken(run) == taken.format(run=run)
-    latest = tf.train.latest_checkpoint(str(run / "checkpoints"))
-    assert Path(latest).name == max(kept, key=lambda name: (name[:4], name[-1:]))[
-        :9
-    ] or ("step-8" in kept)
+    newest = runs.newest_checkpoint(run)
+    assert tf.train.latest_checkpoint(str(run / "checkpoints")) == newest
     # Each holds what was evaluated then: the averages.
     for words, epoch in (("best", 2), ("last", 4)):
         if f"weights-{2 * epoch}" in kept or (words == "last" and "step-8" in kept):
@@ -157,12 +157,8 @@ def test_a_run_without_momentum_goes_on_and_says_what_is_lost(
             state = self._train_step.train_state.variables()
             began.append({k: values(state["average"][k]) for k in state["average"]})
             began.append({k: values(state["model"][k]) for k in state["model"]})
-            velocity = state["optimizer"]["velocity"]
-            assert all(
-                not np.any(value)
-                for k in velocity
-                for value in values(velocity[k]).values()
-            )
+            slots = state["optimizer"]["velocity"].values()
+            assert not any(np.any(v) for slot in slots for v in slot.values())
         step(self, batches, number)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -191,9 +187,7 @@ def test_only_the_best_goes_on_from_there(
 ) -> None:
     best = dataclasses.replace(four, keep="best")
     trained(best)
-    with pytest.raises(
-        ValueError, match="epochs must be at least 4, which the run has"
-    ):
+    with pytest.raises(ValueError, match="epochs must be at least 4, which"):
         Trainer(dataclasses.replace(best, epochs=3), quiet())
     said = trained(dataclasses.replace(best, epochs=5))
     assert "resumed after step 4\n" in said
@@ -203,43 +197,38 @@ def test_only_the_best_goes_on_from_there(
 
 
 def test_momentum_of_the_best_alone_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match="keep_optimizer must be False with --keep=best"
-    ):
+    with pytest.raises(ValueError, match="must be False with --keep=best"):
         TrainingConfig(keep="best", keep_optimizer=True)
 
 
+# The function, which of its calls is the last, and whose weights are kept.
 PLACES = {
-    "before the best is written": ("_copy_weights", 1),
-    "before another best is written": ("_copy_weights", 2),
-    "before the last is written": ("_copy_weights", 3),
-    "before a former best is removed": ("remove_checkpoint", 1),
-    "before what one resumes from is removed": ("remove_checkpoint", 2),
-    "between what one resumes from": ("remove_checkpoint", 3),
-    "before the last is removed": ("remove_checkpoint", 4),
-    "as TensorFlow's record is written": ("record_newest", 1),
+    "before the best is written": ("_copy_weights", 1, "both"),
+    "before another best is written": ("_copy_weights", 2, "both"),
+    "before a former best is removed": ("remove_checkpoint", 1, "both"),
+    "before the last is written": ("_copy_weights", 3, "best"),
+    "before TensorFlow knows of the last": ("record_newest", 1, "both"),
+    "before what one resumes from is removed": ("remove_checkpoint", 2, "both"),
+    "between the two that one resumes from": ("remove_checkpoint", 3, "best"),
+    "before the last is removed": ("remove_checkpoint", 4, "best"),
 }
 
 
-@pytest.mark.parametrize("keep", ["both", "best"])
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_where_something_is_replaced_nothing_is_lost(
     four: TrainingConfig,
     scored: dict[int, Named],
     monkeypatch: pytest.MonkeyPatch,
     place: str,
-    keep: str,
 ) -> None:
-    name, call = PLACES[place]
-    if (place, keep) == ("before the last is removed", "both"):
-        return
+    name, last_call, keep = PLACES[place]
     four = dataclasses.replace(four, keep=keep)
     run = Path(four.model_dir)
     act, calls = getattr(kept_weights, name), []
 
     def dying(*arguments: object) -> object:
         calls.append(arguments)
-        if len(calls) == call:
+        if len(calls) == last_call:
             raise Killed
         return act(*arguments)
 
@@ -247,15 +236,13 @@ def test_killed_where_something_is_replaced_nothing_is_lost(
         patch.setattr(kept_weights, name, dying)
         with pytest.raises(Killed):
             Trainer(four, quiet()).fit()
-    epoch = 2 if "2" in str(call) else 1
-    assert AlexNet(weights=run).count_params() > 0  # a run that reads
+    assert runs.read_weights(runs.newest_checkpoint(run)).keys() >= {"conv1", "fc8"}
     assert runs.taken(run).startswith("epoch ")
     trained(four)
     assert checkpoints(four) == KEPT[keep][1]
     values = runs.read_weights(runs.checkpoint_of(run / "best"))
     np.testing.assert_array_equal(values["fc8"]["kernel"], scored[2]["fc8"]["kernel"])
     assert [row["epoch"] for row in rows(run)] == ["1", "2", "3", "4"]
-    assert epoch
 
 
 def test_a_full_disk_names_what_stays_good(
