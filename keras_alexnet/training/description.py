@@ -48,11 +48,7 @@ def without_momentum(config: TrainingConfig, epochs: Epochs) -> str:
     line = f"only weights were kept (--keep_optimizer): momentum starts at 0{average}"
     if not epochs.repeated:
         return line
-    done = len(epochs.errors)
-    return (
-        f"{line}; of the epochs after {done} nothing was kept (--keep=best): "
-        f"{epochs.repeated} are trained again"
-    )
+    return f"{line}; {epochs.repeated} epochs after {len(epochs.errors)} are repeated"
 
 
 def rate_ahead(rates: Rates, start: int, errors: Sequence[float]) -> str:

@@ -105,8 +105,10 @@ class KeptWeights:
         It comes after the result was written: without it the run would resume from
         the best epoch.
         """
+        if not self._chief or self._keep != runs.BEST:
+            return
         best = runs.best_checkpoint(self._directory.parent)
-        if self._chief and self._keep == runs.BEST and best is not None:
+        if best is not None and not written_checkpoints(self._directory):
             record_newest([best])
             self._remove_but(best)
 

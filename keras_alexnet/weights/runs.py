@@ -14,6 +14,7 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.checkpoint_files import (
     VALUE,
     CheckpointReader,
+    Damaged,
     written_checkpoints,
     written_weights,
 )
@@ -174,8 +175,11 @@ def best_checkpoint(run: Path) -> Path | None:
 
 
 def ends_best_epoch(checkpoint: str) -> bool:
-    """Whether a checkpoint of weights alone is of the best of the epochs before it."""
-    known = errors(checkpoint)
+    """Whether a checkpoint of weights alone is whole, and of the best epoch so far."""
+    try:
+        known = errors(checkpoint)
+    except Damaged:  # The others can still be opened.
+        return False
     return bool(known) and best_epoch(known) == len(known)
 
 

@@ -191,7 +191,7 @@ def test_only_the_best_goes_on_from_there(
         Trainer(dataclasses.replace(best, epochs=3), quiet())
     said = trained(dataclasses.replace(best, epochs=5))
     assert "resumed after step 4\n" in said
-    assert "of the epochs after 2 nothing was kept (--keep=best): 2 are trained" in said
+    assert "; 2 epochs after 2 are repeated\n" in said
     assert [row["epoch"] for row in rows(best.model_dir)] == ["1", "2", "3", "4", "5"]
     assert checkpoints(best) == {"weights-4"}
 
@@ -307,11 +307,17 @@ def test_every_door_opens_the_best_and_says_which_it_is(
     assert f"from {run}/best: conv1, " in trained(begun)
 
 
-def test_a_runs_own_folder_called_best_is_that_folder(
-    four: TrainingConfig, scored: dict[int, Named], tmp_path: Path
+def test_a_damaged_best_and_a_folder_of_that_name_leave_the_last(
+    four: TrainingConfig, scored: dict[int, Named]
 ) -> None:
     trained(four)
-    other = Path(four.model_dir, "best")
+    run = Path(four.model_dir)
+    index = run / "checkpoints" / "weights-4.index"
+    index.write_bytes(index.read_bytes()[:-40])
+    assert Classifier(run).taken == "epoch 4, the last"
+    with pytest.raises(ValueError, match="kept the best epoch"):
+        AlexNet(weights=run / "best")
+    other = run / "best"
     other.mkdir()
     with pytest.raises(ValueError, match="which is something else"):
         AlexNet(weights=other)
