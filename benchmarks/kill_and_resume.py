@@ -42,6 +42,7 @@ _FLAGS = (
     "--checkpoint_steps=3",
     "--average=moving_average",
     "--deterministic",
+    "--keep_optimizer",
 )
 _CHECKPOINT_STEPS = 3
 # The kill comes within this fraction of a phase's usual time. An export that is done
@@ -70,13 +71,13 @@ def child(phase: str, nth: int, delay: float, flags: list[str]) -> None:
     """
     from keras_alexnet import commands
     from keras_alexnet.evaluation import Evaluator
-    from keras_alexnet.training import checkpoints, loop, trainer
+    from keras_alexnet.training import checkpoints, finishing, loop
 
     places: dict[str, tuple[Any, str]] = {
         "step": (loop.Loop, "_step"),
         "checkpoint": (checkpoints.Checkpoints, "save"),
         "evaluation": (Evaluator, "evaluate"),
-        "export": (trainer, "export_saved_model"),
+        "export": (finishing, "export_saved_model"),
     }
     took: dict[str, list[float]] = {name: [] for name in places}
     for name, (owner, attribute) in places.items():

@@ -31,6 +31,7 @@ from keras_alexnet.data import Source, open_source
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
+from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.network import network_of
 from keras_alexnet.training.rates import Rates
@@ -100,8 +101,9 @@ def through_trainer(
         train_step,
         strategy,
         rates=rates,
-        epochs=Epochs(run, new_errors(config.epochs), train_step.model),
+        epochs=Epochs(run, new_errors(), train_step.model, config.epochs),
         checkpoints=Checkpoints(run.path, {}, print),  # saves none
+        kept=KeptWeights(run.path, config.keep),
         progress=ProgressLine(Console(file=io.StringIO()), 0, rates.total_steps),
         profiler=turns,
     )

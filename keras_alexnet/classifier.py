@@ -67,9 +67,9 @@ class Classifier:
     """A network with the recipe of its pictures and the names of its classes.
 
     Args:
-        what: Published weights by name; a training run (its newest checkpoint) or one
-            of its checkpoints; an export; or a file: `.keras`, `.weights.h5`,
-            `.caffemodel`, `.npy` or `.pth`.
+        what: Published weights by name; a training run `RUN` (its newest checkpoint),
+            `RUN/best` (its best epoch) or one of its checkpoints; an export; or a file:
+            `.keras`, `.weights.h5`, `.caffemodel`, `.npy` or `.pth`.
         class_names: Name of each output; the run's or the export's own, ImageNet's for
             1000 classes, else `"class 0"` and so on by default.
         variant: Variant of a file that does not determine it.
@@ -85,6 +85,7 @@ class Classifier:
             not record it.
         class_names: Name of each output; empty for an export, whose answers name them.
         named: Whether these names were given; otherwise they are defaults.
+        taken: Which weights of a run they are, as "epoch 14, the last"; else empty.
 
     Raises:
         ValueError: If there is no such model, it is damaged, or an argument
@@ -111,6 +112,7 @@ class Classifier:
         self.model = opened.model
         self.recipe = _chosen_recipe(opened, preprocessing)
         self.class_names, self.named = opened.class_names, opened.named
+        self.taken = opened.taken
         if opened.signatures is not None:
             self._network: _Export | _Model = _Export(opened.signatures, self.origin)
         else:

@@ -41,6 +41,7 @@ class Opened:
         named: Whether the names were given; otherwise they are defaults.
         guessed: A message about a guessed recipe; None if nothing was guessed.
         signatures: The functions of an export by name; None for other models.
+        taken: Which weights of a run they are, as "epoch 14, the last"; else empty.
     """
 
     model: Any
@@ -49,6 +50,7 @@ class Opened:
     named: bool
     guessed: str | None = None
     signatures: Any = None
+    taken: str = ""
 
 
 def newest_version(path: Path) -> Path | None:
@@ -98,7 +100,9 @@ def open_model(
         _refuse_own(what, variant, image_size, class_names)
     if run is not None:
         names = runs.class_names(run)
-        return Opened(AlexNet(weights=path), runs.recipe(run), names, True)
+        found = open_weights(path)
+        model = AlexNet(weights=found)
+        return Opened(model, runs.recipe(run), names, True, taken=found.taken)
     if export is not None:
         return _open_export(export)
     if path.suffix == ".keras":

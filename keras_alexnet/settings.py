@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_alexnet import files
 from keras_alexnet.reasons import must_be
 from keras_alexnet.whole_numbers import as_boolean, as_whole, number
+
+_TRUTH = {"true": True, "false": False}
 
 
 def setting(
@@ -57,6 +59,38 @@ def kinds(holder: type) -> dict[str, type]:
     """
     hints = typing.get_type_hints(holder)
     return {each.name: _kind(hints[each.name]) for each in dataclasses.fields(holder)}
+
+
+def from_texts(holder: type, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The values of settings that were written as text, as in a flagfile.
+
+    Args:
+        holder: The dataclass; texts of other names are left out.
+        texts: The texts by the names of the settings.
+
+    Raises:
+        ValueError: If a text is not of its setting's type.
+
+    Example:
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Two(Settings):
+    ...     rate: float = setting(0.1, "Learning rate.")
+    ...     fast: bool = setting(False, "Whether to hurry.")
+    >>> from_texts(Two, {"rate": "1e-3", "fast": "true", "colour": "red"})
+    {'rate': 0.001, 'fast': True}
+    """
+    types = kinds(holder)
+    known = {name: text for name, text in texts.items() if name in types}
+    return {name: _from_text(name, types[name], text) for name, text in known.items()}
+
+
+def _from_text(name: str, kind: type, text: str) -> Any:
+    convert = _TRUTH.__getitem__ if kind is bool else kind
+    try:
+        return convert(text)
+    except (KeyError, ValueError) as error:
+        raise must_be(name, f"text of a value of type {kind.__name__}", text) from error
 
 
 def _kind(hint: Any) -> type:

@@ -46,7 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
-    """A finished run on `pictures`, with its export in `RUN/servable`."""
+    """A finished run on `pictures` with all its state; its export in `RUN/servable`."""
     from keras_alexnet.training import Trainer, TrainingConfig
 
     path = tmp_path_factory.mktemp("finished") / "run"
@@ -56,6 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
         batch_size=8,
         epochs=2,
         steps_per_epoch=2,
+        keep_optimizer=True,
         model_dir=str(path),
         export_dir=str(path / "servable"),
     )

@@ -61,6 +61,8 @@ def main(config: Config, rest: list[str]) -> None:
         precision=config.precision,
     )
     found = str(check_saved_model(path, opened.model)).replace("; ", f"\n{12 * ' '}")
+    if opened.taken:
+        print(f"weights     {opened.taken}")
     print(f"SavedModel  {path}\nchecked     {found}")
     if config.tflite is not None:
         print(f"TFLite      {_write_tflite(config, opened)}")

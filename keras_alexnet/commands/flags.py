@@ -23,7 +23,10 @@ _DEFINERS: dict[type, Callable[..., Any]] = {
 
 
 def parse(
-    kind: type[Config], arguments: list[str], usage: str = ""
+    kind: type[Config],
+    arguments: list[str],
+    usage: str = "",
+    make: Callable[..., Config] | None = None,
 ) -> tuple[Config, list[str]]:
     """Makes a `kind` from command-line arguments.
 
@@ -31,6 +34,8 @@ def parse(
         kind: A dataclass whose fields are made by `keras_alexnet.settings.setting`.
         arguments: The program's name, flags (`--flagfile` among them), the rest.
         usage: What the rest is, for the help.
+        make: Makes it from the settings that are given, on the command line or in a
+            flagfile; `kind` itself if None, with its defaults for the others.
 
     Returns:
         The dataclass, and the arguments that are no flags.
@@ -49,7 +54,9 @@ def parse(
     if values["help"].value:
         print(f"usage: {arguments[0]} [flags] {usage}\n{values.get_help()}")
         raise SystemExit(0)
-    return kind(**{name: values[name].value for name in kinds(kind)}), rest
+    given = {name: values[name] for name in kinds(kind) if values[name].present}
+    make = make or kind
+    return make(**{name: flag.value for name, flag in given.items()}), rest
 
 
 def _define(values: flags.FlagValues, field: Any, kind: type) -> None:

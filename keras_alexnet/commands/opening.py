@@ -11,8 +11,9 @@ from keras_alexnet.settings import Settings, setting
 from keras_alexnet.weights import published
 
 MODEL = (
-    "A run, an export, a .keras file, a weights file (.weights.h5, .caffemodel, "
-    f".npy, .pth) or published weights by name ({', '.join(published.names())})."
+    "A run, RUN/best for its best epoch, an export, a .keras file, a weights file "
+    "(.weights.h5, .caffemodel, .npy, .pth) or published weights by name "
+    f"({', '.join(published.names())})."
 )
 
 

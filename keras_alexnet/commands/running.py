@@ -23,7 +23,8 @@ def run(command: ModuleType, arguments: list[str]) -> int:
 
     Args:
         command: A module with a dataclass `Config`, a function `main`, and `WRITES`:
-            whether it writes more than its output.
+            whether it writes more than its output; perhaps with a function
+            `configured`, which makes the `Config` of the flags that are given.
         arguments: The program, the name of the command, its flags and the rest.
     """
     tf.get_logger().setLevel("ERROR")
@@ -34,6 +35,7 @@ def run(command: ModuleType, arguments: list[str]) -> int:
             command.Config,
             [_program(arguments[0], name), *arguments[2:]],
             getattr(command, "USAGE", ""),
+            getattr(command, "configured", None),
         )
         if command.WRITES:
             output.go_on_without()

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from keras_alexnet import files
 from keras_alexnet.commands.running import no_arguments, sibling
 from keras_alexnet.training import Trainer
 from keras_alexnet.training import TrainingConfig as Config
+from keras_alexnet.training.run_settings import config_of_run
 from keras_alexnet.training.stopping import STOPPED, Stopped
 from keras_alexnet.weights import runs
 
 WRITES = True
+
+
+def configured(**given: Any) -> Config:
+    """The settings: those that are given, and else those of the run in `model_dir`."""
+    run = given.pop("model_dir", None)
+    if run is None:
+        return Config(**given)
+    if runs.is_run(Path(files.expanded(run))):
+        return config_of_run(run, **given)
+    return Config(model_dir=run, **given)
 
 
 def main(config: Config, rest: list[str]) -> None:
@@ -47,7 +61,7 @@ def _report(console: Console, config: Config, values: dict) -> None:
             f"loss {values['val_loss']:.3f} on {values['val_pictures']} pictures"
         )
     console.print(
-        f"{scores}\n"
+        f"{scores}{_of_epochs(run, values)}\n"
         f"\n"
         f"result       {run}/{runs.RESULT}\n"
         f"each epoch   {run}/{runs.METRICS}\n"
@@ -68,3 +82,18 @@ def _report(console: Console, config: Config, values: dict) -> None:
         ("export", model, "--export_dir=exports/mine"),
     ):
         console.print(f"  {sibling(command)} {shlex.join(arguments)}")
+
+
+def _of_epochs(run: str, values: dict) -> str:
+    """Which epoch has these values, and which one is the best."""
+    best = values.get("best")  # earlier versions wrote none
+    if best is None:
+        return ""
+    if best["epoch"] == values["epochs"]:
+        return f": epoch {values['epochs']}, the last and the best"
+    kept = runs.best_checkpoint(Path(run)) is not None
+    return (
+        f": epoch {values['epochs']}, the last\n"
+        f"best epoch {best['epoch']}: val top-1 {best['val_top1']:.3f}, "
+        + (f"--model={run}/{runs.BEST}" if kept else "not kept (--keep)")
+    )

@@ -57,7 +57,9 @@ class Member:
             )
         assert classifier.recipe is not None
         outputs = output_names(classifier.class_names, classifier.named, source)
-        return cls(classifier.origin, classifier.model, classifier.recipe, outputs)
+        taken = f": {classifier.taken}" if classifier.taken else ""
+        name = f"{classifier.origin}{taken}"
+        return cls(name, classifier.model, classifier.recipe, outputs)
 
 
 def output_names(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet import files
 from keras_alexnet.reasons import reason
+from keras_alexnet.training.kept_weights import AVERAGE, OPTIMIZER
 from keras_alexnet.training.workers import coordination
 from keras_alexnet.weights.checkpoint_files import (
     CheckpointReader,
@@ -20,7 +19,10 @@ from keras_alexnet.weights.checkpoint_files import (
     at_step,
     checkpoint_files,
     checkpoint_prefix,
+    record_newest,
+    remove_checkpoint,
     written_checkpoints,
+    written_weights,
 )
 from keras_alexnet.weights.runs import CHECKPOINTS
 
@@ -44,6 +46,9 @@ class Checkpoints:
         before: Called before the state is written.
         after: Called after the state was read.
         strategy: The strategy of the variables; the current one if None.
+
+    Attributes:
+        weights_alone: Whether weights were restored, and nothing of their updates.
     """
 
     def __init__(
@@ -61,7 +66,11 @@ class Checkpoints:
         self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
+        kept = {name: state[name] for name in state.keys() - {OPTIMIZER, AVERAGE}}
+        self._weights = tf.train.Checkpoint(step=self._step, **kept)
+        self._updated = OPTIMIZER in state
         self._say = say
+        self.weights_alone = False
 
     def save(self, step: int) -> None:
         """Saves the state after a step.
@@ -82,7 +91,7 @@ class Checkpoints:
                 self._write(directory / path.name)
         except (tf.errors.OpError, OSError) as error:
             if self._chief:
-                self._clear(path, keep=bool(before))
+                remove_checkpoint(path, unfinished=bool(before))
             if coordination.lost_worker(error) is not None:
                 raise
             raise self._failed(step, error) from error
@@ -94,12 +103,12 @@ class Checkpoints:
         if not self._chief:
             return
         older = [each for each in written_checkpoints(self._directory) if each != path]
-        self._record([*older[-(_KEPT - 1) :], path])
+        record_newest([*older[-(_KEPT - 1) :], path])
         for each in older[: -(_KEPT - 1)]:
-            self._clear(each)  # The next save tries again if this fails.
+            remove_checkpoint(each)  # The next save tries again if this fails.
 
     def restore(self) -> int:
-        """Restores the newest state that is whole.
+        """Restores the newest state that is whole, or weights if there is none.
 
         A checkpoint that is damaged, by its checksums or its lengths, is renamed, and
         a line reports it. Without any checkpoint the state stays as it is.
@@ -112,7 +121,7 @@ class Checkpoints:
                 other than damage, or it is of another network.
             OSError: If the directory cannot be listed.
         """
-        written = written_checkpoints(self._directory)
+        written = self._written()
         while written:
             newest = written.pop()
             try:
@@ -121,15 +130,23 @@ class Checkpoints:
             except Damaged as damage:
                 self._fall_back(newest, damage, written)
                 continue
-            self._take(reader.prefix, newest)
+            self._take(reader, newest)
             if self._chief:
-                self._record([*written, newest])
+                record_newest([*written, newest])
             return int(self._step)
         return 0
 
-    def _take(self, prefix: str, path: Path) -> None:
+    def _written(self) -> list[Path]:
+        """All checkpoints, the one to resume from last."""
+        directory = self._directory
+        return [*written_weights(directory), *written_checkpoints(directory)]
+
+    def _take(self, reader: CheckpointReader, path: Path) -> None:
+        updates = any(name.startswith(f"{OPTIMIZER}/") for name in reader.shapes)
+        self.weights_alone = self._updated and not updates
+        state = self._weights if self.weights_alone else self._checkpoint
         try:
-            self._checkpoint.read(prefix).assert_consumed()
+            state.read(reader.prefix).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             raise ValueError(
                 "the checkpoint must be of this network; give another --model_dir. "
@@ -164,32 +181,11 @@ class Checkpoints:
             file.rename(file.with_name(file.name.replace(path.name, new, 1)))
         return new
 
-    def _record(self, paths: list[Path]) -> None:
-        """Writes the file by which TensorFlow knows the newest checkpoint."""
-        names = [path.name for path in paths]
-        # With a relative directory TensorFlow would resolve the names from here.
-        state = tf.compat.v1.train.generate_checkpoint_state_proto(
-            str(self._directory.absolute()), names[-1], names
-        )
-        files.write_text(self._directory / "checkpoint", str(state))
-
-    def _clear(self, path: Path, keep: bool = False) -> None:
-        """Removes a checkpoint, or only an unfinished write of it; errors are ignored.
-
-        Args:
-            path: The checkpoint.
-            keep: Whether to keep the checkpoint, since it is an earlier and good one.
-        """
-        with contextlib.suppress(OSError):
-            for file in () if keep else checkpoint_files(path):
-                file.unlink()
-        shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
-
     def _failed(self, step: int, error: Exception) -> ValueError:
         directory = self._directory if self._chief else tempfile.gettempdir()
         kept: list[str] = []
         with contextlib.suppress(OSError):
-            kept = [path.name for path in written_checkpoints(self._directory)]
+            kept = [path.name for path in self._written()]
         stays = f"{kept[-1]} stays good" if kept else "there is none before it"
         return ValueError(
             f"the checkpoint of step {step} must be written to "

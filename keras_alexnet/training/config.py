@@ -12,8 +12,10 @@ from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.training import addons, nonfinite, updates
 from keras_alexnet.training.devices import STRATEGIES
+from keras_alexnet.training.kept_weights import BOTH, KEEPS
 from keras_alexnet.training.profiling import profile_window
 from keras_alexnet.training.schedules import SCHEDULES, LayerRates, whole_epochs
+from keras_alexnet.weights.runs import BEST
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -116,7 +118,12 @@ class TrainingConfig(Settings):
     # ---- Batches and rates ----
 
     batch_size: int = setting(128, "Pictures in a step, over all devices together.")
-    epochs: int = setting(90, "Number of epochs; each ends with an evaluation.")
+    epochs: int = setting(
+        90,
+        "Number of epochs; each ends with an evaluation. A run may be given more.",
+        # What a run has done is kept by its course.
+        defines_run=False,
+    )
     steps_per_epoch: int | None = setting(
         None, "Steps of an epoch; one pass over the data by default."
     )
@@ -228,6 +235,19 @@ class TrainingConfig(Settings):
     checkpoint_minutes: float | None = setting(
         None, "Minutes between checkpoints, besides those.", defines_run=False
     )
+    keep: str = setting(
+        BOTH,
+        "Whose weights a run keeps: those of its best epoch, by the error on the "
+        "validation pictures, of its last, or both.",
+        choices=KEEPS,
+        defines_run=False,
+    )
+    keep_optimizer: bool = setting(
+        False,
+        "Keep momentum and averages when the run ends, so that more --epochs "
+        "continue it exactly.",
+        defines_run=False,
+    )
     on_nonfinite: str = setting(
         "stop",
         "What to do when loss or gradient is not finite: end the run, or skip the "
@@ -316,12 +336,17 @@ class TrainingConfig(Settings):
         LayerRates(self.layer_rates)
 
     def _check_running(self) -> None:
+        blind = self.keep == BEST and not self.val_share
+        expected = "last or both with val_share=0: no epoch is the best"
+        self.require("keep", not blind, expected)
         self.at_least(1, "checkpoint_steps", "nonfinite_limit")
         self.above_zero("checkpoint_minutes")
         for name in ("model_dir", "export_dir"):
             self.require(name, getattr(self, name) != "", "a name, not empty")
         self.require("seed", 0 <= self.seed < 2**31, "0 or more, and below 2**31")
         profile_window(self.profile_steps)
+        last = self.keep != BEST or not self.keep_optimizer
+        self.require("keep_optimizer", last, "False with --keep=best")
 
     def _check_addons(self) -> None:
         """tensorflow-addons supports less than the update rules of the trainer."""

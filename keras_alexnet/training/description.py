@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.profiling import expected_memory
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.schedules import LayerRates, whole_epochs
@@ -92,10 +93,10 @@ def _average_that_stays(config: TrainingConfig, rates: Rates) -> str | None:
 
 def _warmup_that_fills(config: TrainingConfig, rates: Rates) -> str | None:
     steps = rates.total_steps
-    if 2 * config.warmup_steps <= steps:
+    if config.warmup or 2 * rates.warmup_steps <= steps:
         return None
     return (
-        f"the learning rate rises for {config.warmup_steps} of {steps} steps: give "
+        f"the learning rate rises for {rates.warmup_steps} of {steps} steps: give "
         "--warmup=0.04 in place of --warmup_steps, or fewer"
     )
 
@@ -123,6 +124,65 @@ def _rate(config: TrainingConfig) -> str:
         f"learning rate {rate:g}: {config.learning_rate:g} for a batch of "
         f"{config.rate_batch_size}, scaled by {config.rate_scale:g}"
     )
+
+
+def without_momentum(config: TrainingConfig, epochs: Epochs) -> str:
+    """What is lost where a run continues from weights alone."""
+    averaged = config.average != "none"
+    average = ", the average with the weights that were evaluated" if averaged else ""
+    line = f"only weights were kept (--keep_optimizer): momentum starts at 0{average}"
+    if not epochs.repeated:
+        return line
+    return f"{line}; {epochs.repeated} epochs after {len(epochs.errors)} are repeated"
+
+
+def rate_ahead(rates: Rates, start: int, errors: Sequence[float]) -> str:
+    """How the learning rate goes on in a run that was given other epochs.
+
+    Args:
+        rates: The run's rates.
+        start: How many steps are done.
+        errors: Validation errors of the epochs that are done.
+
+    Returns:
+        A line, as `"epochs 15-30: rate 0.009 falling to 0 by the cosine over 30
+        epochs; epochs 1-14 had the one over 14"`.
+    """
+    course, size = rates.course, rates.steps_per_epoch
+    first = max(start, course.since) + 1
+    line = f"{_span(first, rates.total_steps, size)}: {_ahead(rates, first, errors)}"
+    if rates.schedule != "cosine":
+        return line
+    begins = [1, *(stretch.last_step + 1 for stretch in course.before)]
+    for begin, (epochs, last) in zip(begins, course.before, strict=False):
+        line += f"; {_span(begin, last, size)} had the one over {epochs}"
+    return line
+
+
+def _span(first: int, last: int, steps_per_epoch: int) -> str:
+    """The epochs of some steps, and the steps if these are not whole epochs."""
+    one, other = math.ceil(first / steps_per_epoch), math.ceil(last / steps_per_epoch)
+    words = f"epoch {one}" if one == other else f"epochs {one}-{other}"
+    if (first - 1) % steps_per_epoch or last % steps_per_epoch:
+        words += f" (steps {first}-{last})"
+    return words
+
+
+def _ahead(rates: Rates, first: int, errors: Sequence[float]) -> str:
+    rate = f"rate {rates.weights(first, errors):g}"
+    if first <= rates.warmup_steps:
+        rate += f" rising to {rates.highest:g} until step {rates.warmup_steps}, then"
+    if rates.schedule == "cosine":
+        return f"{rate} falling to 0 by the cosine over {rates.course.epochs} epochs"
+    if rates.schedule == "plateau":
+        return f"{rate}, divided by 10 when the validation error stops improving"
+    done = rates.epochs_before(first)
+    drops = [
+        str(after) for after in rates.drops_after if done < after < rates.course.epochs
+    ]
+    if drops:
+        return f"{rate}, divided by 10 after epoch {', '.join(drops)}"
+    return f"{rate} to the end"
 
 
 def layer_table(model: keras.Model) -> Table:

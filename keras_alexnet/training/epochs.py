@@ -23,6 +23,7 @@ from keras_alexnet.live_line import LiveLine, clock
 from keras_alexnet.training.profiling import peak_memory
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.two_towers import packed_names, packed_values
+from keras_alexnet.weights import runs
 from keras_alexnet.weights.names import named_weights
 
 COLUMNS = (
@@ -39,14 +40,14 @@ COLUMNS = (
 )
 
 
-def new_errors(epochs: int) -> tf.Variable:
+def new_errors() -> tf.Variable:
     """The validation error of each epoch of a run, NaN for future epochs.
 
     It is infinite for epochs without validation. It is a variable since checkpoints
-    contain it: the schedule `plateau` needs it.
+    contain it: the schedule `plateau` needs it. It takes any length, since a run may be
+    given more epochs than its checkpoint has.
     """
-    none = tf.fill([epochs], tf.constant(math.nan, tf.float64))
-    return tf.Variable(none, trainable=False)
+    return tf.Variable(tf.zeros([0], tf.float64), trainable=False, shape=[None])
 
 
 class Epochs:
@@ -56,23 +57,32 @@ class Epochs:
         run: The run's directory.
         errors: The variable of `new_errors`, after the checkpoint was read.
         model: The model, whose first kernels are shown.
+        epochs: How many epochs the run has.
 
     Attributes:
         errors: The validation errors of the epochs that are done, from 0 to 1;
             infinite without validation.
+        repeated: How many epochs were recorded that have to be repeated.
 
     Raises:
         ValueError: If metrics.csv is damaged.
     """
 
     def __init__(
-        self, run: RunDirectory, errors: tf.Variable, model: keras.Model
+        self, run: RunDirectory, errors: tf.Variable, model: keras.Model, epochs: int
     ) -> None:
         self._variable = errors
         self._model = model
+        self._epochs = epochs
         done = errors.numpy()
         self.errors = [float(each) for each in done if not math.isnan(each)]
+        self._record()
         self._log = MetricsLog(run, len(self.errors))
+        self.repeated = self._log.dropped
+
+    def _record(self) -> None:
+        future = [math.nan] * (self._epochs - len(self.errors))
+        self._variable.assign([*self.errors, *future])
 
     def end(
         self,
@@ -95,8 +105,8 @@ class Epochs:
             A line to show.
         """
         error = math.inf if held_out is None else held_out.top1_error
-        self._variable[len(self.errors)].assign(error)
         self.errors.append(error)
+        self._record()
         row = {
             "epoch": len(self.errors),
             "loss": trained.loss,
@@ -112,7 +122,20 @@ class Epochs:
         kernels = _first_kernels(self._model)
         memory = peak_memory()
         self._log.write(row, step, {"peak_memory_gib": memory}, filter_grid(kernels))
-        return _line(row, self._variable.shape[0], memory)
+        return _line(row, self._epochs, memory)
+
+    def best(self) -> dict[str, Any] | None:
+        """The epoch of the lowest validation error, the earliest of several.
+
+        Returns:
+            Its number and its values of validation; None before the first epoch.
+        """
+        epoch = runs.best_epoch(self.errors)
+        if epoch is None:
+            return None
+        row = self._log.row(epoch)
+        logged = {name: float(row[name]) for name in ("val_top5", "val_loss") if row}
+        return {"epoch": epoch, "val_top1": 1 - self.errors[epoch - 1], **logged}
 
 
 def _first_kernels(model: keras.Model) -> np.ndarray:
@@ -149,6 +172,9 @@ class MetricsLog:
         run: The run's directory.
         epochs: Number of epochs that are done: their lines stay.
 
+    Attributes:
+        dropped: How many lines of epochs that have to be repeated there were.
+
     Raises:
         ValueError: If the file exists and is damaged.
     """
@@ -157,7 +183,12 @@ class MetricsLog:
         self._path = run.metrics_path
         rows = _read(self._path) if self._path.is_file() else []
         self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
+        self.dropped = len(rows) - len(self._rows)
         self._writer = tf.summary.create_file_writer(str(run.events_path))
+
+    def row(self, epoch: int) -> dict[str, Any]:
+        """The line of an epoch; empty if metrics.csv does not have it any more."""
+        return next((row for row in self._rows if int(row["epoch"]) == epoch), {})
 
     def write(
         self, row: dict[str, Any], step: int, more: dict[str, float], filters: Any

@@ -18,6 +18,7 @@ from keras_alexnet.training import nonfinite
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.epochs import Epochs, ProgressLine, Stopwatch
+from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.profiling import Profiler
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.step import StepInputs, TrainStep
@@ -39,6 +40,7 @@ class Loop:
         rates: The learning rate of each step.
         epochs: The epochs that are done, and the record of each.
         checkpoints: Where the state is saved.
+        kept: The weights that are kept besides.
         progress: Where progress is shown.
         profiler: Profiles some of the steps.
     """
@@ -53,6 +55,7 @@ class Loop:
         rates: Rates,
         epochs: Epochs,
         checkpoints: Checkpoints,
+        kept: KeptWeights,
         progress: ProgressLine,
         profiler: Profiler,
     ) -> None:
@@ -63,6 +66,7 @@ class Loop:
         self._rates = rates
         self._epochs = epochs
         self._checkpoints = checkpoints
+        self._kept = kept
         self._progress = progress
         self._profiler = profiler
         self._watch = Stopwatch()
@@ -90,6 +94,8 @@ class Loop:
         """
         self._check_start(start)
         steps_per_epoch = self._rates.steps_per_epoch
+        if start and start == len(self._epochs.errors) * steps_per_epoch:
+            self._kept.end_epoch(start, self._epochs.errors)  # if it was killed there
         batches = None
         step = start
         with self._requests.noted():
@@ -271,6 +277,7 @@ class Loop:
         self._train_step.totals.assign(tf.zeros_like(self._train_step.totals))
         self._watch.restart()
         self._save(step)
+        self._kept.end_epoch(step, self._epochs.errors)
         stopped = int(self._requests.name is not None)
         if max(coordination.gathered(self._strategy, stopped)):
             raise Stopped(step, self._requests.name or "another worker")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.course import Course
 from keras_alexnet.training.schedules import (
     LayerRates,
     average_momentum,
@@ -28,6 +29,7 @@ class Rates:
         config: The run's settings.
         names: `(layer, weight)` of each trained variable, as `("conv1", "bias")`.
         steps_per_epoch: Steps of an epoch.
+        course: How many epochs the run has, and had; as configured if None.
 
     Raises:
         ValueError: If `layer_rates` names a layer that is not trained.
@@ -38,12 +40,14 @@ class Rates:
         config: TrainingConfig,
         names: Sequence[tuple[str, str]],
         steps_per_epoch: int,
+        course: Course | None = None,
     ) -> None:
         self._config = config
+        self.course = course or Course(config.epochs)
         self._names = names
         self.steps_per_epoch = steps_per_epoch
         self._layers = LayerRates(config.layer_rates)
-        self._drops_after = whole_epochs(config.step_epochs)
+        self.drops_after = whole_epochs(config.step_epochs)
         unknown = sorted(self._layers.layers - {layer for layer, _ in names})
         if unknown:
             raise ValueError(
@@ -54,27 +58,41 @@ class Rates:
     @property
     def total_steps(self) -> int:
         """Steps of the whole run, unless the schedule `plateau` ends it before."""
-        return self._config.epochs * self.steps_per_epoch
+        return self.course.epochs * self.steps_per_epoch
+
+    @property
+    def schedule(self) -> str:
+        """How the rate changes over the run."""
+        return self._config.schedule
+
+    @property
+    def highest(self) -> float:
+        """The rate of weights after the warm-up."""
+        return self._config.learning_rate * self._config.rate_scale
 
     @property
     def warmup_steps(self) -> int:
-        """Steps in which the learning rate rises."""
-        config = self._config
-        return config.warmup_steps or round(config.warmup * self.total_steps)
+        """Steps of linear rise; the same, however many epochs are added."""
+        first = self.course.begun_with * self.steps_per_epoch
+        return self._config.warmup_steps or round(self._config.warmup * first)
 
     @property
     def average_steps(self) -> float:
         """Steps that the average of the weights reaches back, 1 or more."""
-        config = self._config
-        if config.average_window:
-            return max(1, round(config.average_window * self.total_steps))
-        return 1 / (1 - config.average_momentum)
+        return self._average_steps(self.total_steps)
 
     def average_momentum(self, step: int) -> float:
         """How much of itself the average of the weights keeps in a step, from 1."""
         if not self._config.average_window:
             return self._config.average_momentum
-        return average_momentum(step, int(self.average_steps))
+        steps = self.course.epochs_at(step) * self.steps_per_epoch
+        return average_momentum(step, int(self._average_steps(steps)))
+
+    def _average_steps(self, total_steps: int) -> float:
+        config = self._config
+        if config.average_window:
+            return max(1, round(config.average_window * total_steps))
+        return 1 / (1 - config.average_momentum)
 
     def weights(self, step: int, errors: Sequence[float]) -> float:
         """The rate of weights at a step, without the factors of layers.
@@ -87,13 +105,13 @@ class Rates:
         if config.schedule == "plateau":
             drops = plateau(errors[:done], config.patience).drops
         else:
-            drops = sum(after <= done for after in self._drops_after)
+            drops = sum(after <= done for after in self.drops_after)
         return learning_rate(
             step,
             schedule=config.schedule,
-            highest=config.learning_rate * config.rate_scale,
+            highest=self.highest,
             warmup_steps=self.warmup_steps,
-            total_steps=self.total_steps,
+            total_steps=self.course.epochs_at(step) * self.steps_per_epoch,
             drops=drops,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,20 +19,18 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN, VALIDATION
 from keras_alexnet.recipe import Recipe
-from keras_alexnet.settings import kinds
+from keras_alexnet.settings import from_texts
 from keras_alexnet.training.config import TrainingConfig
+from keras_alexnet.training.course import Course
+from keras_alexnet.training.run_settings import defining_settings
 from keras_alexnet.weights import runs
-
-_FINGERPRINT = "fingerprint"
-
-# Data and architecture are compared by what they are, wherever they are stored.
-_FREE = frozenset(
-    field.name
-    for field in dataclasses.fields(TrainingConfig)
-    if not field.metadata["defines_run"]
+from keras_alexnet.weights.checkpoint_files import (
+    step_of,
+    written_checkpoints,
+    written_weights,
 )
 
-_KINDS = kinds(TrainingConfig)
+_FINGERPRINT = "fingerprint"
 
 
 class RunDirectory:
@@ -40,9 +39,10 @@ class RunDirectory:
     `config.flags` holds its settings, `data.json` its classes, their colours and
     which pictures they are (written once, when the run begins), `recipe.json` what
     pictures go through, `metrics.csv` a line for each epoch, `result.json` the scores
-    at the end, `checkpoints/` its state, `events/` what TensorBoard shows, and
-    `example.jpg` the first validation picture, to try `predict` on. (Without
-    validation pictures it is the first to train on, and the scores are null.)
+    at the end, `checkpoints/` its state, `events/` what TensorBoard shows,
+    `example.jpg` the first validation picture, to try `predict` on, and `course.json`
+    how many epochs it had before it was given others. (Without validation pictures the
+    example is the first to train on, and the scores are null.)
 
     Args:
         path: The directory; it need not exist.
@@ -73,26 +73,78 @@ class RunDirectory:
                     f"Received: {str(self.path)!r}, which holds something else"
                 )
             return
-        theirs, ours = self.config(), _defining(runs.parse(config.as_flags()))
+        theirs, ours = defining_settings(self.path, config)
         if _FINGERPRINT not in runs.data(self.path):  # of an older version
             theirs["data"] = runs.settings(self.path)["data"]
             ours["data"] = config.data
         for name in sorted(theirs.keys() | ours.keys()):
             if theirs.get(name) != ours.get(name):
                 raise ValueError(
-                    "model_dir must hold a run of the same configuration; give the "
-                    f"same flags, or another --model_dir. Received: {str(self.path)!r}"
-                    f", whose run has {name}={theirs.get(name)}, "
+                    "model_dir must hold a run of the same configuration; leave out "
+                    f"--{name} to continue this run, or {self._elsewhere}. Received: "
+                    f"{str(self.path)!r}, whose run has {name}={theirs.get(name)}, "
                     f"not {ours.get(name)}"
                 )
         own = runs.has_own_architecture(self.path)
         if architecture != (runs.architecture(self.path) if own else None):
             raise ValueError(
                 "model_dir must hold a run of the same architecture; give the same "
-                f"one, or another --model_dir. Received: {str(self.path)!r}, which "
+                f"one, or {self._elsewhere}. Received: {str(self.path)!r}, which "
                 f"trains {'a record of its own' if own else 'a variant'}, "
                 f"{runs.architecture(self.path).name!r}"
             )
+        if config.epochs != self.epochs:
+            self._check_epochs(config)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the directory holds a run."""
+        return runs.is_run(self.path)
+
+    @property
+    def _elsewhere(self) -> str:
+        return (
+            f"begin a new one with its weights: --init_from={self.path} and another "
+            "--model_dir"
+        )
+
+    def _check_epochs(self, config: TrainingConfig) -> None:
+        """Raises ValueError unless the run can have this other number of epochs."""
+        result, newest = self.result or {}, self.newest_step()
+        if result and not newest:
+            raise ValueError(
+                "a run that has ended must have its checkpoints; restore them, or give "
+                f"another --model_dir. Received: {str(self.path)!r}, which has none"
+            )
+        steps = max(newest, int(result.get("steps", 0)))
+        pictures = runs.data(self.path)["sizes"][TRAIN]
+        one_pass = math.ceil(pictures / config.batch_size)
+        begun = math.ceil(steps / (config.steps_per_epoch or one_pass))
+        if config.epochs < begun:
+            raise ValueError(
+                f"epochs must be at least {begun}, which the run has begun; give more, "
+                f"or {self._elsewhere}. Received: epochs={config.epochs}, "
+                f"model_dir={str(self.path)!r}"
+            )
+
+    def newest_step(self) -> int:
+        """The step after which the run would be resumed; 0 without a checkpoint."""
+        directory = self.path / runs.CHECKPOINTS
+        written = written_checkpoints(directory) or written_weights(directory)
+        return step_of(written[-1]) if written else 0
+
+    def course(self, epochs: int) -> Course:
+        """The course of the run with this number of epochs from now on."""
+        if not runs.is_run(self.path):
+            return Course(epochs)
+        course = Course.read(self.path / runs.COURSE, self.epochs)
+        return course.continued(epochs, self.newest_step())
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the run has, or had before it is given others."""
+        held = from_texts(TrainingConfig, runs.settings(self.path))
+        return held.get("epochs", TrainingConfig.epochs)
 
     def _foreign(self) -> bool:
         """Whether there is anything that a run of ours does not begin with."""
@@ -119,6 +171,7 @@ class RunDirectory:
         source: Source,
         recipe: Recipe,
         architecture: Architecture | None = None,
+        course: Course | None = None,
     ) -> None:
         """Makes the directory this run's, and removes what a killed run left.
 
@@ -127,6 +180,7 @@ class RunDirectory:
             source: Its data.
             recipe: What its pictures go through.
             architecture: The record to train, if it is none of the variants.
+            course: How many epochs it has, and had before.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         files.remove_leftovers(self.path)
@@ -142,7 +196,21 @@ class RunDirectory:
         if architecture is not None:
             text = architectures.to_json(architecture)
             files.write_text(self.path / runs.ARCHITECTURE, text)
+        self._claim_course(course or Course(config.epochs))
         files.write_text(self.flags_path, config.as_flags())
+
+    def _claim_course(self, course: Course) -> None:
+        """Records what the run was before it was given other epochs.
+
+        It comes before the settings: a run that is killed between the two still has
+        its former length, and without a result it ends again.
+        """
+        if course.before:
+            course.write(self.path / runs.COURSE)
+        # A run that has ended is longer now: it has no result yet.
+        if self._result_path.is_file():
+            former = f"result_{course.epochs_at(course.since)}_epochs.json"
+            self._result_path.rename(self.path / former)
 
     def _claim_data(self, source: Source) -> None:
         """Records which data these are, unless the run has done so before."""
@@ -198,14 +266,6 @@ class RunDirectory:
         """Writes `result.json`, the last file of a run."""
         files.write_text(self._result_path, json.dumps(result, indent=2) + "\n")
 
-    def config(self) -> dict[str, str]:
-        """The settings that define the run, as text by their names.
-
-        A setting that is newer than the run has its default.
-        """
-        defaults = runs.parse(TrainingConfig().as_flags())
-        return _defining({**defaults, **runs.settings(self.path)})
-
 
 def _described(source: Source) -> dict[str, Any]:
     """The description of a data set in `data.json`."""
@@ -246,20 +306,3 @@ def _encoded(source: Source, image: tf.Tensor) -> bytes:
         pixels = tf.reshape(tf.io.decode_raw(image, tf.uint8), [side, side, 3])
         image = tf.io.encode_jpeg(pixels, quality=95)
     return image.numpy()
-
-
-def _defining(settings: dict[str, str]) -> dict[str, str]:
-    """The settings that define a run, each number in one spelling."""
-    return {
-        name: _spelled(name, value)
-        for name, value in settings.items()
-        if name not in _FREE
-    }
-
-
-def _spelled(name: str, value: str) -> str:
-    # Earlier versions wrote the 1 of TrainingConfig(bias_rate=1) as it was given.
-    if _KINDS.get(name) is float:
-        with contextlib.suppress(ValueError):
-            return str(float(value))
-    return value

@@ -72,17 +72,6 @@ class TrainState:
             self._average.apply(self._rule.iterations.read_value(), average_momentum)
         return tf.constant(True)
 
-    def begin_averages(self) -> None:
-        """Lets averages begin with the weights, after these were replaced.
-
-        Those of the trainer begin with the first step, whatever they are before.
-        """
-        if isinstance(self._average, addons.AddonsUpdate):
-            for variable, average in zip(
-                self.trained, self._average.averages, strict=True
-            ):
-                average.assign(variable)
-
     def swap_averages(self) -> None:
         """Exchanges the weights and their averages; called in each replica."""
         averages = self._average.averages if self._average else []
@@ -90,6 +79,12 @@ class TrainState:
             kept = variable.read_value()
             assign(variable, average.read_value())
             assign(average, kept)
+
+    def restart_averages(self) -> None:
+        """Lets each average be its weight; called in each replica."""
+        averages = self._average.averages if self._average else []
+        for variable, average in zip(self.trained, averages, strict=False):
+            assign(average, variable.read_value())
 
     def variables(self) -> dict[str, Any]:
         """The variables by names that do not depend on Keras or on devices."""

@@ -126,6 +126,11 @@ class TrainStep:
             self._swap()
 
     @tf.function
+    def restart_averages(self) -> None:
+        """Lets the averages be the weights, after these alone were replaced."""
+        self._strategy.run(self.train_state.restart_averages)
+
+    @tf.function
     def _step(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tf.Tensor:

@@ -15,44 +15,34 @@ import tensorflow as tf
 from rich.console import Console
 
 from keras_alexnet import files
-from keras_alexnet._version import __version__
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
 from keras_alexnet.data.sources import TRAIN, Source
-from keras_alexnet.evaluation import Scores
-from keras_alexnet.export import export_saved_model
-from keras_alexnet.models import AlexNet
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.description import first_lines, layer_table, notes, sizes
+from keras_alexnet.training.description import (
+    first_lines,
+    layer_table,
+    notes,
+    rate_ahead,
+    sizes,
+    without_momentum,
+)
 from keras_alexnet.training.devices import open_strategy, open_towers
 from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
+from keras_alexnet.training.finishing import Result, finish, finished
+from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.network import Network, has_begun, network_of
-from keras_alexnet.training.profiling import Profiler, peak_memory
+from keras_alexnet.training.profiling import Profiler
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.training.run_settings import config_of_run
 from keras_alexnet.training.starting import checksum, start_from
 from keras_alexnet.training.step import TrainStep
 from keras_alexnet.training.workers import coordination
-from keras_alexnet.training.workers.environment import find_workers
 from keras_alexnet.weights import runs
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """The result of a run.
-
-    Args:
-        values: The content of `result.json`.
-        fresh: False if the run was finished before this call.
-        exported: Whether this call exported a run that was finished before.
-    """
-
-    values: dict[str, Any]
-    fresh: bool
-    exported: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +63,9 @@ class _Setup:
 class Trainer:
     """Trains an AlexNet by a configuration.
 
-    Run again with the same configuration, it resumes from the newest checkpoint; a
-    finished run does not change, but it is exported if it was not yet.
+    Run again with the same configuration, it resumes from the newest checkpoint; with
+    another number of epochs, it continues to that. A finished run does not change, but
+    it is exported if it was not yet. `Trainer.of_run` takes the settings from the run.
 
     Args:
         config: The settings. Variant and size, if not given, are those of
@@ -108,6 +99,7 @@ class Trainer:
         self.run = RunDirectory(config.model_dir)
         if config.init_from is None or has_begun(self.run.path):
             self.config = self._settled().config
+        self._course = self.run.course(config.epochs)
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
@@ -115,6 +107,27 @@ class Trainer:
         self._console = console or Console(
             highlight=False, soft_wrap=True, markup=False, emoji=False
         )
+
+    @classmethod
+    def of_run(
+        cls, model_dir: str | os.PathLike, console: Console | None = None, **given: Any
+    ) -> Trainer:
+        """A trainer that continues a run with the run's own settings.
+
+        Args:
+            model_dir: The run's directory.
+            console: Where progress is shown; standard output if not given.
+            **given: Settings in place of the run's, as `epochs=120`; those that define
+                the run must be the run's.
+
+        Raises:
+            ValueError: If `model_dir` holds no run, or another one than is given.
+
+        Example:
+
+        >>> Trainer.of_run("runs/photos", epochs=120).fit()  # doctest: +SKIP
+        """
+        return cls(config_of_run(model_dir, **given), console)
 
     def fit(self) -> Result:
         """Trains to the end, evaluates, exports, and writes `result.json`.
@@ -128,9 +141,9 @@ class Trainer:
                 checkpoint cannot be written.
             Stopped: On SIGTERM, SIGINT and SIGHUP, after the state was saved.
         """
-        finished = self.run.result
-        if finished is not None:
-            return self._finished(finished)
+        ended = finished(self.run, self.config, self._console.print)
+        if ended is not None:
+            return ended
         began = time.monotonic()
         # Before anything else: a strategy over several machines requires that.
         strategy = self._opened()
@@ -152,17 +165,6 @@ class Trainer:
         self._console.print(self.config.as_flags())
         self._console.print(layer_table(model))
         self._console.print(f"\n{sizes(self.config, model, setup.rates)}")
-
-    def _finished(self, values: dict[str, Any]) -> Result:
-        """The result of a finished run, which is exported if that is requested."""
-        wanted, workers = self.config.export_dir, find_workers()
-        chief = workers is None or workers.own == 0
-        if wanted is None or not chief or _is_version_of(values.get("export"), wanted):
-            return Result(values, fresh=False)
-        with self.run.locked():
-            values = {**values, "export": str(self._export(wanted))}
-            self.run.finish(values)
-        return Result(values, fresh=False, exported=True)
 
     def _settled(self) -> Network:
         """What the run trains, whose directory it is."""
@@ -191,15 +193,17 @@ class Trainer:
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
+        if self.run.begun:
+            self._console.print(f"settings from {self.run.flags_path}")
         source = self._open_data(strategy)
         classes = len(source.class_names)
         train_step = TrainStep(network, classes, source.statistics, strategy)
         one_pass = math.ceil(source.sizes[TRAIN] / config.batch_size)
         steps_per_epoch = config.steps_per_epoch or one_pass
-        rates = Rates(config, train_step.train_state.names, steps_per_epoch)
+        names = train_step.train_state.names
+        rates = Rates(config, names, steps_per_epoch, self._course)
         replicas = strategy.num_replicas_in_sync
-        name = network.architecture.name
-        mean = train_step.recipe.preprocessing.mean
+        name, mean = network.architecture.name, train_step.recipe.preprocessing.mean
         self._console.print(first_lines(config, name, source, rates, replicas, mean))
         for note in notes(config, source.sizes[TRAIN], rates):
             self._console.print(note)
@@ -240,17 +244,14 @@ class Trainer:
                     setup.source,
                     setup.train_step.recipe,
                     setup.own,
+                    self._course,
                 )
-                scores, steps = self._train(setup, run)
-                return Result(self._finish(setup, run, scores, steps, began), True)
+                return Result(self._train(setup, run, began), fresh=True)
 
-    def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores | None, int]:
-        """Resumes from the newest checkpoint; returns the last scores, all steps.
-
-        There are no scores without validation pictures.
-        """
-        say, train_step = self._console.print, setup.train_step
-        errors = new_errors(self.config.epochs)
+    def _train(self, setup: _Setup, run: RunDirectory, began: float) -> dict[str, Any]:
+        """Resumes from the newest checkpoint; returns the content of result.json."""
+        say, train_step, config = self._console.print, setup.train_step, self.config
+        errors = new_errors()
         checkpoints = Checkpoints(
             self.run.path,
             {**train_step.variables(), "errors": errors},
@@ -264,27 +265,51 @@ class Trainer:
         coordination.agree(
             setup.strategy, "the step that the run resumes from", lambda: start
         )
+        coordination.agree(
+            setup.strategy, "the course of the run", lambda: self._course.checksum
+        )
+        epochs = Epochs(run, errors, train_step.model, config.epochs)
         if start:
             say(f"resumed after step {start}")
+            self._resume(setup, start, epochs, checkpoints.weights_alone)
+        kept = KeptWeights(
+            self.run.path, config.keep, config.keep_optimizer, setup.is_chief
+        )
         with (
             contextlib.closing(
-                Profiler(self.config.profile_steps, str(run.events_path))
+                Profiler(config.profile_steps, str(run.events_path))
             ) as profiler,
             ProgressLine(self._console, start, setup.rates.total_steps) as progress,
         ):
             loop = Loop(
-                self.config,
+                config,
                 setup.source,
                 train_step,
                 setup.strategy,
                 rates=setup.rates,
-                epochs=Epochs(run, errors, train_step.model),
+                epochs=epochs,
                 checkpoints=checkpoints,
+                kept=kept,
                 progress=progress,
                 profiler=profiler,
             )
             steps = loop.run(start)
-        return loop.scores or loop.evaluate(), steps
+        scores = loop.scores or loop.evaluate()
+        return finish(run, config, setup.strategy, kept, epochs, scores, steps, began)
+
+    def _resume(
+        self, setup: _Setup, start: int, epochs: Epochs, weights_alone: bool
+    ) -> None:
+        """Completes a state of weights alone, and says how the run continues."""
+        say, rates = self._console.print, setup.rates
+        if weights_alone:
+            setup.train_step.restart_averages()
+        if start == rates.total_steps or rates.over(epochs.errors):
+            return
+        if weights_alone:
+            say(without_momentum(self.config, epochs))
+        if self._course.before:
+            say(rate_ahead(rates, start, epochs.errors))
 
     def _begin(
         self,
@@ -300,52 +325,7 @@ class Trainer:
             self._console.print(network.line)
         reads, layers = train_step.recipe.preprocessing, self.config.init_layers
         self._console.print(start_from(model, beginning, reads, layers))
-        train_step.train_state.begin_averages()
+        train_step.restart_averages()
         coordination.agree(
             strategy, "the weights to begin with", lambda: checksum(model)
         )
-
-    def _finish(
-        self,
-        setup: _Setup,
-        run: RunDirectory,
-        scores: Scores | None,
-        steps: int,
-        began: float,
-    ) -> dict[str, Any]:
-        values = {
-            "val_top1": scores and scores.top1,
-            "val_top5": scores and scores.top5,
-            "val_loss": scores and scores.loss,
-            "val_pictures": scores.pictures if scores else 0,
-            "steps": steps,
-            "seconds": round(time.monotonic() - began, 1),  # this call alone
-            "peak_memory_gib": round(peak_memory(), 2),
-            "export": None,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "keras_alexnet": __version__,
-        }
-        if setup.is_chief and self.config.export_dir is not None:
-            values["export"] = str(self._export(self.config.export_dir))
-        run.finish(values)
-        # Workers end together: if the chief fails here, all have to start again.
-        coordination.gathered(setup.strategy, 0)
-        return values
-
-    def _export(self, path: str) -> Path:
-        # A new model from the checkpoint has plain variables on one device.
-        run = self.run.path
-        return export_saved_model(
-            AlexNet(weights=run),
-            path,
-            class_names=runs.class_names(run),
-            preprocessing=runs.recipe(run),
-        )
-
-
-def _is_version_of(export: str | None, directory: str) -> bool:
-    """Whether `export` exists and is a version in `directory`."""
-    if export is None or not os.path.isdir(export):
-        return False
-    return os.path.dirname(os.path.abspath(export)) == os.path.abspath(directory)

@@ -1,16 +1,25 @@
-"""The files of a checkpoint: reading them, and checking that they are undamaged."""
+"""The files of checkpoints: finding, reading, checking and removing them.
+
+In a run's directory of checkpoints `step-N` holds all that is needed to resume after
+step N, and `weights-N` only what was evaluated then.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet import files
 from keras_alexnet.reasons import reason
 from keras_alexnet.tensorflow_paths import for_tensorflow
 
 _STEP = "step-"
+_WEIGHTS = "weights-"
+VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"  # how TensorFlow ends the name of a variable
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # what tf.train.Checkpoint always writes
 
 
@@ -108,25 +117,74 @@ def checkpoint_files(path: Path) -> list[Path]:
 
 
 def written_checkpoints(directory: Path) -> list[Path]:
-    """The checkpoints in a run's directory of checkpoints, oldest first.
+    """The checkpoints to resume from in a run's directory of them, oldest first.
 
     Raises:
         OSError: If the directory cannot be listed.
     """
+    return [at_step(directory, step) for step in _numbers(directory, _STEP)]
+
+
+def written_weights(directory: Path) -> list[Path]:
+    """The checkpoints of weights alone, oldest first.
+
+    Raises:
+        OSError: If the directory cannot be listed.
+    """
+    return [weights_at(directory, step) for step in _numbers(directory, _WEIGHTS)]
+
+
+def _numbers(directory: Path, kind: str) -> list[int]:
     if not directory.is_dir():
         return []
     steps = (
-        name.removeprefix(_STEP).removesuffix(".index")
+        name.removeprefix(kind).removesuffix(".index")
         for name in (entry.name for entry in directory.iterdir())
-        if name.startswith(_STEP) and name.endswith(".index")
+        if name.startswith(kind) and name.endswith(".index")
     )
-    found = sorted(int(step) for step in steps if step.isdecimal())
-    return [at_step(directory, step) for step in found]
+    return sorted(int(step) for step in steps if step.isdecimal())
 
 
 def at_step(directory: Path, step: int) -> Path:
-    """The path of the checkpoint after this many steps."""
+    """The path of the checkpoint to resume from after this many steps."""
     return directory / f"{_STEP}{step}"
+
+
+def weights_at(directory: Path, step: int) -> Path:
+    """The path of the checkpoint of the weights after this many steps."""
+    return directory / f"{_WEIGHTS}{step}"
+
+
+def step_of(path: Path) -> int:
+    """After how many steps a checkpoint of these names was written."""
+    return int(path.name.rpartition("-")[2])
+
+
+def remove_checkpoint(path: Path, unfinished: bool = False) -> None:
+    """Removes a checkpoint, or only an unfinished write of it; errors are ignored.
+
+    Args:
+        path: The checkpoint.
+        unfinished: Whether to keep the checkpoint itself, an earlier and good one.
+    """
+    with contextlib.suppress(OSError):
+        for file in () if unfinished else checkpoint_files(path):
+            file.unlink()
+    shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
+
+
+def record_newest(paths: list[Path]) -> None:
+    """Writes the file by which TensorFlow knows the newest checkpoint.
+
+    Args:
+        paths: The checkpoints of a directory, oldest first.
+    """
+    directory, names = paths[-1].parent, [path.name for path in paths]
+    # With a relative directory TensorFlow would resolve the names from here.
+    state = tf.compat.v1.train.generate_checkpoint_state_proto(
+        str(directory.absolute()), names[-1], names
+    )
+    files.write_text(directory / "checkpoint", str(state))
 
 
 def _data_files(path: Path) -> list[Path]:

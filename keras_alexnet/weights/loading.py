@@ -41,6 +41,8 @@ def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> 
     >>> load_weights(model, open_weights("mine.weights.h5"), record)  # doctest: +SKIP
     """
     _check_channels(model, weights)
+    if weights.taken:
+        _log.info("%s: %s", weights.origin, weights.taken)
     values = weights.read(record)
     if weights.checked:
         warn_if_untrained(values, weights.origin)

@@ -39,6 +39,7 @@ class Weights:
         body: Result of `keras_files.body` for a model that was saved whole.
         architecture: The architecture of a run that is none of the variants.
         foreign: What the weights belong to, if that is no variant.
+        taken: Which weights of a run they are, as "epoch 14, the last"; else empty.
     """
 
     origin: str
@@ -50,6 +51,7 @@ class Weights:
     body: tuple[tuple[str, str], ...] | None = None
     architecture: Architecture | None = None
     foreign: str | None = None
+    taken: str = ""
 
     def variant(self, given: str | None) -> str | None:
         """The variant of the model: the given one, if the weights can be of it.
@@ -84,7 +86,8 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     """Opens what `AlexNet(weights=…)` takes, and reads no more than is needed.
 
     Args:
-        weights: A name of `keras_alexnet.weights.names()`, or a path.
+        weights: A name of `keras_alexnet.weights.names()`, or a path; of a run `RUN`
+            the last epoch, or `RUN/best`.
 
     Returns:
         The `Weights`.
@@ -102,8 +105,7 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     path = Path(files.expanded(weights))
     run = runs.run_of(path)
     if run is not None:
-        checkpoint = runs.newest_checkpoint(run) if run == path else str(path)
-        return _run(run, checkpoint, origin)
+        return _run(run, path, origin)
     for suffix, opener in _FILES.items():
         if path.name.endswith(suffix) and path.is_file():
             return opener(path, origin)
@@ -137,7 +139,8 @@ def _convert(record: published.WeightSet, published: Path, converted: Path) -> N
     keras_files.write_h5(converted, opened.read(architecture), architecture)
 
 
-def _run(run: Path, checkpoint: str, origin: str) -> Weights:
+def _run(run: Path, path: Path, origin: str) -> Weights:
+    checkpoint = runs.checkpoint_of(path)
     settings, own = runs.settings(run), runs.has_own_architecture(run)
     side = int(settings["image_size"])
     return Weights(
@@ -148,6 +151,7 @@ def _run(run: Path, checkpoint: str, origin: str) -> Weights:
         input_shape=(side, side, 3),
         checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
+        taken=runs.taken(path),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.data.division import Division
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.checkpoint_files import (
+    VALUE,
     CheckpointReader,
+    Damaged,
     written_checkpoints,
+    written_weights,
 )
 from keras_alexnet.weights.names import Named
 
@@ -23,6 +28,7 @@ ARCHITECTURE = "architecture.json"
 RECIPE = "recipe.json"
 METRICS = "metrics.csv"
 RESULT = "result.json"
+COURSE = "course.json"
 EXAMPLE = "example.jpg"
 NONFINITE = "nonfinite_batch.txt"
 CHECKPOINTS = "checkpoints"
@@ -32,7 +38,11 @@ LOCK = ".lock"
 DIVISION = "division"
 _MODEL = "model/"
 _AVERAGE = "average/"
-_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
+_ERRORS = f"errors{VALUE}"
+_TOTALS = f"totals{VALUE}"
+# RUN/best and RUN/last are not files: they name one of the checkpoints.
+BEST = "best"
+LAST = "last"
 
 
 def is_run(path: Path) -> bool:
@@ -41,9 +51,11 @@ def is_run(path: Path) -> bool:
 
 
 def run_of(path: Path) -> Path | None:
-    """The directory of the run, if `path` is a run or one of its checkpoints."""
+    """The run, if `path` is one, `RUN/best`, `RUN/last` or one of its checkpoints."""
     if is_run(path):
         return path
+    if path.name in (BEST, LAST) and is_run(path.parent) and not path.exists():
+        return path.parent
     run = path.parent.parent  # RUN/checkpoints/step-N
     is_checkpoint = path.with_name(f"{path.name}.index").is_file()
     return run if is_checkpoint and is_run(run) else None
@@ -130,6 +142,31 @@ def parse(flags: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def checkpoint_of(path: Path) -> str:
+    """The checkpoint that a path of `run_of` names; for a run the newest.
+
+    Raises:
+        ValueError: If the run has none, or has not kept the one that is named.
+        OSError: If the directory of the checkpoints cannot be listed.
+    """
+    if is_run(path):
+        return newest_checkpoint(path)
+    run = run_of(path)
+    if run != path.parent:
+        return str(path)
+    if path.name == LAST:
+        newest = newest_checkpoint(run)
+        if _is_last(newest, run):
+            return newest
+    best = best_checkpoint(run) if path.name == BEST else None
+    if best is None:
+        raise ValueError(
+            f"the run must have kept the {path.name} epoch, as --keep=both does; name "
+            f"{str(run)!r} for what it has. Received: {str(path)!r}"
+        )
+    return str(best)
+
+
 def newest_checkpoint(run: Path) -> str:
     """Returns the path of the newest checkpoint of a run.
 
@@ -137,13 +174,96 @@ def newest_checkpoint(run: Path) -> str:
         ValueError: If the run has none yet.
         OSError: If the directory of the checkpoints cannot be listed.
     """
-    written = written_checkpoints(run / CHECKPOINTS)
+    directory = run / CHECKPOINTS
+    # What a run resumes from is newer than the weights of its best epoch.
+    written = [*written_weights(directory), *written_checkpoints(directory)]
     if not written:
         raise ValueError(
             "the run must have written a checkpoint; train it first. "
             f"Received: {str(run)!r}, which has none"
         )
     return str(written[-1])
+
+
+def best_checkpoint(run: Path) -> Path | None:
+    """The weights of a run's best epoch, if it has kept them."""
+    for path in reversed(written_weights(run / CHECKPOINTS)):
+        if ends_best_epoch(str(path)):
+            return path
+    return None
+
+
+def ends_best_epoch(checkpoint: str) -> bool:
+    """Whether a checkpoint of weights alone is whole, and of the best epoch so far."""
+    try:
+        known = errors(checkpoint)
+    except Damaged:  # The others can still be opened.
+        return False
+    return bool(known) and best_epoch(known) == len(known)
+
+
+def errors(checkpoint: str) -> list[float]:
+    """The validation error of each epoch that was done when a checkpoint was written.
+
+    Raises:
+        ValueError: If it cannot be read or is damaged.
+    """
+    values = CheckpointReader(Path(checkpoint)).read(_ERRORS)
+    return [float(each) for each in values if not math.isnan(each)]
+
+
+def best_epoch(errors: Sequence[float]) -> int | None:
+    """The epoch of the lowest error, counted from 1; the earliest of several.
+
+    None where no epoch was validated: their errors are infinite.
+
+    Example:
+
+    >>> best_epoch([0.5, 0.4, 0.4])
+    2
+    """
+    lowest = min(errors, default=math.inf)
+    return 1 + errors.index(lowest) if lowest < math.inf else None
+
+
+def taken(path: Path) -> str:
+    """Which weights of a run a path names, in words for people.
+
+    Args:
+        path: As `run_of` takes it.
+
+    Raises:
+        ValueError: As `checkpoint_of` raises it.
+
+    Example:
+
+    >>> taken(Path("runs/flowers"))  # doctest: +SKIP
+    'epoch 14, the last; runs/flowers/best is epoch 12'
+    """
+    run, checkpoint = run_of(path), checkpoint_of(path)
+    assert run is not None
+    reader = CheckpointReader(Path(checkpoint))
+    epoch, best = len(errors(checkpoint)), best_checkpoint(run)
+    if reader.read(_TOTALS)[-1]:
+        return f"epoch {epoch + 1}, not at its end"
+    of_best = None if best is None else len(errors(str(best)))
+    roles = {"the last": _is_last(checkpoint, run), "the best": of_best == epoch}
+    words = " and ".join(role for role, its in roles.items() if its)
+    own = f"epoch {epoch}" + (f", {words}" if words else "")
+    if of_best in (None, epoch):
+        return own
+    return f"{own}; {run / BEST} is epoch {of_best}"
+
+
+def _is_last(checkpoint: str, run: Path) -> bool:
+    """Whether a checkpoint is the last of all that the run has written."""
+    if checkpoint != newest_checkpoint(run):
+        return False
+    if not (run / RESULT).is_file():
+        return True
+    # Of a run that has ended the last may have been dropped (--keep=best).
+    ended = files.read_json(run / RESULT).get("epochs")
+    return ended is None or ended == len(errors(checkpoint))
 
 
 def read_weights(checkpoint: str) -> Named:
@@ -165,8 +285,8 @@ def _group(reader: CheckpointReader, prefix: str) -> Named:
     """The values whose keys begin with `prefix`, by layer and name."""
     values: Named = {}
     for key in reader.shapes:
-        if key.startswith(prefix) and key.endswith(_ENDING):
-            layer, name = key[len(prefix) : -len(_ENDING)].split("/")
+        if key.startswith(prefix) and key.endswith(VALUE):
+            layer, name = key[len(prefix) : -len(VALUE)].split("/")
             values.setdefault(layer, {})[name] = reader.read(key)
     return values
 
@@ -182,7 +302,7 @@ def classes(checkpoint: str, run: Path) -> int:
         ValueError: If the run has more or fewer class names.
     """
     shapes = CheckpointReader(Path(checkpoint)).shapes
-    count = shapes[f"{_MODEL}fc8/bias{_ENDING}"][0]
+    count = shapes[f"{_MODEL}fc8/bias{VALUE}"][0]
     if (run / DATA).is_file() and len(class_names(run)) != count:
         raise ValueError(
             f"data.json of a run must name each of the network's {count} classes; "

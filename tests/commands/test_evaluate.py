@@ -14,6 +14,7 @@ from rich.console import Console
 from keras_alexnet import commands
 from keras_alexnet.evaluation.judging import output_names
 from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.weights import runs
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 
 WNIDS = tuple(each.wnid for each in imagenet_classes())
@@ -61,7 +62,7 @@ def test_errors_and_accuracies_are_told_apart(
     assert (found["pictures"], found["views"], found["model"]) == (
         "9",
         "centre",
-        str(run),
+        f"{run}: {runs.taken(run)}",
     )
     assert float(found["top1"]) + float(found["wrong1"]) == pytest.approx(1, abs=1e-4)
     assert float(found["top5"]) + float(found["wrong5"]) == pytest.approx(1, abs=1e-4)
@@ -79,7 +80,9 @@ def test_each_model_and_their_mean_on_both_kinds_of_views(
     kinds = ["centre", "ten views"]
     named = [(each["model"], each["views"]) for each in found]
     assert named == [
-        (name, kind) for name in (str(run), other, "mean of 2 models") for kind in kinds
+        (name, kind)
+        for name in (f"{run}: {runs.taken(run)}", other, "mean of 2 models")
+        for kind in kinds
     ]
     assert len({each["loss"] for each in found[::2]}) == 3
     _, alone, _ = evaluate(f"--model={other}", f"--data=folder:{pictures}")

@@ -67,7 +67,7 @@ def test_a_run_goes_on_without_its_output(
     assert WITHOUT in err
     assert why in err
     assert json.loads((tmp_path / "run" / "result.json").read_text())["val_pictures"]
-    assert list((tmp_path / "run" / "checkpoints").glob("step-1.index"))
+    assert list((tmp_path / "run" / "checkpoints").glob("weights-1.index"))
 
 
 def test_a_preparation_goes_on_without_its_output(

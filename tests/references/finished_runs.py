@@ -7,7 +7,12 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
+
+from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
 TIMINGS = ("images_per_second", "data_wait")
 
@@ -25,8 +30,6 @@ def rows(run: Path | str) -> list[dict[str, str]]:
 
 def assert_same(one: Path | str, other: Path | str) -> None:
     """Two runs came to the same weights, to the bit, by the same lines."""
-    from keras_alexnet.weights.runs import newest_checkpoint, read_weights
-
     for first, second in zip(rows(one), rows(other), strict=True):
         for name in TIMINGS:
             del first[name], second[name]
@@ -35,3 +38,43 @@ def assert_same(one: Path | str, other: Path | str) -> None:
     for layer, weights in values[0].items():
         for name, value in weights.items():
             np.testing.assert_array_equal(values[1][layer][name], value)
+
+
+def trained(config: TrainingConfig) -> str:
+    """Trains to the end; returns what was said."""
+    console = quiet()
+    Trainer(config, console).fit()
+    return console.file.getvalue()
+
+
+class Killed(BaseException):
+    """Ends a run where it is raised, past every handler of an `Exception`."""
+
+
+def dies_after(
+    steps: int, monkeypatch: pytest.MonkeyPatch, config: TrainingConfig
+) -> str:
+    """Trains up to so many steps, and dies there; returns what was said."""
+    step = Loop._step
+
+    def dying(self: Loop, batches: object, number: int) -> None:
+        if number > steps:
+            raise Killed
+        step(self, batches, number)
+
+    monkeypatch.setattr(Loop, "_step", dying)
+    console = quiet()
+    with pytest.raises(Killed):
+        Trainer(config, console).fit()
+    return console.file.getvalue()
+
+
+def directory(config: TrainingConfig) -> dict[str, bytes]:
+    """All files of a run with their content, but for its lock."""
+    root = Path(config.model_dir)
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in paths
+        if path.name != ".lock"
+    }

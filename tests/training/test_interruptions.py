@@ -231,7 +231,7 @@ def test_a_file_system_without_locks_is_named(
 
 
 def test_half_precision_finds_its_loss_scale(config: TrainingConfig) -> None:
-    config = dataclasses.replace(config, precision="mixed_float16")
+    config = dataclasses.replace(config, precision="mixed_float16", keep_optimizer=True)
     Trainer(config, quiet()).fit()
     saved = tf.train.load_checkpoint(newest_checkpoint(Path(config.model_dir)))
 

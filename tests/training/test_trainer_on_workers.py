@@ -60,9 +60,11 @@ def test_two_workers_lose_nothing_and_are_as_one(
         assert [chief.returncode, other.returncode] == [STOPPED] * 2
     assert "stopped by another worker after step " in last[0]
     assert "stopped by SIGTERM after step " in last[1]
+    config = dataclasses.replace(config, epochs=6)  # one more, on which all agree
     with both(config) as processes:
         first, second = (ended(process) for process in processes)
     assert "resumed after step" in first
+    assert ": rate 0.001 to the end\n" in first
     assert second.startswith("worker 1 of 2: ")
 
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]
