@@ -13,7 +13,8 @@ from keras_alexnet import (  # noqa: E402
     weights,
 )
 from keras_alexnet._version import __version__  # noqa: E402
-from keras_alexnet.classifier import Classifier, Prediction  # noqa: E402
+from keras_alexnet.answering import Prediction  # noqa: E402
+from keras_alexnet.classifier import Classifier  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
     export_saved_model,
