@@ -197,7 +197,7 @@ def _encoded(picture: Any) -> bytes | str:
 
 def _fault(error: Exception) -> str:
     """Why a picture cannot be read, without the part common to all pictures."""
-    cause = error.__cause__
+    cause = error.__context__
     return reason(cause if isinstance(cause, tf.errors.OpError) else error)
 
 

@@ -20,6 +20,7 @@ from keras_alexnet.answering import (
 )
 from keras_alexnet.opening import Opened, open_model
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.weights.described import Description, Functional, described
 from keras_alexnet.weights.recipes import recipe_of
 from keras_alexnet.whole_numbers import whole_number
 
@@ -48,8 +49,8 @@ class Classifier:
         what: Published weights by name; a training run (its newest checkpoint) or one
             of its checkpoints; an export; or a file: `.keras`, `.weights.h5`,
             `.caffemodel`, `.npy` or `.pth`.
-        class_names: Name of each output; the run's or the export's own, ImageNet's for
-            1000 classes, else `"class 0"` and so on by default.
+        class_names: Name of each output; those that the run, the export or the file
+            records, ImageNet's for 1000 classes, else `"class 0"` and so on by default.
         variant: Variant of a file that does not determine it.
         image_size: Side of the input, for weights; their own by default.
         preprocessing: How pictures become the input, as
@@ -62,7 +63,8 @@ class Classifier:
         recipe: How pictures become the model's input; None for an export that does
             not record it.
         class_names: Name of each output; empty for an export, whose answers name them.
-        named: Whether these names were given; otherwise they are defaults.
+        named: Whether these names were given or are recorded; otherwise they are
+            defaults.
 
     Raises:
         ValueError: If there is no such model, it is damaged, or an argument
@@ -89,6 +91,9 @@ class Classifier:
         self.model = opened.model
         self.recipe = _chosen_recipe(opened, preprocessing)
         self.class_names, self.named = opened.class_names, opened.named
+        if isinstance(opened.model, Functional):
+            names = self.class_names if self.named else opened.model.class_names
+            described(opened.model, Description(self.recipe, names))
         if opened.signatures is not None:
             self._network: ExportAnswers | ModelAnswers = ExportAnswers(
                 opened.signatures, self.origin
@@ -108,8 +113,9 @@ class Classifier:
         """Names the likeliest classes of pictures.
 
         Args:
-            pictures: One or a list, as `Recipe` takes them; for an export, only paths
-                and the bytes of JPEG or PNG files.
+            pictures: One or a list, as `Recipe` takes them: paths, bytes, arrays,
+                tensors, images of Pillow; for an export, only paths and the bytes of
+                JPEG or PNG files.
             top: Number of classes to return; an export has a maximum of its own.
             batch_size: Pictures at a time.
 

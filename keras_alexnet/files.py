@@ -67,7 +67,7 @@ def read_text(path: Path, errors: str = "strict") -> str:
         raise ValueError(
             f"a text file must be UTF-8. Received: {str(path)!r} "
             f"({error.reason} at byte {error.start})"
-        ) from error
+        ) from None
 
 
 def read_json(path: Path, **fields: type) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def read_json(path: Path, **fields: type) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, str(error)) from None
     if not isinstance(content, dict):
         raise _damaged(path, f"a {type(content).__name__}, no object")
     for name, kind in fields.items():
@@ -139,7 +139,7 @@ def check_text(name: str, path: str | os.PathLike) -> None:
     except UnicodeEncodeError as error:
         raise ValueError(
             f"{name} must be a path in UTF-8. Received: {name}={os.fspath(path)!r}"
-        ) from error
+        ) from None
 
 
 def check_directory(name: str, path: Path) -> None:
@@ -158,7 +158,7 @@ def check_directory(name: str, path: Path) -> None:
         raise ValueError(
             f"{name} must be a directory that can be written to, or made. "
             f"Received: {name}={str(path)!r} ({error.strerror}: {str(nearest)!r})"
-        ) from error
+        ) from None
 
 
 @contextlib.contextmanager

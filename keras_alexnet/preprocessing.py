@@ -73,7 +73,8 @@ class Preprocessing:
                 "x must have three channels, R, G, B, last. "
                 f"Received: shape={tuple(x.shape)}"
             )
-        x = (x - np.float32(self.mean)) / np.float32(self.scale)
+        # Not a division: in graphs TensorFlow makes a product of it, of other bits.
+        x = (x - np.float32(self.mean)) * (np.float32(1) / np.float32(self.scale))
         return flip(x) if self.channel_order == "BGR" else x
 
 

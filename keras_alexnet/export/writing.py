@@ -46,7 +46,8 @@ def export_saved_model(
     - `serving_default` and `classify_bytes`: from `image_bytes` (string `[B]`) to
       `classes` (string `[B, k]`), `scores` (float32 `[B, k]`), `valid` (bool `[B]`);
     - `predict_images`: from `images` (uint8 `[B, height, width, 3]`) to
-      `probabilities` (float32 `[B, classes]`);
+      `probabilities` (float32 `[B, classes]`) and `classes`, the name of each (string
+      `[B, classes]`);
     - `predict_float_images`: the same from float32, since a signature has one type;
     - `features`: from `image_bytes` to `fc6`, `fc7` (float32 `[B, 4096]`), `valid`.
 
@@ -55,6 +56,9 @@ def export_saved_model(
     rest of the batch is not affected. `images` are RGB in 0-255, also as float32; they
     are rounded. `features` are of the central view, after the ReLU; a model without
     `fc6` and `fc7` has no such signature.
+
+    In Python, `loaded = tf.saved_model.load(path)` can be called: `loaded(images)` is
+    the answer of `predict_images` to uint8 or float32.
 
     Args:
         model: A model from prepared pictures to probabilities `[batch, classes]`:
@@ -101,7 +105,14 @@ def export_saved_model(
     recipe = recipe_of(preprocessing, side, views)
     check_names(class_names, classes)
     top_k = whole_number("top_k", top_k)
-    card = Card(recipe, classes, min(top_k, classes), precision, scores_of(model))
+    card = Card(
+        recipe,
+        classes,
+        min(top_k, classes),
+        precision,
+        scores_of(model),
+        tuple(class_names),
+    )
     served = Served(model, recipe, class_names, card.top_k, precision)
     target = _version_directory(Path(files.expanded(path)), version)
     if target.parent.is_dir():

@@ -136,7 +136,7 @@ def _parse(path: Path) -> Any:
     try:
         net.ParseFromString(path.read_bytes())
     except message.DecodeError as error:
-        raise ValueError("it is damaged, or no NetParameter") from error
+        raise ValueError("it is damaged, or no NetParameter") from None
     return net
 
 
