@@ -19,10 +19,11 @@ from keras_alexnet.answering import (
     Prediction,
 )
 from keras_alexnet.opening import Opened, open_model
+from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.described import Description, Functional, described
 from keras_alexnet.weights.recipes import recipe_of
-from keras_alexnet.whole_numbers import whole_number
+from keras_alexnet.whole_numbers import entries, whole_number
 
 _log = logging.getLogger("keras_alexnet")
 _MANY = 256  # pictures from which on progress is shown
@@ -154,6 +155,8 @@ class Classifier:
         >>> classifier.answers(["cat.jpg"])[0].fault  # doctest: +SKIP
         ''
         """
+        if not isinstance(pictures, (list, tuple)):
+            raise must_be("pictures", "a list of pictures", pictures)
         faults, found = self._network.answers(pictures)
         classes = iter(found)
         return [
@@ -186,7 +189,10 @@ class Classifier:
         >>> classifier.features("cat.jpg")["fc7"].shape  # doctest: +SKIP
         (1, 4096)
         """
-        layers = [layers] if isinstance(layers, str) else list(layers)
+        named = (layers,) if isinstance(layers, str) else entries(layers)
+        if not named or not all(isinstance(each, str) for each in named):
+            raise must_be("layers", "names of layers", layers)
+        layers = list(named)
         describe = self._network.describing(layers)
         found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
         for batch in _batches(pictures, batch_size):
@@ -194,6 +200,8 @@ class Classifier:
             _warn(list(zip(_names(batch), faults, strict=True)))
             for layer in layers:
                 found[layer].append(_spread(outputs[layer], faults))
+        if not all(found.values()):
+            raise must_be("pictures", "one picture or more", pictures)
         return {layer: np.concatenate(values) for layer, values in found.items()}
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_alexnet.reasons import must_be
+
 try:
     import fcntl
 except ImportError:  # on Windows, where no leftovers are removed
@@ -20,7 +22,7 @@ except ImportError:  # on Windows, where no leftovers are removed
 PREFIX = ".keras_alexnet."
 
 
-def expanded(path: str | os.PathLike) -> str:
+def expanded(path: str | bytes | os.PathLike) -> str:
     """Expands `~` and `~name` to home directories.
 
     No shell expands them in `--model_dir=~/runs`, in a flagfile or in Python. An
@@ -48,6 +50,21 @@ def expanded(path: str | os.PathLike) -> str:
     if str(Path(meant)).startswith("~") and not text.startswith("~"):
         return os.path.abspath(meant)
     return meant
+
+
+def given_path(name: str, value: Any) -> Path:
+    """The path of an argument, with `~` expanded.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: The argument.
+
+    Raises:
+        ValueError: If it is no path.
+    """
+    if not isinstance(value, (str, bytes, os.PathLike)) or not os.fspath(value):
+        raise must_be(name, "a path", value)
+    return Path(expanded(value))
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
@@ -136,7 +153,7 @@ def check_text(name: str, path: str | os.PathLike) -> None:
     """
     try:
         os.fspath(path).encode()
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError:
         raise ValueError(
             f"{name} must be a path in UTF-8. Received: {name}={os.fspath(path)!r}"
         ) from None

@@ -8,7 +8,9 @@ from typing import Any
 import keras
 
 from keras_alexnet import blocks, initializations
+from keras_alexnet.inputs import check_model
 from keras_alexnet.layers import CrossConnection
+from keras_alexnet.reasons import must_be
 from keras_alexnet.weights.described import (
     Description,
     Functional,
@@ -16,6 +18,7 @@ from keras_alexnet.weights.described import (
     described,
     description_of,
 )
+from keras_alexnet.whole_numbers import entries
 
 
 def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Model:
@@ -48,10 +51,13 @@ def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Mo
     Reference:
         - Krizhevsky et al. 2012, section 6.1, on the last hidden layer.
     """
+    check_model(model)
     if not isinstance(layer, str):
-        outputs = {each: _output(model, each) for each in layer}
-        if not outputs:
-            raise ValueError("layer must name at least one layer. Received: none")
+        layers = entries(layer)
+        if not layers or not all(isinstance(each, str) for each in layers):
+            expected = "the name of a layer, or names, with at least one"
+            raise must_be("layer", expected, layer)
+        outputs = {each: _output(model, each) for each in layers}
         part = Functional(model.input, outputs, name=f"{model.name}_features")
     else:
         output = _output(model, layer)
@@ -123,6 +129,7 @@ def reset_classifier(
     >>> reset_classifier(model, 10).output_shape
     (None, 10)
     """
+    check_model(model)
     classes, names = counted(classes)
     if "fc8" not in [each.name for each in model.layers]:
         raise ValueError(

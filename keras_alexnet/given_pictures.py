@@ -16,9 +16,10 @@ import tensorflow as tf
 from keras_alexnet.reasons import must_be, warn_caller
 from keras_alexnet.whole_numbers import entries
 
-# Interpolation beyond its neighbours (Lanczos, bicubic) overshoots a step of 255 by
-# 0.2 of it at most in two dimensions.
+# Lanczos' and cubic interpolation overshoot: near edges they give values below 0 and
+# beyond 255, but few that are this far off.
 _OVERSHOOT = 60
+_FEW = 0.01  # of all values
 _SMALL = 3  # scaled pictures are within a few standard deviations
 
 
@@ -59,12 +60,12 @@ def _fault(x: np.ndarray) -> str | None:
         return "these have some that are not finite: look for what made them"
     if whole and (least < 0 or most > 255):
         return "these have others: give uint8, or 16 bits divided by 256"
-    if least < -_OVERSHOOT or (least < 0 and _around_zero(x, least, most)):
+    if least < 0 and (_often(x < -_OVERSHOOT) or _around_zero(x, least, most)):
         return (
             "these are around 0, as of pictures that were prepared already: give "
             "them as they were before"
         )
-    if most > 255 + _OVERSHOOT:
+    if most > 255 and _often(x > 255 + _OVERSHOOT):
         return "these have larger ones: divide those of 16 bits by 256"
     # Whole numbers up to 1 are a black picture.
     if not whole and least >= 0 and 0 < most <= 1 and (x % 1 != 0).any():
@@ -72,8 +73,12 @@ def _fault(x: np.ndarray) -> str | None:
     return None
 
 
+def _often(these: np.ndarray) -> bool:
+    return float(these.mean()) > _FEW
+
+
 def _around_zero(x: np.ndarray, least: float, most: float) -> bool:
-    """Whether negative values are more than an interpolation's overshoot."""
+    """Whether the mean, or the scale, is that of prepared pictures."""
     mean = float(x.mean(dtype=np.float64))
     return mean < -1 or (most <= _SMALL and least < -0.5)
 
@@ -86,7 +91,7 @@ def check_prepared(x: Any, expected: Any) -> None:
         expected: Shape of the network's input.
     """
     first = x[0] if isinstance(x, (list, tuple)) and len(x) else x
-    if isinstance(first, (str, bytes, os.PathLike)):
+    if first is None or isinstance(first, (str, bytes, os.PathLike, int, float)):
         raise must_be(
             "x",
             "prepared pictures; keras_alexnet.load_pictures(paths, recipe) makes them",
@@ -115,6 +120,8 @@ def check_labels(y: Any) -> None:
     if dtype is None and isinstance(y, (list, tuple)) and len(y):
         dtype = np.asarray(y[0]).dtype
     kind = str(getattr(dtype, "name", dtype))
+    if isinstance(y, (str, bytes, os.PathLike, int, float)):
+        raise must_be("y", "an array of labels, one for each picture", y)
     first = y[0] if kind == "object" and len(y) else None
     if kind.startswith(("str", "bytes")) or isinstance(first, (str, bytes)):
         raise ValueError(

@@ -162,6 +162,12 @@ def _without_colours(weights: Any) -> str:
     )
 
 
+def check_model(model: Any) -> None:
+    """Raises ValueError for what is no Keras model."""
+    if not isinstance(model, keras.Model):
+        raise must_be("model", "a keras.Model, as AlexNet(…) builds it", model)
+
+
 def classifier_sizes(model: keras.Model) -> tuple[int, int]:
     """The side of the square pictures that a classifier takes, and its classes.
 
@@ -198,6 +204,9 @@ def input_layer(
             f"image_data_format={keras.backend.image_data_format()!r}"
         )
     if tensor is not None:
+        if not hasattr(tensor, "shape"):
+            expected = "a Keras tensor, as keras.Input gives"
+            raise must_be("input_tensor", expected, tensor)
         _checked_shape(record, tuple(tensor.shape)[1:], include_top)
         return tensor
     if shape is None:

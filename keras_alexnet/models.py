@@ -14,6 +14,7 @@ from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.inputs import input_layer
 from keras_alexnet.ops.kernels import check_kernels
+from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers.choosing import check_placing, with_towers
 from keras_alexnet.two_towers.conversion import convert_towers
@@ -21,7 +22,7 @@ from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.described import Functional, counted
 from keras_alexnet.weights.formats.keras_files import body
 from keras_alexnet.weights.loading import load_weights
-from keras_alexnet.whole_numbers import whole_number
+from keras_alexnet.whole_numbers import as_boolean, whole_number
 
 
 def AlexNet(
@@ -121,6 +122,8 @@ def AlexNet(
     else:
         record = architectures.get("paper" if variant is None else variant)
     classes, names = (None, ()) if classes is None else counted(classes)
+    if as_boolean(include_top) is None:
+        raise must_be("include_top", "True or False", include_top)
     record = with_towers(record, towers)
     check_placing(record, devices, input_tensor)
     model = build(

@@ -19,8 +19,9 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import for_tensorflow
 from keras_alexnet.weights import open_weights, published, runs
 from keras_alexnet.weights.classes import class_names as published_names
-from keras_alexnet.weights.described import description_of
-from keras_alexnet.weights.formats.keras_files import body, load_keras
+from keras_alexnet.weights.described import checked_names, description_of
+from keras_alexnet.weights.formats.keras_files import arrays, body, load_keras
+from keras_alexnet.weights.plausibility import warn_if_untrained
 from keras_alexnet.weights.recipes import EXPORT_CARD, recipe_of
 
 _EXPECTED = (
@@ -176,6 +177,8 @@ def _open_keras(
             f"{str(path)!r} is a model of no known variant: its preprocessing is "
             "guessed to be the paper's; set preprocessing= to be sure"
         )
+    if like:
+        warn_if_untrained(arrays(model), str(path))
     side, _ = classifier_sizes(model)
     names, named = _class_names(model, class_names)
     recipe = own or recipe_of(known or "paper", side)
@@ -195,9 +198,10 @@ def _class_names(
         known = classes == len(imagenet)
         numbers = tuple(f"class {number}" for number in range(classes))
         return (imagenet if known else numbers), False
+    names = checked_names(names)
     if len(names) != classes:
         raise ValueError(
             f"class_names must hold a name for each of the model's {classes} outputs. "
             f"Received: {len(names)} names"
         )
-    return tuple(names), True
+    return names, True

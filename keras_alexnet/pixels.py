@@ -37,7 +37,7 @@ def pixels_of(picture: Any, name: str) -> tf.Tensor:
     try:
         pixels = picture if tf.is_tensor(picture) else np.asarray(picture)
         shape, kind = pixels.shape, tf.as_dtype(pixels.dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         raise ValueError(_no_picture(name, type(picture).__name__)) from None
     numeric = kind.is_floating or (kind.is_integer and not kind.is_bool)
     if len(shape) not in (3, 4) or shape[-1] not in (1, 3) or not numeric:

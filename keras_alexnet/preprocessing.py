@@ -68,7 +68,7 @@ class Preprocessing:
         """
         cast, flip = _operations(x)
         x = cast(x)
-        if x.shape[-1] != 3:
+        if tuple(x.shape)[-1:] != (3,):
             raise ValueError(
                 "x must have three channels, R, G, B, last. "
                 f"Received: shape={tuple(x.shape)}"

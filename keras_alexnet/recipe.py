@@ -54,6 +54,8 @@ class Recipe:
     views: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.preprocessing, Preprocessing):
+            raise must_be("preprocessing", "a Preprocessing", self.preprocessing)
         if self.resize not in RESIZES:
             raise ValueError(
                 f"resize must be one of {RESIZES}. Received: resize={self.resize!r}"
@@ -88,6 +90,7 @@ class Recipe:
         >>> recipe.resized(454).resize_size
         512
         """
+        image_size = whole_number("image_size", image_size)
         if image_size == self.image_size:
             return self
         size = round(image_size * self.resize_size / self.image_size)
@@ -272,7 +275,7 @@ class Recipe:
         try:
             colours = Preprocessing(**held["preprocessing"])
             return cls(**{**held, "preprocessing": colours})
-        except (KeyError, TypeError) as error:
+        except (LookupError, TypeError):
             raise ValueError(
                 "a recipe must have the fields preprocessing, resize, resize_size, "
                 f"image_size and views. Received: {held!r}"

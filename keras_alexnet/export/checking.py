@@ -106,7 +106,7 @@ def check_saved_model(
     >>> check_saved_model("servable/1", model).difference  # doctest: +SKIP
     2.98e-08
     """
-    path = Path(files.expanded(path))
+    path = files.given_path("path", path)
     ops = check_graph(read_graph(path))
     card = Card.read(path)
     if model is not None:

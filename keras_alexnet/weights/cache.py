@@ -47,7 +47,7 @@ def location(record: WeightSet) -> Path:
     """The path at which `cached` keeps a weight set; it need not exist."""
     try:
         home = Path(files.expanded(os.environ.get("KERAS_HOME") or "~/.keras"))
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
             f"the cache of weights={record.name!r} must have a folder; set KERAS_HOME "
             f"to one. Received: KERAS_HOME={os.environ.get('KERAS_HOME')!r} and no "

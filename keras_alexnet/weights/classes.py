@@ -20,7 +20,7 @@ from keras_alexnet.whole_numbers import whole_number
 _FILE = "imagenet_classes.txt"
 # Of fewer classes a trained network may be as uncertain as a new one.
 _MANY = 100
-_NEAR_CHANCE = 2  # times 1 / classes: the largest probability of new weights
+_NEAR_CHANCE = 3  # times 1 / classes: the largest probability of new weights
 
 
 class ImagenetClass(NamedTuple):
@@ -155,7 +155,7 @@ def decode_predictions(
 def _scores(preds: Any, count: int) -> np.ndarray:
     try:
         scores = np.asarray(preds).astype(np.float64)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, NotImplementedError):
         raise ValueError(
             f"preds must be an array or a tensor of numbers, [batch, {count}]. "
             f"Received: {type(preds).__name__}"

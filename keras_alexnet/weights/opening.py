@@ -175,13 +175,16 @@ def _h5(path: Path, origin: str) -> Weights:
         for name in architectures.names()
         if keras_files.fits(shapes, architectures.get(name))
     ]
+    described = description_in(path)
+    side = None if described.recipe is None else described.recipe.image_size
     return Weights(
         origin,
         functools.partial(keras_files.read_h5, path, origin),
         tuple(fitting),
         classes=keras_files.classes(shapes),
+        input_shape=None if side is None else (side, side, 3),
         foreign=None if fitting else f"a file of other layers: {_listed(shapes)}",
-        description=description_in(path),
+        description=described,
     )
 
 

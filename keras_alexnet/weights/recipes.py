@@ -14,7 +14,6 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.described import description_in, has_description
 from keras_alexnet.weights.published import WeightSet
-from keras_alexnet.whole_numbers import whole_number
 
 # Where an export holds its recipe; TensorFlow Serving does not read this folder.
 EXPORT_CARD = "assets.extra/keras_alexnet.json"
@@ -45,8 +44,6 @@ def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recip
     >>> recipe_of("imagenet").resize, recipe_of("paper", 112).resize_size
     ('warp', 128)
     """
-    if image_size is not None:
-        image_size = whole_number("image_size", image_size)
     recipe = _named(what, image_size)
     if image_size is not None:
         recipe = recipe.resized(image_size)

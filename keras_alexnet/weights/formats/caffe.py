@@ -135,7 +135,7 @@ def _parse(path: Path) -> Any:
     net = net_parameter()()
     try:
         net.ParseFromString(path.read_bytes())
-    except message.DecodeError as error:
+    except message.DecodeError:
         raise ValueError("it is damaged, or no NetParameter") from None
     return net
 

@@ -179,10 +179,15 @@ def read_keras(
     model = load_keras(path, origin)
     with one_line(_ALEXNET_KERAS, origin):
         _check_layers(model)
-        return _values(model), tuple(model.input_shape)[1:], body(model)
+        return arrays(model), tuple(model.input_shape)[1:], body(model)
 
 
-def _values(model: keras.Model) -> Named:
+def arrays(model: keras.Model) -> Named:
+    """The weights of a model, by layer and name.
+
+    Raises:
+        ValueError: If they are codes of a quantised model.
+    """
     named: Named = {}
     for layer, variables in named_weights(model).items():
         if getattr(model.get_layer(layer), "lora_enabled", False):
