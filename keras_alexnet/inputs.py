@@ -111,6 +111,7 @@ def _numbers(x: Any) -> Any:
     Raises:
         ValueError: If it is no numbers.
     """
+    given = x
     if not hasattr(x, "shape"):  # neither an array nor a tensor of any kind
         with contextlib.suppress(TypeError, ValueError):
             x = np.asarray(x)
@@ -120,7 +121,7 @@ def _numbers(x: Any) -> Any:
             "x",
             "pixels, R, G, B in 0-255; keras_alexnet.load_pictures(paths, recipe) "
             "reads and prepares files",
-            x,
+            given,
         )
     return x
 

@@ -120,7 +120,7 @@ class Functional(keras.Model):
     ) -> Any:
         # The last maps of pictures of another size can be as many, and fc6 would read
         # them without an error.
-        if tf.is_tensor(inputs) and not inputs.shape.is_fully_defined():
+        if tf.is_tensor(inputs) and not _sides_known(inputs.shape):
             inputs = tf.ensure_shape(inputs, self.input_shape)
         return super().call(inputs, training=training, mask=mask, **kwargs)
 
@@ -170,6 +170,10 @@ class Functional(keras.Model):
         held = _file(store).get(keras_files.DESCRIPTION) if _is_whole(store) else None
         if held is not None:
             self._description = _fitting(Description.from_bytes(_bytes(held)), self)
+
+
+def _sides_known(shape: tf.TensorShape) -> bool:
+    return shape.rank is not None and shape[1:].is_fully_defined()
 
 
 def _is_whole(store: Any) -> bool:
