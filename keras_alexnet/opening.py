@@ -22,7 +22,7 @@ from keras_alexnet.weights.classes import class_names as published_names
 from keras_alexnet.weights.described import checked_names, description_of
 from keras_alexnet.weights.formats.keras_files import arrays, body, load_keras
 from keras_alexnet.weights.plausibility import warn_if_untrained
-from keras_alexnet.weights.recipes import EXPORT_CARD, recipe_of
+from keras_alexnet.weights.recipes import EXPORT_CARD, newest_version, recipe_of
 
 _EXPECTED = (
     "a model must be a run's directory, one of its checkpoints, an export, a .keras "
@@ -51,17 +51,6 @@ class Opened:
     named: bool
     guessed: str | None = None
     signatures: Any = None
-
-
-def newest_version(path: Path) -> Path | None:
-    """The SavedModel at `path`, or the highest version in it; None if there is none."""
-    if (path / "saved_model.pb").is_file():
-        return path
-    if not path.is_dir():
-        return None
-    versions = [each for each in path.iterdir() if each.name.isdecimal()]
-    versions = [each for each in versions if (each / "saved_model.pb").is_file()]
-    return max(versions, key=lambda each: int(each.name), default=None)
 
 
 def open_model(

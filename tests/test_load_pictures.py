@@ -117,9 +117,8 @@ def test_pillows_images_are_what_their_files_are(photos: Path, name: str) -> Non
         assert np.abs(found - expected).mean() < 2
         expected = keras_alexnet.load_pictures(whole, recipe)
     np.testing.assert_array_equal(found, expected)
-    both = keras_alexnet.load_pictures(
-        [image, np.asarray(image.convert("RGB"))], recipe
-    )
+    mixed = [image, np.asarray(image.convert("RGB"))]
+    both = keras_alexnet.load_pictures(mixed, recipe)
     assert both.shape == (2, 64, 64, 3)
 
 
@@ -142,14 +141,9 @@ def test_the_recipe_may_be_whatever_has_one(run: Path, photos: Path) -> None:
     path = photos / "val" / "jpg" / "rotated.jpg"
     model = keras_alexnet.AlexNet(weights=run)
     expected = keras_alexnet.load_pictures(path, keras_alexnet.weights.recipe_of(run))
-    for what in (
-        run,
-        str(run / "servable" / "1"),
-        model,
-        keras_alexnet.Classifier(run),
-    ):
+    classifier = keras_alexnet.Classifier(run)
+    for what in (run, str(run / "servable" / "1"), model, classifier):
         found = keras_alexnet.load_pictures(path, what)
         np.testing.assert_array_equal(found, expected)
     png = photos / "val" / "png" / "deep.png"
-    classifier = keras_alexnet.Classifier(run)
     assert classifier.predict(Image.open(png)) == classifier.predict(png)

@@ -87,7 +87,7 @@ CASES: dict[str, Case] = {
     "Recipe": (
         lambda model, run: Recipe,
         {**RECIPE.as_dict(), "preprocessing": RECIPE.preprocessing},
-        dict.fromkeys(RECIPE.as_dict(), set()) | {"image_size": NUMBER},
+        {key: set() for key in RECIPE.as_dict()} | {"image_size": NUMBER},
     ),
     "a recipe": (lambda model, run: RECIPE, {}, {"pictures": FILES}),
     "resized": (lambda model, run: RECIPE.resized, {}, {"image_size": NUMBER}),
@@ -180,6 +180,7 @@ CASES: dict[str, Case] = {
         {},
         {"path": set()},
     ),
+    # Keras itself has a line for the others.
     "model.predict": (
         lambda model, run: model.predict,
         {},
@@ -227,11 +228,10 @@ def test_pictures_of_another_size_are_one_line_after_a_right_call(
     quiet = {} if call.endswith("on_batch") else {"verbose": 0}
     getattr(model, call)(np.zeros([2, 64, 64, 3], np.float32), **labels, **quiet)
     for shape in SIZES:
-        with pytest.raises(
-            ValueError, match=r"None, 64, 64, 3\).*Received: "
-        ) as caught:
+        with pytest.raises(ValueError, match="x must be prepared") as caught:
             getattr(model, call)(np.zeros(shape, np.float32), **labels, **quiet)
-        assert f"shape={shape}" in str(caught.value)
+        assert "(None, 64, 64, 3)" in str(caught.value)
+        assert f"Received: shape={shape}" in str(caught.value)
 
 
 @pytest.mark.compat

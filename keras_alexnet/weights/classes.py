@@ -14,7 +14,7 @@ from keras_alexnet import files
 from keras_alexnet.reasons import warn_caller
 from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.described import description_in, has_description
-from keras_alexnet.weights.recipes import EXPORT_CARD
+from keras_alexnet.weights.recipes import EXPORT_CARD, newest_version
 from keras_alexnet.whole_numbers import whole_number
 
 _FILE = "imagenet_classes.txt"
@@ -98,7 +98,7 @@ def _names_in(path: Path) -> tuple[str, ...]:
         return runs.class_names(run)
     if has_description(path):
         return description_in(path).class_names
-    card = path / EXPORT_CARD
+    card = (newest_version(path) or path) / EXPORT_CARD
     if not card.is_file():
         return ()
     return tuple(files.read_json(card).get("class_names") or ())

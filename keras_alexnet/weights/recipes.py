@@ -19,6 +19,17 @@ from keras_alexnet.weights.published import WeightSet
 EXPORT_CARD = "assets.extra/keras_alexnet.json"
 
 
+def newest_version(path: Path) -> Path | None:
+    """The SavedModel at `path`, or the highest version in it; None if there is none."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    if not path.is_dir():
+        return None
+    versions = [each for each in path.iterdir() if each.name.isdecimal()]
+    versions = [each for each in versions if (each / "saved_model.pb").is_file()]
+    return max(versions, key=lambda each: int(each.name), default=None)
+
+
 def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recipe:
     """Returns the recipe by which pictures become a network's input.
 
@@ -93,7 +104,7 @@ def recipe_in(path: str | os.PathLike) -> Recipe | None:
         return runs.recipe(run)
     if has_description(place):
         return description_in(place).recipe
-    card = place / EXPORT_CARD
+    card = (newest_version(place) or place) / EXPORT_CARD
     if not card.is_file():
         return None
     return Recipe.from_dict(files.read_json(card, recipe=dict)["recipe"])
