@@ -13,18 +13,22 @@ from keras_alexnet import (  # noqa: E402
     weights,
 )
 from keras_alexnet._version import __version__  # noqa: E402
-from keras_alexnet.classifier import Classifier, Prediction  # noqa: E402
+from keras_alexnet.answering import Prediction  # noqa: E402
+from keras_alexnet.classifier import Classifier  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
     export_saved_model,
     export_tflite,
 )
 from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
-from keras_alexnet.inputs import preprocess_input  # noqa: E402
+from keras_alexnet.inputs import load_pictures, preprocess_input  # noqa: E402
 from keras_alexnet.models import AlexNet  # noqa: E402
 from keras_alexnet.recipe import Recipe  # noqa: E402
 from keras_alexnet.two_towers import convert_towers  # noqa: E402
-from keras_alexnet.weights.classes import decode_predictions  # noqa: E402
+from keras_alexnet.weights.classes import (  # noqa: E402
+    class_names,
+    decode_predictions,
+)
 
 __all__ = [
     "AlexNet",
@@ -34,12 +38,14 @@ __all__ = [
     "__version__",
     "architectures",
     "check_saved_model",
+    "class_names",
     "convert_towers",
     "decode_predictions",
     "export_saved_model",
     "export_tflite",
     "features",
     "layers",
+    "load_pictures",
     "ops",
     "optimizers",
     "preprocess_input",

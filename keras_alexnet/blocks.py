@@ -26,6 +26,7 @@ from keras_alexnet.layers import (
     WithinChannelNormalization,
 )
 from keras_alexnet.ops import LRN
+from keras_alexnet.reasons import must_be
 
 _SEAM = (ReLU, LRN, Pool)  # what CrossConnection does in one pass, in this order
 
@@ -149,6 +150,11 @@ def classifier(
 
 def last(x: Any, classes: int, activation: Any, initializers: Initialization) -> Any:
     """`fc8` and its activation."""
+    try:
+        keras.activations.get(activation)
+    except (TypeError, ValueError):
+        expected = "None, a function, or the name of one of Keras' activations"
+        raise must_be("classifier_activation", expected, activation) from None
     x = keras.layers.Dense(classes, name="fc8", **initializers.of("fc8"))(x)
     if activation is None:
         return x

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_alexnet.reasons import must_be
+
 try:
     import fcntl
 except ImportError:  # on Windows, where no leftovers are removed
@@ -20,7 +22,7 @@ except ImportError:  # on Windows, where no leftovers are removed
 PREFIX = ".keras_alexnet."
 
 
-def expanded(path: str | os.PathLike) -> str:
+def expanded(path: str | bytes | os.PathLike) -> str:
     """Expands `~` and `~name` to home directories.
 
     No shell expands them in `--model_dir=~/runs`, in a flagfile or in Python. An
@@ -50,6 +52,21 @@ def expanded(path: str | os.PathLike) -> str:
     return meant
 
 
+def given_path(name: str, value: Any) -> Path:
+    """The path of an argument, with `~` expanded.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: The argument.
+
+    Raises:
+        ValueError: If it is no path.
+    """
+    if not isinstance(value, (str, bytes, os.PathLike)) or not os.fspath(value):
+        raise must_be(name, "a path", value)
+    return Path(expanded(value))
+
+
 def read_text(path: Path, errors: str = "strict") -> str:
     """Reads a text file in UTF-8, with a byte order mark or without.
 
@@ -67,7 +84,7 @@ def read_text(path: Path, errors: str = "strict") -> str:
         raise ValueError(
             f"a text file must be UTF-8. Received: {str(path)!r} "
             f"({error.reason} at byte {error.start})"
-        ) from error
+        ) from None
 
 
 def read_json(path: Path, **fields: type) -> dict[str, Any]:
@@ -89,7 +106,7 @@ def read_json(path: Path, **fields: type) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, str(error)) from None
     if not isinstance(content, dict):
         raise _damaged(path, f"a {type(content).__name__}, no object")
     for name, kind in fields.items():
@@ -136,10 +153,10 @@ def check_text(name: str, path: str | os.PathLike) -> None:
     """
     try:
         os.fspath(path).encode()
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError:
         raise ValueError(
             f"{name} must be a path in UTF-8. Received: {name}={os.fspath(path)!r}"
-        ) from error
+        ) from None
 
 
 def check_directory(name: str, path: Path) -> None:
@@ -158,7 +175,7 @@ def check_directory(name: str, path: Path) -> None:
         raise ValueError(
             f"{name} must be a directory that can be written to, or made. "
             f"Received: {name}={str(path)!r} ({error.strerror}: {str(nearest)!r})"
-        ) from error
+        ) from None
 
 
 @contextlib.contextmanager

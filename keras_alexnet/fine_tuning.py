@@ -8,8 +8,17 @@ from typing import Any
 import keras
 
 from keras_alexnet import blocks, initializations
+from keras_alexnet.inputs import check_model
 from keras_alexnet.layers import CrossConnection
-from keras_alexnet.whole_numbers import whole_number
+from keras_alexnet.reasons import must_be
+from keras_alexnet.weights.described import (
+    Description,
+    Functional,
+    counted,
+    described,
+    description_of,
+)
+from keras_alexnet.whole_numbers import entries
 
 
 def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Model:
@@ -42,12 +51,18 @@ def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Mo
     Reference:
         - Krizhevsky et al. 2012, section 6.1, on the last hidden layer.
     """
+    check_model(model)
     if not isinstance(layer, str):
-        outputs = {each: _output(model, each) for each in layer}
-        if not outputs:
-            raise ValueError("layer must name at least one layer. Received: none")
-        return keras.Model(model.input, outputs, name=f"{model.name}_features")
-    return keras.Model(model.input, _output(model, layer), name=f"{model.name}_{layer}")
+        layers = entries(layer)
+        if not layers or not all(isinstance(each, str) for each in layers):
+            expected = "the name of a layer, or names, with at least one"
+            raise must_be("layer", expected, layer)
+        outputs = {each: _output(model, each) for each in layers}
+        part = Functional(model.input, outputs, name=f"{model.name}_features")
+    else:
+        output = _output(model, layer)
+        part = Functional(model.input, output, name=f"{model.name}_{layer}")
+    return described(part, Description(description_of(model).recipe))
 
 
 def _output(model: keras.Model, layer: str) -> Any:
@@ -86,7 +101,9 @@ def _begins_with_relu(layer: keras.layers.Layer) -> bool:
 
 
 def reset_classifier(
-    model: keras.Model, classes: int, classifier_activation: Any = "softmax"
+    model: keras.Model,
+    classes: int | Sequence[str],
+    classifier_activation: Any = "softmax",
 ) -> keras.Model:
     """The same network with a new `fc8` for other classes.
 
@@ -95,15 +112,16 @@ def reset_classifier(
 
     Args:
         model: A model that `AlexNet` built, with its top.
-        classes: Number of classes.
+        classes: Number of classes, or their names, which the new model keeps: they
+            are saved with it, as the recipe of its pictures is.
         classifier_activation: Activation on `fc8`; `None` gives its logits.
 
     Returns:
         A new `keras.Model` with the same input.
 
     Raises:
-        ValueError: If `classes` is no whole number above 0, or the model has no
-            `fc8`.
+        ValueError: If `classes` is neither a whole number above 0 nor a list of
+            names, or the model has no `fc8`.
 
     Example:
 
@@ -111,7 +129,8 @@ def reset_classifier(
     >>> reset_classifier(model, 10).output_shape
     (None, 10)
     """
-    classes = whole_number("classes", classes)
+    check_model(model)
+    classes, names = counted(classes)
     if "fc8" not in [each.name for each in model.layers]:
         raise ValueError(
             "the model must have a layer 'fc8'; build it with include_top=True. "
@@ -122,4 +141,5 @@ def reset_classifier(
     initializers = initializations.get("default", "caffe")
     x = model.get_layer("fc8").input
     x = blocks.last(x, classes, classifier_activation, initializers)
-    return keras.Model(model.input, x, name=model.name)
+    reset = Functional(model.input, x, name=model.name)
+    return described(reset, Description(description_of(model).recipe, names))

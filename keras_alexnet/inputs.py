@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.given_pictures import warn_of_values
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import must_be
 from keras_alexnet.weights import published, runs
+from keras_alexnet.weights.recipes import recipe_in, recipe_of
 from keras_alexnet.whole_numbers import entries, is_whole
 
 
@@ -27,16 +33,20 @@ def preprocess_input(
             number type.
         variant: The variant whose network reads them; `"paper"` if neither this nor
             `weights` is given.
-        weights: The name of published weights, or the path of a training run or one
-            of its checkpoints, whose pictures had a mean of their own.
+        weights: The name of published weights, or the path of a training run, one of
+            its checkpoints, an export, or a `.keras` or `.weights.h5` file that
+            records its recipe: their pictures may have had a mean of their own.
 
     Returns:
         float32 of the shape of `x`: an array for an array, a tensor for a tensor.
 
     Raises:
         ValueError: If there is no such variant or name, the preprocessing of
-            `weights` is not recorded, the two contradict each other, or `x` does not
-            have three channels.
+            `weights` is not recorded, the two contradict each other, or `x` is no
+            numbers with three channels.
+
+    Warns:
+        UserWarning: If no picture of 0-255 has such values; not within a graph.
 
     Example:
 
@@ -45,11 +55,13 @@ def preprocess_input(
     >>> preprocess_input([[[0, 0, 255]]], weights="bvlc_alexnet").ravel().round(2)
     array([ 150.99, -116.67, -122.68], dtype=float32)
     """
+    x = _numbers(x)
+    warn_of_values(x)
     if weights is None:
         record = architectures.get("paper" if variant is None else variant)
         return record.preprocessing(x)
     its, preprocessing = _of_weights(weights)
-    if variant not in (None, its):
+    if None not in (variant, its) and variant != its:
         raise ValueError(
             f"variant must be that of the weights, {its!r}, or None. "
             f"Received: variant={variant!r}, weights={str(weights)!r}"
@@ -57,17 +69,82 @@ def preprocess_input(
     return preprocessing(x)
 
 
-def _of_weights(weights: str | os.PathLike) -> tuple[str, Preprocessing]:
-    """The variant of published weights or of a run, and its preprocessing."""
-    named = weights in published.names()
-    a_path = isinstance(weights, (str, os.PathLike)) and not named
-    run = runs.run_of(Path(files.expanded(weights))) if a_path else None
-    if run is not None:
-        return runs.architecture(run).name, runs.recipe(run).preprocessing
-    if not named:
+def load_pictures(
+    pictures: Any, recipe: Any, image_size: int | None = None
+) -> np.ndarray:
+    """Reads and prepares pictures, for `model.predict` and `model.fit`.
+
+    They are what `evaluate` gives the network, bit for bit: resized and cropped by the
+    recipe, in the network's colours.
+
+    Args:
+        pictures: One or a list, as a `Recipe` takes them: paths, bytes of files, images
+            of Pillow, or pixels in R, G, B, 0 to 255.
+        recipe: The model itself, or whatever `keras_alexnet.weights.recipe_of` takes: a
+            `Recipe`, a run, an export, a file, or the name of weights or of a variant.
+        image_size: Side of the network's input, if it differs from that of `recipe`.
+
+    Returns:
+        float32 `[pictures, side, side, 3]`. A thousand of 224×224 take 0.6 GB; for
+        more than memory holds see `Recipe.batches`.
+
+    Raises:
+        ValueError: If one is no picture (the message has its path or index), or no
+            recipe is known.
+        OSError: If a file cannot be read.
+
+    Warns:
+        UserWarning: If pixels have values that no picture of 0-255 has.
+
+    Example:
+
+    >>> from PIL import Image
+    >>> load_pictures([Image.new("RGB", (300, 200))], "paper").shape
+    (1, 224, 224, 3)
+    """
+    return np.asarray(recipe_of(recipe, image_size)(pictures))
+
+
+def _numbers(x: Any) -> Any:
+    """`x` itself, or its array if it is a list or Pillow's image.
+
+    Raises:
+        ValueError: If it is no numbers.
+    """
+    given = x
+    if not hasattr(x, "shape"):  # neither an array nor a tensor of any kind
+        with contextlib.suppress(TypeError, ValueError):
+            x = np.asarray(x)
+    kind = getattr(x, "dtype", None)
+    if kind is None or not _is_numeric(kind):
+        raise must_be(
+            "x",
+            "pixels, R, G, B in 0-255; keras_alexnet.load_pictures(paths, recipe) "
+            "reads and prepares files",
+            given,
+        )
+    return x
+
+
+def _is_numeric(kind: Any) -> bool:
+    with contextlib.suppress(TypeError):
+        kind = tf.as_dtype(kind)
+        return bool(kind.is_floating or kind.is_integer) and not kind.is_bool
+    return False
+
+
+def _of_weights(weights: Any) -> tuple[str | None, Preprocessing]:
+    """The variant of published weights or of a run, if known, and its colours."""
+    if isinstance(weights, str) and weights in published.names():
+        record = published.get(weights)
+        return record.variant, record.preprocessing
+    a_path = isinstance(weights, (str, os.PathLike))
+    recipe = recipe_in(weights) if a_path else None
+    if recipe is None:
         raise ValueError(_without_colours(weights))
-    record = published.get(str(weights))
-    return record.variant, record.preprocessing
+    run = runs.run_of(Path(files.expanded(weights)))
+    variant = None if run is None else runs.architecture(run).name
+    return variant, recipe.preprocessing
 
 
 def _without_colours(weights: Any) -> str:
@@ -79,10 +156,17 @@ def _without_colours(weights: Any) -> str:
         kind = "folder" if os.path.isdir(path) else "file"
         found = f"a {kind} that does not record its preprocessing"
     return (
-        f"weights must be one of {published.names()}, or a training run or one of its "
-        "checkpoints, which record their preprocessing; for others give the variant, "
-        f"preprocess_input(x, variant=…). Received: weights={weights!r}, {found}"
+        f"weights must be one of {published.names()}, or a training run, one of its "
+        "checkpoints, an export or a file that records its preprocessing; for others "
+        "give the variant, preprocess_input(x, variant=…). "
+        f"Received: weights={weights!r}, {found}"
     )
+
+
+def check_model(model: Any) -> None:
+    """Raises ValueError for what is no Keras model."""
+    if not isinstance(model, keras.Model):
+        raise must_be("model", "a keras.Model, as AlexNet(…) builds it", model)
 
 
 def classifier_sizes(model: keras.Model) -> tuple[int, int]:
@@ -121,6 +205,9 @@ def input_layer(
             f"image_data_format={keras.backend.image_data_format()!r}"
         )
     if tensor is not None:
+        if not hasattr(tensor, "shape"):
+            expected = "a Keras tensor, as keras.Input gives"
+            raise must_be("input_tensor", expected, tensor)
         _checked_shape(record, tuple(tensor.shape)[1:], include_top)
         return tensor
     if shape is None:

@@ -14,12 +14,15 @@ from keras_alexnet import architectures, blocks, initializations
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.inputs import input_layer
 from keras_alexnet.ops.dispatch import check_kernels
+from keras_alexnet.reasons import must_be
+from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers.choosing import check_placing, with_towers
 from keras_alexnet.two_towers.conversion import convert_towers
 from keras_alexnet.weights import Weights, open_weights
+from keras_alexnet.weights.described import Functional, counted
 from keras_alexnet.weights.formats.keras_files import body
 from keras_alexnet.weights.loading import load_weights
-from keras_alexnet.whole_numbers import whole_number
+from keras_alexnet.whole_numbers import as_boolean, whole_number
 
 
 def AlexNet(
@@ -30,7 +33,7 @@ def AlexNet(
     input_tensor: Any = None,
     input_shape: Sequence[int | None] | tf.TensorShape | None = None,
     pooling: str | None = None,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
     classifier_activation: Any = "softmax",
     initialization: str = "default",
     kernels: str = "auto",
@@ -66,9 +69,10 @@ def AlexNet(
             and width may be `None`. The smallest side of `"paper"` is 64.
         pooling: For `include_top=False`: `None` gives the last maps, `"avg"` and
             `"max"` their mean and maximum over the positions.
-        classes: Number of classes, for `include_top=True`; that of the weights, or
-            1000, by default. If it differs from that of the weights, `fc8` is
-            initialised anew, and the log says so.
+        classes: Number of classes, for `include_top=True`, or their names, which
+            the model then keeps; that of the weights, or 1000, by default. If it
+            differs from that of the weights, `fc8` is initialised anew, and the log
+            says so.
         classifier_activation: Activation on `fc8`, a layer of its own; `None` gives
             the logits, `"sigmoid"` a score for each of several labels.
         initialization: How new weights are drawn: `"default"` (the variant's own,
@@ -91,7 +95,8 @@ def AlexNet(
         `(batch, 256)` with `pooling`.
 
     Returns:
-        A functional `keras.Model`.
+        A functional `keras.Model` with a `recipe`, by which pictures become its
+        input, and `class_names`, as far as they are known; both are saved with it.
 
     Raises:
         ValueError: If an argument is out of range, `variant` contradicts the
@@ -117,6 +122,9 @@ def AlexNet(
         record = found.architecture
     else:
         record = architectures.get("paper" if variant is None else variant)
+    classes, names = (None, ()) if classes is None else counted(classes)
+    if as_boolean(include_top) is None:
+        raise must_be("include_top", "True or False", include_top)
     record = with_towers(record, towers)
     check_placing(record, devices, input_tensor)
     model = build(
@@ -133,7 +141,19 @@ def AlexNet(
     )
     if found is not None:
         load_weights(model, found, record)
+        _take_description(model, found)
+    if names and include_top:
+        model.describe(class_names=names)
     return model if devices is None else convert_towers(model, devices)
+
+
+def _take_description(model: keras.Model, found: Weights) -> None:
+    """Gives a model what is recorded with its weights."""
+    recipe, names = found.description.recipe, found.description.class_names
+    if recipe is not None and model.recipe is not None:
+        model.describe(recipe=recipe.resized(model.recipe.image_size))
+    if names and model.output_shape[1:] == (len(names),) == (found.classes,):
+        model.describe(class_names=names)
 
 
 def _with_variants(found: Weights) -> Weights:
@@ -161,7 +181,7 @@ def variants_like(layers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     )
 
 
-def _classes(found: Weights, classes: int | None, include_top: bool) -> int | None:
+def _classes(found: Weights, classes: Any, include_top: bool) -> Any:
     if classes is None and found.classes is None and include_top:
         raise ValueError(
             "weights must hold fc8, or classes must be given for a new one. "
@@ -183,7 +203,7 @@ def build(
     kernels: str = "auto",
     devices: Sequence[str] | None = None,
     name: str = "alexnet",
-) -> keras.Model:
+) -> Functional:
     """Builds the model of an architecture's record, for example of one of your own.
 
     Args:
@@ -219,8 +239,19 @@ def build(
     if input_tensor is not None:
         sources = keras.utils.get_source_inputs(input_tensor)
         inputs = sources[0] if len(sources) == 1 else sources
-    model = keras.Model(inputs, x, name=name)
+    model = Functional(inputs, x, name=name)
+    # What comes before an input tensor may prepare the pictures itself.
+    direct = input_tensor is None or inputs is input_tensor
+    side = _square_side(inputs) if direct else None
+    if side is not None:
+        model.describe(recipe=Recipe.of_colours(record.preprocessing, side))
     return model if devices is None else convert_towers(model, devices)
+
+
+def _square_side(inputs: Any) -> int | None:
+    """The side of the pictures of an input; None if they are not square, in colour."""
+    _, height, width, channels = inputs.shape
+    return height if height == width and channels == 3 else None
 
 
 _POOLINGS = {

@@ -19,8 +19,10 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import for_tensorflow
 from keras_alexnet.weights import open_weights, published, runs
 from keras_alexnet.weights.classes import class_names as published_names
-from keras_alexnet.weights.formats.keras_files import body, load_keras
-from keras_alexnet.weights.recipes import EXPORT_CARD, recipe_of
+from keras_alexnet.weights.described import checked_names, description_of
+from keras_alexnet.weights.formats.keras_files import arrays, body, load_keras
+from keras_alexnet.weights.plausibility import warn_if_untrained
+from keras_alexnet.weights.recipes import EXPORT_CARD, newest_version, recipe_of
 
 _EXPECTED = (
     "a model must be a run's directory, one of its checkpoints, an export, a .keras "
@@ -38,7 +40,7 @@ class Opened:
         recipe: How pictures become the model's input; None for an export that does not
             record it.
         class_names: Name of each output; empty for an export, whose answers name them.
-        named: Whether the names were given; otherwise they are defaults.
+        named: Whether the names were given or recorded; otherwise they are defaults.
         guessed: A message about a guessed recipe; None if nothing was guessed.
         signatures: The functions of an export by name; None for other models.
         taken: Which weights of a run they are, as "epoch 14, the last"; else empty.
@@ -51,17 +53,6 @@ class Opened:
     guessed: str | None = None
     signatures: Any = None
     taken: str = ""
-
-
-def newest_version(path: Path) -> Path | None:
-    """The SavedModel at `path`, or the highest version in it; None if there is none."""
-    if (path / "saved_model.pb").is_file():
-        return path
-    if not path.is_dir():
-        return None
-    versions = [each for each in path.iterdir() if each.name.isdecimal()]
-    versions = [each for each in versions if (each / "saved_model.pb").is_file()]
-    return max(versions, key=lambda each: int(each.name), default=None)
 
 
 def open_model(
@@ -133,7 +124,7 @@ def _open_export(path: Path) -> Opened:
         raise ValueError(
             "an export must be complete; export the model again. "
             f"Received: {str(path)!r} ({reason(error)})"
-        ) from error
+        ) from None
     signatures = loaded.signatures
     if "classify_bytes" not in signatures:
         raise ValueError(
@@ -156,16 +147,14 @@ def _open_weights(
     shape = None if side is None else (side, side, 3)
     model = AlexNet(variant, found, input_shape=shape)
     names, named = _class_names(model, class_names)
-    origin = os.fspath(what)
-    known = origin if origin in published.names() else variant
-    recipe = recipe_of(known, model.input_shape[1])
-    return Opened(model, recipe, names, named)
+    named = named and (class_names is not None or found.origin not in published.names())
+    return Opened(model, recipe_of(model), names, named)
 
 
 def _open_keras(
     path: Path, variant: str | None, class_names: Sequence[str] | None
 ) -> Opened:
-    """The model itself, whoever built it; its recipe is that of its variant."""
+    """The model itself, whoever built it; its recipe its own, or of its variant."""
     model = load_keras(path, str(path))
     like = variants_like(body(model))
     if like and variant not in (None, *like):
@@ -174,30 +163,38 @@ def _open_keras(
             f"model, or None. Received: variant={variant!r} with {str(path)!r}"
         )
     known = variant or (like[0] if like else None)
+    own = description_of(model).recipe
     guessed = None
-    if known is None:
+    if known is None and own is None:
         guessed = (
             f"{str(path)!r} is a model of no known variant: its preprocessing is "
             "guessed to be the paper's; set preprocessing= to be sure"
         )
+    if like:
+        warn_if_untrained(arrays(model), str(path))
     side, _ = classifier_sizes(model)
     names, named = _class_names(model, class_names)
-    return Opened(model, recipe_of(known or "paper", side), names, named, guessed)
+    recipe = own or recipe_of(known or "paper", side)
+    return Opened(model, recipe, names, named, guessed)
 
 
 def _class_names(
     model: keras.Model, names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], bool]:
-    """The given names, or defaults; and whether they were given."""
+    """The given names, the model's own or defaults; and whether they are known."""
     _, classes = classifier_sizes(model)
+    own = description_of(model).class_names
+    if names is None and own:
+        return own, True
     if names is None:
         imagenet = published_names("imagenet")
         known = classes == len(imagenet)
         numbers = tuple(f"class {number}" for number in range(classes))
         return (imagenet if known else numbers), False
+    names = checked_names(names)
     if len(names) != classes:
         raise ValueError(
             f"class_names must hold a name for each of the model's {classes} outputs. "
             f"Received: {len(names)} names"
         )
-    return tuple(names), True
+    return names, True

@@ -68,12 +68,13 @@ class Preprocessing:
         """
         cast, flip = _operations(x)
         x = cast(x)
-        if x.shape[-1] != 3:
+        if tuple(x.shape)[-1:] != (3,):
             raise ValueError(
                 "x must have three channels, R, G, B, last. "
                 f"Received: shape={tuple(x.shape)}"
             )
-        x = (x - np.float32(self.mean)) / np.float32(self.scale)
+        # Not a division: in graphs TensorFlow makes a product of it, of other bits.
+        x = (x - np.float32(self.mean)) * (np.float32(1) / np.float32(self.scale))
         return flip(x) if self.channel_order == "BGR" else x
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from typing import Any
 
 _LIMIT = 200
@@ -66,3 +68,21 @@ def must_be(name: str, expected: str, value: Any) -> ValueError:
     if not isinstance(value, str):
         shown = shortened(" ".join(shown.split()))
     return ValueError(f"{name} must be {expected}. Received: {name}={shown}")
+
+
+def warn_caller(message: str) -> None:
+    """Warns at the line of the person's program that called this package.
+
+    Args:
+        message: Always the same for the same fault: Python shows a warning once for
+            each line and message.
+    """
+    own = __name__.partition(".")[0]
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _package(frame) == own:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def _package(frame: Any) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.data.formats import READ
-from keras_alexnet.data.sources import Source
+from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.data.views import TEN, Views, bordered_size, ten_views
+from keras_alexnet.pixels import pixels_of
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.reasons import reason
+from keras_alexnet.reasons import must_be, reason
 from keras_alexnet.whole_numbers import whole_number
 
 RESIZES = ("shorter_side", "warp")
@@ -55,6 +55,8 @@ class Recipe:
     views: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.preprocessing, Preprocessing):
+            raise must_be("preprocessing", "a Preprocessing", self.preprocessing)
         if self.resize not in RESIZES:
             raise ValueError(
                 f"resize must be one of {RESIZES}. Received: resize={self.resize!r}"
@@ -89,6 +91,7 @@ class Recipe:
         >>> recipe.resized(454).resize_size
         512
         """
+        image_size = whole_number("image_size", image_size)
         if image_size == self.image_size:
             return self
         size = round(image_size * self.resize_size / self.image_size)
@@ -99,8 +102,8 @@ class Recipe:
 
         Args:
             pictures: One picture or a list of them. A picture is the path of a file
-                (text or a `Path`), the bytes of a JPEG, PNG, GIF, BMP or WebP, or its
-                pixels in R, G, B, 0 to 255: an array or a tensor
+                (text or a `Path`), the bytes of a JPEG, PNG, GIF, BMP or WebP, an image
+                of Pillow, or its pixels in R, G, B, 0 to 255: an array or a tensor
                 `[height, width, 3]`, or `[height, width, 1]` for grey. An array or a
                 tensor `[pictures, height, width, 3]` is a batch; a string tensor with
                 no axis or one axis holds encoded pictures.
@@ -112,6 +115,9 @@ class Recipe:
         Raises:
             ValueError: If one is no picture; the message has its path or index.
             OSError: If a file cannot be read.
+
+        Warns:
+            UserWarning: If pixels have values that no picture of 0-255 has.
 
         Example:
 
@@ -136,7 +142,7 @@ class Recipe:
             return self._of_strings(pictures)
         if not isinstance(pictures, (list, tuple)):
             if getattr(pictures, "ndim", None) == 4:
-                return self.part(_pixels(pictures, "pictures"))
+                return self.part(pixels_of(pictures, "pictures"))
             pictures = [pictures]
         if not pictures:
             raise ValueError("pictures must hold one picture or more. Received: none")
@@ -165,8 +171,8 @@ class Recipe:
                 raise ValueError(
                     f"pictures must be readable as {READ}. "
                     f"Received: {name} ({reason(error)})"
-                ) from error
-        return self.part(_pixels(picture, name))
+                ) from None
+        return self.part(pixels_of(picture, name))
 
     def views_of(self, source: Source) -> Views:
         """The views of a data set's pictures, which may be prepared squares."""
@@ -200,6 +206,51 @@ class Recipe:
         views = tf.reshape(ten_views(parts, side), [-1, side, side, 3])
         return self.preprocessing(views)
 
+    def batches(
+        self,
+        source: Source,
+        split: str = TRAIN,
+        batch_size: int = 64,
+        seed: int | None = None,
+    ) -> tf.data.Dataset:
+        """The pictures of a data set, prepared, and their labels, for `Model.fit`.
+
+        They are the central views, bit for bit those that `evaluate` uses.
+
+        Args:
+            source: The data set.
+            split: `"train"` or `"validation"`.
+            batch_size: Pictures in a batch; the last one may have fewer.
+            seed: If given, each pass has another order, which the seed determines. The
+                files of the split, still encoded, are then held in memory.
+
+        Returns:
+            Pairs of float32 `[batch, side, side, 3]` and int64 `[batch]`.
+
+        Raises:
+            ValueError: If the data set has no such split.
+
+        Example:
+
+        >>> recipe.batches(open_source("folder:photos"), seed=0)  # doctest: +SKIP
+        """
+        if split not in source.sizes:
+            raise must_be("split", f"one of {tuple(source.sizes)}", split)
+        size = whole_number("batch_size", batch_size)
+        view, colours = self.views_of(source).centre, self.preprocessing
+        examples = source.ordered(split)
+        if seed is not None:
+            examples = examples.shuffle(source.sizes[split], seed)
+        return (
+            examples.map(
+                lambda each: (view(each["image"]), each["label"]),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+            .batch(size)
+            .map(lambda views, labels: (colours(views), labels))
+            .prefetch(2)
+        )
+
     def centre(self) -> Recipe:
         """The same recipe with only the central view."""
         return dataclasses.replace(self, views=1)
@@ -225,32 +276,8 @@ class Recipe:
         try:
             colours = Preprocessing(**held["preprocessing"])
             return cls(**{**held, "preprocessing": colours})
-        except (KeyError, TypeError) as error:
+        except (LookupError, TypeError):
             raise ValueError(
                 "a recipe must have the fields preprocessing, resize, resize_size, "
                 f"image_size and views. Received: {held!r}"
-            ) from error
-
-
-def _pixels(picture: Any, name: str) -> tf.Tensor:
-    """Pixels `[…, height, width, 3]` of an array or a tensor; grey becomes RGB."""
-    try:
-        pixels = picture if tf.is_tensor(picture) else np.asarray(picture)
-        shape, kind = pixels.shape, tf.as_dtype(pixels.dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(_no_picture(name, type(picture).__name__)) from error
-    numeric = kind.is_floating or (kind.is_integer and not kind.is_bool)
-    if len(shape) not in (3, 4) or shape[-1] not in (1, 3) or not numeric:
-        raise ValueError(_no_picture(name, f"{kind.name} of shape {tuple(shape)}"))
-    # The resize op reads no 64-bit integers, and of the unsigned ones only uint8.
-    pixels = tf.convert_to_tensor(pixels)
-    pixels = pixels if kind == tf.uint8 else tf.cast(pixels, tf.float32)
-    return tf.image.grayscale_to_rgb(pixels) if shape[-1] == 1 else pixels
-
-
-def _no_picture(name: str, found: str) -> str:
-    return (
-        "a picture must be a path, the bytes of a file, or pixels of 0-255, "
-        f"[height, width, 3] in R, G, B or [height, width, 1]. Received: {name}, "
-        f"{found}"
-    )
+            ) from None

@@ -125,10 +125,10 @@ def test_the_page_on_training_does_without_the_trainer(
     python("\n".join([BEFORE, *small_examples()[1:], AFTER]))
 
 
-def fine_tuning_examples(weights: object, classes: int) -> list[str]:
+def fine_tuning_examples(weights: object) -> list[str]:
     code = FINE_TUNING
     for theirs, ours in {
-        '"bvlc_alexnet", 10': f"{str(weights)!r}, {classes}",
+        '"bvlc_alexnet"': repr(str(weights)),
         "=64": "=6",
         "epochs=20": "epochs=2",
         "epochs=5": "epochs=1",
@@ -146,10 +146,35 @@ def test_the_page_on_fine_tuning_tunes(
 ) -> None:
     monkeypatch.chdir(photos)
     page: dict = {}
-    for block in fine_tuning_examples(run, 3):
+    for block in fine_tuning_examples(run):
         exec(block, page)
     assert page["head"].output_shape[-1] == 3
     assert page["model"].history.history["accuracy"][0] >= 0
+    names = keras_alexnet.class_names("mine.keras")
+    assert names == ("0_red", "1_green", "2_blue")
+    assert {each.name for row in page["answers"] for each in row} == set(names)
+
+
+SERVING = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "serving.md").read_text(), re.DOTALL
+)
+
+
+@pytest.mark.compat
+def test_the_page_on_serving_uses_an_export(
+    run: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    (example,) = (each for each in SERVING if "saved_model.load" in each)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "alexnet").symlink_to(run / "servable")
+    (tmp_path / "cat.jpg").symlink_to(next(pictures.glob("val/*/*.jpg")))
+    exec(example, {"images": np.zeros([2, 80, 90, 3], np.uint8)})
+    assert capsys.readouterr().out.count("0_red") == 2
 
 
 @pytest.mark.compat
@@ -157,7 +182,7 @@ def test_the_page_on_fine_tuning_tunes(
 def test_layers_that_the_page_freezes_do_not_change(variant: str) -> None:
     record = dataclasses.replace(keras_alexnet.architectures.get(variant), dense=(4, 4))
     model = build(record, input_shape=(67, 67, 3), classes=3)
-    exec(fine_tuning_examples("any", 3)[-1], {"model": model})
+    exec(fine_tuning_examples("any")[-1], {"model": model})
     model.compile(PaperSGD(0.01), "sparse_categorical_crossentropy")
     before = {layer.name: layer.get_weights() for layer in model.layers}
     x = np.random.default_rng(0).normal(0, 60, (6, 67, 67, 3)).astype("float32")

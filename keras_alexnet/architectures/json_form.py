@@ -79,7 +79,7 @@ def read_json(path: str | os.PathLike) -> Architecture:
             content["preprocessing"] = _made(Preprocessing, content["preprocessing"])
         return checked(_made(Architecture, content))
     except ValueError as error:
-        raise ValueError(f"{error} in {str(path)!r}") from error
+        raise ValueError(f"{error} in {str(path)!r}") from None
 
 
 def checked(architecture: Architecture) -> Architecture:
@@ -132,7 +132,7 @@ def _convolutions(contents: list[Any]) -> tuple[Convolution, ...]:
         try:
             found.append(_convolution(content))
         except ValueError as error:
-            raise ValueError(f"{error} (conv{index})") from error
+            raise ValueError(f"{error} (conv{index})") from None
     return tuple(found)
 
 

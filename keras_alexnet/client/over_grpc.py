@@ -29,7 +29,7 @@ def classifier(target: Target) -> Iterator[Classify]:
             try:
                 response = stub.Predict(_request(target, pictures), target.timeout)
             except grpc.RpcError as error:
-                raise _explained(target, error) from error
+                raise _explained(target, error) from None
             outputs = {
                 name: tf.make_ndarray(value) for name, value in response.outputs.items()
             }
@@ -46,7 +46,7 @@ def _modules() -> tuple[Any, Any]:
         raise ValueError(
             "grpc:// needs grpcio and tensorflow-serving-api; use http://, or "
             f"{EXTRA}. Received: {error}"
-        ) from error
+        ) from None
     return grpc, prediction_service_pb2_grpc
 
 

@@ -78,12 +78,12 @@ def _ask(target: Target, body: bytes) -> bytes:
             return response.read()
     except urllib.error.HTTPError as error:
         with error:
-            raise _explained(target, error) from error
+            raise _explained(target, error) from None
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)  # URLError wraps it
         if isinstance(cause, TimeoutError):
-            raise target.late() from error
-        raise target.unreachable(_words(cause)) from error
+            raise target.late() from None
+        raise target.unreachable(_words(cause)) from None
 
 
 def _words(cause: Any) -> str:

@@ -28,6 +28,8 @@ class Card:
         precision: The type in which the kernels are stored.
         scores: The kind of the scores, a result of `heads.scores_of`; older exports do
             not record it, and are distributions.
+        class_names: Name of each class, in the order of the model's outputs; older
+            exports do not record them here.
     """
 
     recipe: Recipe
@@ -35,6 +37,7 @@ class Card:
     top_k: int
     precision: str
     scores: str = DISTRIBUTION
+    class_names: tuple[str, ...] = ()
 
     def write(self, export: Path) -> None:
         """Writes the card into an export."""
@@ -63,11 +66,12 @@ class Card:
             raise ValueError(
                 "an export must be written by export_saved_model. Received: "
                 f"{str(export)!r}, without a readable {EXPORT_CARD} ({reason(error)})"
-            ) from error
+            ) from None
         return cls(
             recipe,
             held["classes"],
             held["top_k"],
             held["precision"],
             held.get("scores", DISTRIBUTION),
+            tuple(held.get("class_names", ())),
         )

@@ -25,11 +25,11 @@ def read_graph(export: Path) -> Any:
     path = export / "saved_model.pb"
     try:
         saved.ParseFromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError):
         raise ValueError(
             "an export must be the directory of a SavedModel. "
             f"Received: {str(export)!r}, without a readable saved_model.pb"
-        ) from error
+        ) from None
     if len(saved.meta_graphs) != 1:
         raise ValueError(
             "an export must hold one graph, for serving. "

@@ -14,8 +14,9 @@ from keras_alexnet import files
 from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.precision import is_quantised
 from keras_alexnet.export.writing import check_names
-from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.inputs import check_model, classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.names import tensorflow_variable
@@ -67,7 +68,10 @@ def export_tflite(
     Reference:
         - https://ai.google.dev/edge/litert, post-training quantization.
     """
-    path = Path(files.expanded(path))
+    path = files.given_path("path", path)
+    if path.is_dir():
+        raise must_be("path", "a file, as alexnet.tflite, not a directory", str(path))
+    check_model(model)
     model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
     recipe = recipe_of(preprocessing, side)

@@ -54,6 +54,8 @@ class Served(tf.Module):
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """The functions, by the signature names that requests use."""
+        for kind in (tf.uint8, tf.float32):  # what `__call__` is saved for
+            self.__call__.get_concrete_function(_images(kind))
         signatures = {
             "serving_default": self.classify_bytes,
             "classify_bytes": self.classify_bytes,
@@ -79,11 +81,21 @@ class Served(tf.Module):
 
     @tf.function(input_signature=[_images(tf.uint8)])
     def predict_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": self._probabilities(self._recipe.part(images))}
+        return self._answer(images)
 
     @tf.function(input_signature=[_images(tf.float32)])
     def predict_float_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": self._probabilities(self._recipe.part(images))}
+        return self._answer(images)
+
+    @tf.function
+    def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._answer(images)
+
+    def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = self._probabilities(self._recipe.part(images))
+        # In rows as the probabilities: over REST all outputs must have as many rows.
+        names = tf.broadcast_to(self._class_names, tf.shape(probabilities))
+        return {"probabilities": probabilities, "classes": names}
 
     @tf.function(input_signature=[_BYTES])
     def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:

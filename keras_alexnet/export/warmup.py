@@ -92,7 +92,7 @@ def read(export: Path) -> Iterable[Request]:
         raise ValueError(
             "the warm-up requests must be a TFRecord of PredictionLog messages. "
             f"Received: {str(export / _PATH)!r} ({type(error).__name__})"
-        ) from error
+        ) from None
 
 
 def _record(model: str, signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:

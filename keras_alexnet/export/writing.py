@@ -14,14 +14,16 @@ from keras_alexnet.export import warmup as warming
 from keras_alexnet.export.card import Card
 from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.served import Served
-from keras_alexnet.inputs import classifier_sizes
+from keras_alexnet.inputs import check_model, classifier_sizes
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.two_towers import as_packed
+from keras_alexnet.weights.described import checked_names
 from keras_alexnet.weights.published import WeightSet
 from keras_alexnet.weights.recipes import recipe_of
-from keras_alexnet.whole_numbers import as_whole, whole_number
+from keras_alexnet.whole_numbers import as_boolean, as_whole, whole_number
 
 
 def export_saved_model(
@@ -46,7 +48,8 @@ def export_saved_model(
     - `serving_default` and `classify_bytes`: from `image_bytes` (string `[B]`) to
       `classes` (string `[B, k]`), `scores` (float32 `[B, k]`), `valid` (bool `[B]`);
     - `predict_images`: from `images` (uint8 `[B, height, width, 3]`) to
-      `probabilities` (float32 `[B, classes]`);
+      `probabilities` (float32 `[B, classes]`) and `classes`, the name of each (string
+      `[B, classes]`);
     - `predict_float_images`: the same from float32, since a signature has one type;
     - `features`: from `image_bytes` to `fc6`, `fc7` (float32 `[B, 4096]`), `valid`.
 
@@ -55,6 +58,9 @@ def export_saved_model(
     rest of the batch is not affected. `images` are RGB in 0-255, also as float32; they
     are rounded. `features` are of the central view, after the ReLU; a model without
     `fc6` and `fc7` has no such signature.
+
+    In Python, `loaded = tf.saved_model.load(path)` can be called: `loaded(images)` is
+    the answer of `predict_images` to uint8 or float32.
 
     Args:
         model: A model from prepared pictures to probabilities `[batch, classes]`:
@@ -96,14 +102,24 @@ def export_saved_model(
     Reference:
         - https://www.tensorflow.org/tfx/serving/serving_basic, on versions.
     """
+    check_model(model)
     model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
     recipe = recipe_of(preprocessing, side, views)
     check_names(class_names, classes)
+    if as_boolean(warmup) is None:
+        raise must_be("warmup", "True or False", warmup)
     top_k = whole_number("top_k", top_k)
-    card = Card(recipe, classes, min(top_k, classes), precision, scores_of(model))
+    card = Card(
+        recipe,
+        classes,
+        min(top_k, classes),
+        precision,
+        scores_of(model),
+        tuple(class_names),
+    )
     served = Served(model, recipe, class_names, card.top_k, precision)
-    target = _version_directory(Path(files.expanded(path)), version)
+    target = _version_directory(files.given_path("path", path), version)
     if target.parent.is_dir():
         files.remove_leftovers(target.parent)
     with files.whole_directory(target) as partial:
@@ -125,7 +141,7 @@ def _write(served: Served, card: Card, folder: Path, warm_up_as: str | None) -> 
 
 def check_names(class_names: Sequence[str], classes: int) -> None:
     """Raises ValueError unless there is one name for each class."""
-    if len(class_names) != classes:
+    if len(checked_names(class_names)) != classes:
         raise ValueError(
             f"class_names must hold {classes} names, one for each output of the model. "
             f"Received: {len(class_names)} names"

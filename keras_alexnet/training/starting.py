@@ -17,7 +17,6 @@ from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.names import Named, named_weights
-from keras_alexnet.weights.recipes import recorded_recipe
 
 FIRST = "conv1"  # the layer that reads the pictures: what they are goes with it
 
@@ -89,7 +88,7 @@ def open_beginning(origin: str, given: Architecture | None = None) -> Beginning:
             f"variant must be given with these weights to begin with, {which}. "
             f"Received: variant=None, init_from={origin!r}"
         )
-    recipe = recorded_recipe(origin)
+    recipe = found.description.recipe
     if recipe is not None:
         return Beginning(found, network, recipe, recorded=True)
     colours = {architectures.get(name).preprocessing for name in like}

@@ -18,6 +18,11 @@ from keras_alexnet.two_towers.packed_form import (
     packed_values,
 )
 from keras_alexnet.two_towers.placement import OnDevice, check_devices
+from keras_alexnet.weights.described import (
+    Functional,
+    described,
+    description_of,
+)
 from keras_alexnet.weights.names import named_weights, tensorflow_variable
 
 
@@ -167,7 +172,8 @@ def pack(layers: Layers, model: keras.Model) -> keras.Model:
     x = images = _images(model)
     for layer in layers:
         x = layer(x)
-    return keras.Model(images, x, name=model.name)
+    packed = Functional(images, x, name=model.name)
+    return described(packed, description_of(model))
 
 
 def spread(layers: Layers, model: keras.Model, devices: tuple[str, ...]) -> keras.Model:
@@ -193,7 +199,8 @@ def spread(layers: Layers, model: keras.Model, devices: tuple[str, ...]) -> kera
         joined = joined and not isinstance(layer, layer_parts.READS_ALL)
     if len(x) > 1:
         x = _exchange(layers, len(layers), owners, owners[:1])(x)
-    return keras.Model(images, x[0], name=model.name)
+    towers = Functional(images, x[0], name=model.name)
+    return described(towers, description_of(model))
 
 
 def _owners(towers: int, devices: tuple[str, ...]) -> list[str]:

@@ -47,12 +47,12 @@ def location(record: WeightSet) -> Path:
     """The path at which `cached` keeps a weight set; it need not exist."""
     try:
         home = Path(files.expanded(os.environ.get("KERAS_HOME") or "~/.keras"))
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
             f"the cache of weights={record.name!r} must have a folder; set KERAS_HOME "
             f"to one. Received: KERAS_HOME={os.environ.get('KERAS_HOME')!r} and no "
             f"home directory of user {os.getuid()}"
-        ) from error
+        ) from None
     return home / "keras_alexnet" / f"{record.name}-{record.digest[:8]}.weights.h5"
 
 
@@ -99,7 +99,7 @@ def _locked(path: Path, record: WeightSet) -> Iterator[None]:
             "written to; set KERAS_HOME to another place, or give the path of the "
             f"downloaded {record.file_name} as weights. Received: "
             f"{str(path.parent)!r} ({getattr(error, 'strerror', None) or error})"
-        ) from error
+        ) from None
     try:
         yield
     finally:

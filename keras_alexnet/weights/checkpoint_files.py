@@ -94,14 +94,14 @@ class CheckpointReader:
                     dtypes=[dtype],
                 )
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-            raise Damaged(self._path, reason(error)) from error
+            raise Damaged(self._path, reason(error)) from None
         except tf.errors.OpError as error:
             if isinstance(error, tf.errors.NotFoundError) and not _has_data(self._path):
-                raise Damaged(self._path, "its data file is missing") from error
+                raise Damaged(self._path, "its data file is missing") from None
             raise ValueError(
                 "the checkpoint must be readable and written by train; nothing was "
                 f"changed. Received: {str(self._path)!r} ({reason(error)})"
-            ) from error
+            ) from None
         return value.numpy()
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_alexnet.weights import published
+from keras_alexnet import files
+from keras_alexnet.reasons import warn_caller
+from keras_alexnet.weights import published, runs
+from keras_alexnet.weights.described import description_in, has_description
+from keras_alexnet.weights.recipes import EXPORT_CARD, newest_version
 from keras_alexnet.whole_numbers import whole_number
 
 _FILE = "imagenet_classes.txt"
+# Of fewer classes a trained network may be as uncertain as a new one.
+_MANY = 100
+_NEAR_CHANCE = 3  # times 1 / classes: the largest probability of new weights
 
 
 class ImagenetClass(NamedTuple):
@@ -46,52 +55,80 @@ def _read(line: str) -> ImagenetClass:
     return ImagenetClass(wnid, lemmas[0].replace(" ", "_"), lemmas)
 
 
-def class_names(weights: str) -> tuple[str, ...]:
-    """Returns the names of the outputs of a published weight set, as in Keras.
+def class_names(weights: Any) -> tuple[str, ...]:
+    """The names of a network's outputs, of whatever records them.
 
     Args:
-        weights: One of `keras_alexnet.weights.published.names()`.
+        weights: Published weights by name (their names are those of Keras); a training
+            run, one of its checkpoints, an export, or a `.keras` or `.weights.h5` file
+            by its path; or a model or a `Classifier` that has them.
 
     Returns:
-        The class names; two of ImageNet's occur twice.
+        The class names, in the order of the outputs; two of ImageNet's occur twice.
 
     Raises:
-        ValueError: If there is no such weight set.
+        ValueError: If it is none of these, or does not record them.
 
     Example:
 
     >>> class_names("imagenet")[207]
     'golden_retriever'
     """
-    if weights not in published.names():
+    if isinstance(weights, str) and weights in published.names():
+        # Every weight set so far has ImageNet's classes.
+        return tuple(each.name for each in imagenet_classes())
+    found = getattr(weights, "class_names", ())  # of a model, or of a Classifier
+    what = weights if isinstance(weights, (str, os.PathLike)) else type(weights)
+    if isinstance(weights, (str, os.PathLike)) and os.fspath(weights):
+        found = _names_in(Path(files.expanded(weights)))
+    if not found:
         raise ValueError(
-            f"weights must be one of {published.names()}, whose classes are known; for "
-            "another network, give the names of its classes in the order of its "
-            f"outputs. Received: weights={weights!r}"
+            f"weights must be one of {published.names()}, or a training run, one of "
+            "its checkpoints, an export, a .keras or .weights.h5 file or a model that "
+            "records the names of its classes; for another network, name them in the "
+            f"order of its outputs. Received: weights={str(what)!r}"
         )
-    # Every weight set so far has ImageNet's classes.
-    return tuple(each.name for each in imagenet_classes())
+    return tuple(found)
+
+
+def _names_in(path: Path) -> tuple[str, ...]:
+    """The names that are recorded at a path; none if nothing records them."""
+    run = runs.run_of(path)
+    if run is not None:
+        return runs.class_names(run)
+    if has_description(path):
+        return description_in(path).class_names
+    card = (newest_version(path) or path) / EXPORT_CARD
+    if not card.is_file():
+        return ()
+    return tuple(files.read_json(card).get("class_names") or ())
 
 
 def decode_predictions(
-    preds: Any, top: int = 5, weights: str = "imagenet"
+    preds: Any, top: int = 5, weights: Any = "imagenet"
 ) -> list[list[tuple[str, str, float]]]:
     """Names the likeliest classes, as `keras.applications.*.decode_predictions` does.
 
     Args:
-        preds: `[batch, 1000]`, an array, a list or a tensor: probabilities, or
+        preds: `[batch, classes]`, an array, a list or a tensor: probabilities, or
             other scores in the same order, such as logits.
-        top: How many classes to return for each sample, 1 to 1000.
-        weights: The weight set that the model was built with.
+        top: How many classes to return for each sample; all if there are fewer.
+        weights: What the model was built with or is in, as `class_names` takes it: a
+            published name, a run, an export, a file, or the model itself.
 
     Returns:
         For each sample its `top` classes as `(wnid, name, score)`, the highest
-        score first; among equal scores, the class of the lower index first.
+        score first; among equal scores, the class of the lower index first. Classes
+        that are not ImageNet's have their name in place of the id.
 
     Raises:
         ValueError: If `preds` has another shape, is no array of numbers or holds
             NaN (which cannot be ranked; Keras would put it first), if `top` is out of
-            range, or if there is no such weight set.
+            range, or if no names are recorded for `weights`.
+
+    Warns:
+        UserWarning: If all scores are nearly the same, as of a network with new
+            weights.
 
     Example:
 
@@ -103,27 +140,26 @@ def decode_predictions(
     """
     names = class_names(weights)
     scores = _scores(preds, len(names))
-    top = whole_number("top", top, most=len(names))
+    # The default is for fewer classes, too.
+    top = whole_number("top", top, most=max(len(names), 5))
+    _warn_of_new_weights(scores)
+    imagenet = names == class_names("imagenet")
+    ids = [each.wnid for each in imagenet_classes()] if imagenet else names
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [
-        [_named(index, row[index]) for index in indices]
+        [(ids[i], names[i], float(row[i])) for i in indices]
         for row, indices in zip(scores, best, strict=True)
     ]
-
-
-def _named(index: int, score: float) -> tuple[str, str, float]:
-    each = imagenet_classes()[index]
-    return each.wnid, each.name, float(score)
 
 
 def _scores(preds: Any, count: int) -> np.ndarray:
     try:
         scores = np.asarray(preds).astype(np.float64)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, NotImplementedError):
         raise ValueError(
             f"preds must be an array or a tensor of numbers, [batch, {count}]. "
             f"Received: {type(preds).__name__}"
-        ) from error
+        ) from None
     if scores.ndim != 2 or scores.shape[1] != count:
         raise ValueError(
             f"preds must be of shape [batch, {count}], one row a picture. "
@@ -136,3 +172,15 @@ def _scores(preds: Any, count: int) -> np.ndarray:
             f"Received: NaN in rows {bad[:5].tolist()}"
         )
     return scores
+
+
+def _warn_of_new_weights(scores: np.ndarray) -> None:
+    """Warns of probabilities that are those of chance, for every picture."""
+    count = scores.shape[1]
+    if count < _MANY or not len(scores) or np.abs(scores.sum(axis=1) - 1).max() > 0.02:
+        return
+    if scores.max() < _NEAR_CHANCE / count:
+        warn_caller(
+            "preds are nearly the same for all classes, as of a network with new "
+            "weights; build it with weights, AlexNet(weights=…)"
+        )

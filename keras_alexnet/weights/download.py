@@ -119,7 +119,7 @@ def _receive(record: WeightSet, url: str, path: Path, show: _Show) -> int | None
                 f"there must be room for {record.file_name} ({_size(record)}) in "
                 f"{str(path.parent)!r}; free some, or set KERAS_HOME to another one. "
                 f"Received: {error.strerror}"
-            ) from error
+            ) from None
     return total
 
 
@@ -136,11 +136,11 @@ def _opened(
     except urllib.error.HTTPError as error:
         error.close()
         reason = f"HTTP {error.code} {error.reason}"
-        raise _unavailable(record, url, reason) from error
+        raise _unavailable(record, url, reason) from None
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)  # URLError wraps it
         reason = getattr(cause, "strerror", None) or str(cause)
-        raise _unavailable(record, url, reason) from error
+        raise _unavailable(record, url, reason) from None
     with response:
         yield response
 

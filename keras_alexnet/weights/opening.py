@@ -13,6 +13,7 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.classes import class_names as class_list
+from keras_alexnet.weights.described import UNKNOWN, Description, description_in
 from keras_alexnet.weights.formats import (
     caffe,
     conversion,
@@ -40,6 +41,7 @@ class Weights:
         architecture: The architecture of a run that is none of the variants.
         foreign: What the weights belong to, if that is no variant.
         taken: Which weights of a run they are, as "epoch 14, the last"; else empty.
+        description: The recipe and the names of the classes, as far as recorded.
     """
 
     origin: str
@@ -52,6 +54,7 @@ class Weights:
     architecture: Architecture | None = None
     foreign: str | None = None
     taken: str = ""
+    description: Description = UNKNOWN
 
     def variant(self, given: str | None) -> str | None:
         """The variant of the model: the given one, if the weights can be of it.
@@ -127,16 +130,29 @@ def _published(record: published.WeightSet, origin: str) -> Weights:
         path = cached(record, functools.partial(_convert, record))
         return keras_files.read_h5(path, origin, architecture)
 
-    side = record.image_size
-    classes = len(class_list(record.name))
-    return Weights(origin, read, (record.variant,), classes, (side, side, 3))
+    side, described = record.image_size, _description(record)
+    classes = len(described.class_names)
+    return Weights(
+        origin,
+        read,
+        (record.variant,),
+        classes,
+        (side, side, 3),
+        description=described,
+    )
+
+
+def _description(record: published.WeightSet) -> Description:
+    return Description(record.recipe(), class_list(record.name))
 
 
 def _convert(record: published.WeightSet, published: Path, converted: Path) -> None:
     """Turns a publisher's file into a `.weights.h5`."""
     opened = _FILES[published.suffix](published, record.name)
     architecture = architectures.get(record.variant)
-    keras_files.write_h5(converted, opened.read(architecture), architecture)
+    described = _description(record).to_bytes()
+    named = opened.read(architecture)
+    keras_files.write_h5(converted, named, architecture, described)
 
 
 def _run(run: Path, path: Path, origin: str) -> Weights:
@@ -152,7 +168,15 @@ def _run(run: Path, path: Path, origin: str) -> Weights:
         checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
         taken=runs.taken(path),
+        description=_of_run(run),
     )
+
+
+def _of_run(run: Path) -> Description:
+    """What a run has recorded of its pictures and classes."""
+    held = (run / runs.DATA).is_file()
+    recipe = runs.recipe(run) if held or (run / runs.RECIPE).is_file() else None
+    return Description(recipe, runs.class_names(run) if held else ())
 
 
 def _h5(path: Path, origin: str) -> Weights:
@@ -162,12 +186,16 @@ def _h5(path: Path, origin: str) -> Weights:
         for name in architectures.names()
         if keras_files.fits(shapes, architectures.get(name))
     ]
+    described = description_in(path)
+    side = None if described.recipe is None else described.recipe.image_size
     return Weights(
         origin,
         functools.partial(keras_files.read_h5, path, origin),
         tuple(fitting),
         classes=keras_files.classes(shapes),
+        input_shape=None if side is None else (side, side, 3),
         foreign=None if fitting else f"a file of other layers: {_listed(shapes)}",
+        description=described,
     )
 
 
@@ -180,7 +208,9 @@ def _listed(shapes: keras_files.Shapes) -> str:
 def _keras(path: Path, origin: str) -> Weights:
     named, input_shape, body = keras_files.read_keras(path, origin)
     known = _known(named, origin, ())
-    return dataclasses.replace(known, input_shape=input_shape, body=body)
+    return dataclasses.replace(
+        known, input_shape=input_shape, body=body, description=description_in(path)
+    )
 
 
 def _caffemodel(path: Path, origin: str) -> Weights:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
+from keras_alexnet.reasons import warn_caller
 from keras_alexnet.weights.names import Named
 
 # Standard errors: independent draws pass for trained once in 30,000 times.
@@ -42,11 +42,9 @@ def warn_if_untrained(weights: Named, origin: str) -> None:
     """
     sign = _constant_kernel(weights) or _constant_biases(weights) or _noise(weights)
     if sign:
-        warnings.warn(
+        warn_caller(
             f"weights {origin!r} look untrained: {sign}. "
-            "Check that it is the file that you meant",
-            UserWarning,
-            stacklevel=2,
+            "Check that it is the file that you meant"
         )
 
 

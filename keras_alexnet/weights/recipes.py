@@ -9,12 +9,25 @@ from typing import Any
 
 from keras_alexnet import architectures, files
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights import published, runs
+from keras_alexnet.weights.described import description_in, has_description
 from keras_alexnet.weights.published import WeightSet
 
 # Where an export holds its recipe; TensorFlow Serving does not read this folder.
 EXPORT_CARD = "assets.extra/keras_alexnet.json"
+
+
+def newest_version(path: Path) -> Path | None:
+    """The SavedModel at `path`, or the highest version in it; None if there is none."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    if not path.is_dir():
+        return None
+    versions = [each for each in path.iterdir() if each.name.isdecimal()]
+    versions = [each for each in versions if (each / "saved_model.pb").is_file()]
+    return max(versions, key=lambda each: int(each.name), default=None)
 
 
 def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recipe:
@@ -22,8 +35,10 @@ def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recip
 
     Args:
         what: Published weights by their name or record; a training run, one of its
-            checkpoints or an export by its path; a variant by its name; a
-            `Preprocessing`, which gets the paper's resize and crop; or a `Recipe`.
+            checkpoints, an export, or a `.keras` or `.weights.h5` file that records
+            its recipe, by its path; a model or a `Classifier` with a recipe; a variant
+            by its name; a `Preprocessing`, which gets the paper's resize and crop; or a
+            `Recipe`.
         image_size: Side of the network's input, if it differs from that of `what`; the
             crop stays in proportion. Needed for a `Preprocessing`.
         views: 1, the centre, or 10 (paper, section 4.1).
@@ -46,20 +61,6 @@ def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recip
     return dataclasses.replace(recipe, views=views)
 
 
-def recorded_recipe(weights: str | os.PathLike) -> Recipe | None:
-    """The recipe that is recorded with weights; None for files, which hold none.
-
-    Args:
-        weights: Published weights by name; a run, a checkpoint or a file by its path.
-
-    Raises:
-        ValueError: If the record is damaged.
-    """
-    if weights in published.names():
-        return published.get(os.fspath(weights)).recipe()
-    return _of_path(weights)
-
-
 def _named(what: Any, image_size: int | None) -> Recipe:
     if isinstance(what, Recipe):
         return what
@@ -72,23 +73,38 @@ def _named(what: Any, image_size: int | None) -> Recipe:
     if isinstance(what, str) and what in architectures.names():
         record = architectures.get(what)
         return Recipe.of_colours(record.preprocessing, record.input_size)
-    found = _of_path(what) if isinstance(what, (str, os.PathLike)) else None
-    if found is None:
-        raise ValueError(
-            "preprocessing must be a Recipe or a Preprocessing, the name of a "
-            f"variant {architectures.names()} or of published weights "
-            f"{published.names()}, a training run, one of its checkpoints, or an "
-            f"export. Received: preprocessing={what!r}"
-        )
-    return found
+    found = getattr(what, "recipe", None)  # of a model, or of a Classifier
+    if isinstance(what, (str, os.PathLike)):
+        found = recipe_in(what)
+    if isinstance(found, Recipe):
+        return found
+    raise must_be(
+        "preprocessing",
+        "a Recipe or a Preprocessing, with its image_size, the name of a variant "
+        f"{architectures.names()} or of published weights {published.names()}, a "
+        "training run, one of its checkpoints, an export, or a file or a model that "
+        "records its recipe",
+        what,
+    )
 
 
-def _of_path(path: str | os.PathLike) -> Recipe | None:
-    directory = Path(files.expanded(path))
-    run = runs.run_of(directory)
+def recipe_in(path: str | os.PathLike) -> Recipe | None:
+    """The recipe that is recorded at a path; None if there is none.
+
+    Args:
+        path: Of a training run, one of its checkpoints, an export, or a `.keras` or
+            `.weights.h5` file.
+
+    Raises:
+        ValueError: If what holds it is damaged.
+    """
+    place = Path(files.expanded(path))
+    run = runs.run_of(place)
     if run is not None:
         return runs.recipe(run)
-    card = directory / EXPORT_CARD
+    if has_description(place):
+        return description_in(place).recipe
+    card = (newest_version(place) or place) / EXPORT_CARD
     if not card.is_file():
         return None
     return Recipe.from_dict(files.read_json(card, recipe=dict)["recipe"])

@@ -118,6 +118,15 @@ def test_outputs_of_imagenet_are_found_by_id_and_the_others_compete(
     assert float(LINE.fullmatch(lines[1])["top5"]) == 0
 
 
+def test_data_of_more_classes_than_the_model_has_are_one_line(
+    evaluate, pictures: Path, tmp_path: Path
+) -> None:
+    model = small(tmp_path / "two.keras", 2, bias=(0,))
+    code, lines, err = evaluate(f"--model={model}", f"--data=folder:{pictures}")
+    assert (code, lines) == (2, [])  # not "the other -1 still compete"
+    assert "the model must have the classes of the data. Received: " in err
+
+
 def test_another_split_is_judged_without_training_pictures(
     evaluate, run: Path, pictures: Path, tmp_path: Path
 ) -> None:

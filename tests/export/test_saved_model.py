@@ -74,6 +74,20 @@ def test_all_signatures_agree(network: keras.Model, signatures: dict) -> None:
 
 
 @pytest.mark.compat
+def test_a_loaded_export_can_be_called(network: keras.Model, export: Path) -> None:
+    loaded = tf.saved_model.load(str(export))
+    pixels = np.stack([np.asarray(picture(i, (90, 120))) for i in range(2)])
+    expected = network(keras_alexnet.load_pictures(pixels, "paper", SIDE))
+    for images in (pixels, pixels.astype(np.float32), tf.constant(pixels)):
+        answer = loaded(images)
+        np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+        names = [[name.decode() for name in row] for row in answer["classes"].numpy()]
+        assert names == [list(NAMES)] * 2
+    empty = loaded(pixels[:0])
+    assert empty["classes"].shape == empty["probabilities"].shape == (0, len(NAMES))
+
+
+@pytest.mark.compat
 def test_features_are_those_of_the_network(
     network: keras.Model, signatures: dict
 ) -> None:

@@ -7,6 +7,7 @@ import io
 import re
 import socket
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from weights_server import NOWHERE, SilentServer, WeightsServer, published
 
 from keras_alexnet.weights import download
+from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.download import fetch
 from keras_alexnet.weights.published import WeightSet
 
@@ -39,6 +41,22 @@ def refused(record: WeightSet, here: Path) -> str:
     assert list(here.iterdir()) == []
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+def test_an_error_has_one_traceback(here: Path, monkeypatch) -> None:
+    """The message names the cause; what urllib and sockets raised is no help."""
+    with WeightsServer(CONTENT, status=404) as server:
+        for url in (NOWHERE, server.url):
+            with pytest.raises(ValueError, match="Received: ") as caught:
+                fetch(record(url), here)
+            shown = "".join(traceback.format_exception(caught.value))
+            assert shown.count("Traceback (most recent call last)") == 1
+    monkeypatch.setenv("KERAS_HOME", str(here / "file" / "below"))
+    (here / "file").write_text("")
+    with pytest.raises(ValueError, match="must be a folder") as caught:
+        cached(record(), lambda *paths: None)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback (most recent call last)") == 1
 
 
 @pytest.mark.compat

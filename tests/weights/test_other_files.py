@@ -118,7 +118,7 @@ def test_published_weights_are_not_downloaded_for_one_channel() -> None:
 
 
 def test_weights_without_a_known_preprocessing_are_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "mine.keras"
+    path = tmp_path / "mine.pth"
     path.write_bytes(b"")
     x = np.zeros((1, 2, 2, 3))
     for weights, found in (
@@ -130,7 +130,7 @@ def test_weights_without_a_known_preprocessing_are_an_error(tmp_path: Path) -> N
     ):
         with pytest.raises(ValueError, match=rf"preprocess_input\(x, var.*{found}"):
             keras_alexnet.preprocess_input(x, weights=weights)
-    with pytest.raises(ValueError, match=r"give the names of its classes.*mine"):
+    with pytest.raises(ValueError, match=r"name them in the order of its.*mine"):
         keras_alexnet.decode_predictions(np.eye(1000), weights=path)
 
 

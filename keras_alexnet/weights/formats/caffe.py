@@ -135,8 +135,8 @@ def _parse(path: Path) -> Any:
     net = net_parameter()()
     try:
         net.ParseFromString(path.read_bytes())
-    except message.DecodeError as error:
-        raise ValueError("it is damaged, or no NetParameter") from error
+    except message.DecodeError:
+        raise ValueError("it is damaged, or no NetParameter") from None
     return net
 
 

@@ -58,4 +58,4 @@ def one_line(expected: str, path: str | os.PathLike) -> Iterator[None]:
     except DAMAGE as error:
         raise ValueError(
             f"weights must be {expected}. Received: {str(path)!r} ({reason(error)})"
-        ) from error
+        ) from None

@@ -35,6 +35,16 @@ def opened(path: Path) -> Iterator[Datasets]:
         yield _datasets(file, os.path.getsize(path))
 
 
+@contextlib.contextmanager
+def opened_entry(path: Path, name: str) -> Iterator[Datasets]:
+    """As `opened`, of an HDF5 file within a zip archive, such as a `.keras` file."""
+    check_entries(path, name)
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as whole:
+        entry = archive.getinfo(name)
+        with h5py.File(StoredEntry(whole, entry), "r") as file:
+            yield _datasets(file, entry.file_size)
+
+
 def check_entries(path: Path, name: str) -> None:
     """Checks the HDF5 files within a zip archive, such as a `.keras` file.
 

@@ -25,7 +25,9 @@ _VARIABLES = {
 }
 _PLAIN = ("kernel", "bias")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-_OF_TRAINING = ("optimizer", "metrics")  # groups without weights of the network
+DESCRIPTION = "keras_alexnet"  # the recipe and the names of the classes
+# What is no weight of the network.
+_BESIDE = ("optimizer", "metrics", DESCRIPTION)
 _QUANTISED = (
     "as of a model that Keras has quantised; save it before model.quantize(…), and "
     "quantise the model after loading"
@@ -37,7 +39,7 @@ _BODY = ("conv", "seam", "norm", "cnorm", "pool", "bn", "relu")
 _WHOLE_H5 = "a whole .weights.h5 file, saved from an AlexNet of the same variant"
 _WHOLE_KERAS = f"a whole .keras file, of this Keras, {keras.__version__}"
 _ALEXNET_KERAS = "a .keras file of an AlexNet, as it was built"
-_WEIGHTS = "model.weights.h5"  # the entry of a .keras file with the weights
+WEIGHTS = "model.weights.h5"  # the entry of a .keras file with the weights
 
 
 def read_h5(path: Path, origin: str, record: Architecture) -> Named:
@@ -58,8 +60,17 @@ def read_h5(path: Path, origin: str, record: Architecture) -> Named:
     return named
 
 
-def write_h5(path: Path, named: Named, record: Architecture) -> None:
-    """Writes weights as a model of `record` saves them, readable by either Keras."""
+def write_h5(
+    path: Path, named: Named, record: Architecture, description: bytes = b""
+) -> None:
+    """Writes weights as a model of `record` saves them, readable by either Keras.
+
+    Args:
+        path: The file.
+        named: The weights.
+        record: The architecture that they belong to.
+        description: As `described.Description.to_bytes` gives it; none if empty.
+    """
     with h5py.File(path, "w") as file:
         file.create_group("vars")  # the model's own variables, which Keras 2 expects
         for group, layer in _groups(record).items():
@@ -67,6 +78,8 @@ def write_h5(path: Path, named: Named, record: Architecture) -> None:
             for index, name in enumerate(_VARIABLES.get(_class(group), _PLAIN)):
                 if name in named.get(layer, {}):
                     variables.create_dataset(str(index), data=named[layer][name])
+        if description:
+            file[DESCRIPTION] = np.frombuffer(description, np.uint8)
 
 
 def h5_shapes(path: Path, origin: str) -> Shapes:
@@ -102,7 +115,7 @@ def fits(shapes: Shapes, record: Architecture) -> bool:
 def _held(found: hdf5_files.Datasets) -> dict[str, list[h5py.Dataset]]:
     """The variables of each layer that has any, by the names of their groups."""
     held: dict[str, list[h5py.Dataset]] = {}
-    weights = {p: d for p, d in found.items() if p.split("/")[0] not in _OF_TRAINING}
+    weights = {p: d for p, d in found.items() if p.split("/")[0] not in _BESIDE}
     stray = [path for path in weights if not _VARIABLE.fullmatch(path)]
     if stray:
         raise ValueError(_of_another_model(stray))
@@ -166,10 +179,15 @@ def read_keras(
     model = load_keras(path, origin)
     with one_line(_ALEXNET_KERAS, origin):
         _check_layers(model)
-        return _values(model), tuple(model.input_shape)[1:], body(model)
+        return arrays(model), tuple(model.input_shape)[1:], body(model)
 
 
-def _values(model: keras.Model) -> Named:
+def arrays(model: keras.Model) -> Named:
+    """The weights of a model, by layer and name.
+
+    Raises:
+        ValueError: If they are codes of a quantised model.
+    """
     named: Named = {}
     for layer, variables in named_weights(model).items():
         if getattr(model.get_layer(layer), "lora_enabled", False):
@@ -222,7 +240,7 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     _check_generation(path, origin)
     with one_line(_WHOLE_KERAS, origin):
         # Keras 2 follows links out of the file, and unpickles an .npz.
-        hdf5_files.check_entries(path, _WEIGHTS)
+        hdf5_files.check_entries(path, WEIGHTS)
         # Keras 2 reads it by TensorFlow.
         plain = Path(for_tensorflow(path.parent), path.name)
         return keras.saving.load_model(plain, compile=False)

@@ -104,7 +104,7 @@ def load(
         file.seek(start)
         return _Unpickler(file, admitted, persistent_load).load()
     except DAMAGE as error:
-        raise ValueError(reason(error)) from error
+        raise ValueError(reason(error)) from None
 
 
 def resolved(built: Any) -> Any:
@@ -130,7 +130,7 @@ def resolved(built: Any) -> Any:
     try:
         return resolve(built)
     except DAMAGE as error:
-        raise ValueError(reason(error)) from error
+        raise ValueError(reason(error)) from None
 
 
 def _resolved(x: Any, resolve: Callable[[Any], Any]) -> Any:
