@@ -37,6 +37,7 @@ COLUMNS = (
     "images_per_second",
     "data_wait",
 )
+_HELD_OUT = "val_"
 
 
 def new_errors(epochs: int) -> tf.Variable:
@@ -55,6 +56,7 @@ class Epochs:
         run: The run's directory.
         errors: The variable of `new_errors`, after the checkpoint was read.
         model: The model, whose first kernels are shown.
+        channel_order: Of the colours that they read: `"RGB"` or `"BGR"`.
 
     Attributes:
         errors: The validation errors of the epochs that are done, from 0 to 1.
@@ -64,10 +66,14 @@ class Epochs:
     """
 
     def __init__(
-        self, run: RunDirectory, errors: tf.Variable, model: keras.Model
+        self,
+        run: RunDirectory,
+        errors: tf.Variable,
+        model: keras.Model,
+        channel_order: str = "RGB",
     ) -> None:
         self._variable = errors
-        self._model = model
+        self._model, self._channel_order = model, channel_order
         done = errors.numpy()
         self.errors = [float(each) for each in done if not math.isnan(each)]
         self._log = MetricsLog(run, len(self.errors))
@@ -107,8 +113,9 @@ class Epochs:
             "data_wait": watch.data_wait,
         }
         kernels = _first_kernels(self._model)
+        filters = filter_grid(kernels, channel_order=self._channel_order)
         memory = peak_memory()
-        self._log.write(row, step, {"peak_memory_gib": memory}, filter_grid(kernels))
+        self._log.write(row, step, {"peak_memory_gib": memory}, filters)
         return _line(row, self._variable.shape[0], memory)
 
 
@@ -148,7 +155,12 @@ class MetricsLog:
         self._path = run.metrics_path
         rows = _read(self._path) if self._path.is_file() else []
         self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
-        self._writer = tf.summary.create_file_writer(str(run.events_path))
+        # TensorBoard shows a tag of several writers in one chart, as Keras' callback
+        # does: https://keras.io/api/callbacks/tensorboard.
+        self._training, self._validation = (
+            tf.summary.create_file_writer(str(run.events_path / name))
+            for name in ("train", "validation")
+        )
 
     def write(
         self, row: dict[str, Any], step: int, more: dict[str, float], filters: Any
@@ -167,12 +179,19 @@ class MetricsLog:
         table.writeheader()
         table.writerows(self._rows)
         files.write_text(self._path, text.getvalue())
-        with self._writer.as_default(step=step):
-            for name, value in {**row, **more}.items():
-                if name != "epoch":
-                    tf.summary.scalar(name, value)
+        with self._training.as_default(step=step):
             tf.summary.image("conv1", filters[None])
-        self._writer.flush()
+        for name, value in {**row, **more}.items():
+            if name != "epoch" and not math.isnan(value):
+                self._scalar(name, value, step)
+        self._training.flush()
+        self._validation.flush()
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        """Adds a value to its chart, in which validation has the tag of training."""
+        held_out = name.startswith(_HELD_OUT)
+        with (self._validation if held_out else self._training).as_default(step=step):
+            tf.summary.scalar(name.removeprefix(_HELD_OUT), value)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -228,13 +247,20 @@ class Stopwatch:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures per second of the whole time, waiting included."""
-        return self._pictures / max(self._waited + self._worked, 1e-9)
+        """Pictures per second of the whole time, waiting included; NaN before a step.
+
+        A run that stopped at the end of an epoch resumes without a step of it.
+        """
+        return self._of_time(self._pictures)
 
     @property
     def data_wait(self) -> float:
-        """Fraction of the time that was spent waiting for data."""
-        return self._waited / max(self._waited + self._worked, 1e-9)
+        """Fraction of the time that was spent waiting for data; NaN before a step."""
+        return self._of_time(self._waited)
+
+    def _of_time(self, value: float) -> float:
+        time = self._waited + self._worked
+        return value / time if self._pictures and time else math.nan
 
 
 class ProgressLine(LiveLine):

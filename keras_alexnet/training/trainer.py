@@ -19,10 +19,11 @@ from keras_alexnet._version import __version__
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
 from keras_alexnet.data.sources import TRAIN, Source
-from keras_alexnet.evaluation import Scores
+from keras_alexnet.evaluation import Confusion, Scores
 from keras_alexnet.export import export_saved_model
 from keras_alexnet.models import AlexNet
 from keras_alexnet.tensorflow_paths import check_plain
+from keras_alexnet.training import pictures
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.description import first_lines, layer_table, sizes
@@ -47,11 +48,13 @@ class Result:
         values: The content of `result.json`.
         fresh: False if the run was finished before this call.
         exported: Whether this call exported a run that was finished before.
+        drawn: Whether this call drew pictures that a run finished before lacked.
     """
 
     values: dict[str, Any]
     fresh: bool
     exported: bool = False
+    drawn: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Trainer:
     """Trains an AlexNet by a configuration.
 
     Run again with the same configuration, it resumes from the newest checkpoint; a
-    finished run does not change, but it is exported if it was not yet.
+    finished run does not change, but it is exported if it was not yet, and those of
+    its pictures that are missing are drawn.
 
     Args:
         config: The settings.
@@ -112,7 +116,9 @@ class Trainer:
         self._console = console or Console(highlight=False, soft_wrap=True)
 
     def fit(self) -> Result:
-        """Trains to the end, evaluates, exports, and writes `result.json`.
+        """Trains to the end, evaluates, exports, writes `result.json`, and draws.
+
+        What cannot be drawn is reported, and is no error.
 
         Returns:
             The `Result`; that of the earlier call if the run was finished before.
@@ -149,15 +155,19 @@ class Trainer:
         self._console.print(f"\n{sizes(self.config, model, setup.rates)}")
 
     def _finished(self, values: dict[str, Any]) -> Result:
-        """The result of a finished run, which is exported if that is requested."""
+        """The result of a finished run, after what it lacks is exported and drawn."""
         wanted, workers = self.config.export_dir, find_workers()
-        chief = workers is None or workers.own == 0
-        if wanted is None or not chief or _is_version_of(values.get("export"), wanted):
+        if workers is not None and workers.own > 0:
             return Result(values, fresh=False)
-        with self.run.locked():
-            values = {**values, "export": str(self._export(wanted))}
-            self.run.finish(values)
-        return Result(values, fresh=False, exported=True)
+        exported = wanted is not None and not _is_version_of(
+            values.get("export"), wanted
+        )
+        if exported:
+            with self.run.locked():
+                values = {**values, "export": str(self._export(str(wanted)))}
+                self.run.finish(values)
+        drawn = pictures.complete(self.run, self.config, self._console.print)
+        return Result(values, fresh=False, exported=exported, drawn=drawn)
 
     def _opened(self) -> tf.distribute.Strategy:
         config = self.config
@@ -217,10 +227,11 @@ class Trainer:
                     setup.train_step.recipe,
                     self._own_architecture,
                 )
-                scores, steps = self._train(setup, run)
+                scores, confusion, steps = self._train(setup, run)
+                run.write_confusion(confusion, setup.source.class_names)
                 return Result(self._finish(setup, run, scores, steps, began), True)
 
-    def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores, int]:
+    def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores, Confusion, int]:
         """Resumes from the newest checkpoint; returns the last scores, all steps."""
         say, train_step = self._console.print, setup.train_step
         errors = new_errors(self.config.epochs)
@@ -253,13 +264,19 @@ class Trainer:
                 train_step,
                 setup.strategy,
                 rates=setup.rates,
-                epochs=Epochs(run, errors, train_step.model),
+                epochs=Epochs(
+                    run,
+                    errors,
+                    train_step.model,
+                    train_step.recipe.preprocessing.channel_order,
+                ),
                 checkpoints=checkpoints,
                 progress=progress,
                 profiler=profiler,
             )
             steps = loop.run(start)
-        return loop.scores or loop.evaluate(), steps
+        scores = loop.scores or loop.evaluate()
+        return scores, loop.confusion, steps
 
     def _begin(self, origin: str, setup: _Setup) -> str:
         """Copies other weights into the model; returns a line to show."""
@@ -294,6 +311,8 @@ class Trainer:
         if setup.is_chief and self.config.export_dir is not None:
             values["export"] = str(self._export(self.config.export_dir))
         run.finish(values)
+        if setup.is_chief:
+            pictures.draw(run.path, self._console.print)
         # Workers end together: if the chief fails here, all have to start again.
         coordination.gathered(setup.strategy, 0)
         return values
