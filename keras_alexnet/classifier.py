@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import track
 
 from keras_alexnet import files
 from keras_alexnet.fine_tuning import features
+from keras_alexnet.live_line import PictureCount
 from keras_alexnet.opening import Opened, open_model
 from keras_alexnet.reasons import reason
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.terminal import new_console
 from keras_alexnet.weights.classes import class_names as published_names
 from keras_alexnet.weights.classes import imagenet_classes
 from keras_alexnet.weights.recipes import recipe_of
@@ -366,15 +366,18 @@ def _compiled(model: Any, recipe: Recipe) -> Callable[[tf.Tensor], Any]:
 
 
 def _batches(pictures: Any, batch_size: int) -> Iterator[Sequence[Any]]:
-    """The pictures in batches, with a progress bar if they are many."""
+    """The pictures in batches, with a line of progress if they are many."""
     size = whole_number("batch_size", batch_size)
     given = _listed(pictures)
-    starts: Any = range(0, len(given), size)
-    if len(given) >= _MANY:
-        shown = Console(stderr=True)  # so that what a program prints stays its own
-        starts = track(starts, "pictures", console=shown, transient=True)
-    for start in starts:
-        yield given[start : start + size]
+    batches = (given[start : start + size] for start in range(0, len(given), size))
+    if len(given) < _MANY:
+        yield from batches
+        return
+    # On standard error, so that what a program prints stays its own.
+    with PictureCount(new_console(stderr=True)) as shown:
+        for number, batch in enumerate(batches):
+            shown.update(number * size, len(given))
+            yield batch
 
 
 def _listed(pictures: Any) -> Sequence[Any]:

@@ -9,6 +9,7 @@ import keras
 
 from keras_alexnet import blocks, initializations
 from keras_alexnet.layers import CrossConnection
+from keras_alexnet.reasons import near
 from keras_alexnet.whole_numbers import whole_number
 
 
@@ -73,7 +74,8 @@ def _place(model: keras.Model, layer: str) -> int:
     if name not in names:
         known = [each for each in names if each.startswith(("conv", "pool", "fc"))]
         raise ValueError(
-            f"layer must be one of the model's, as {sorted({*known, *aliases})}. "
+            f"layer must be one of the model's, as {sorted({*known, *aliases})}"
+            f"{near(layer, [*names, *aliases])}. "
             f"Received: layer={layer!r}"
         )
     return names.index(name)

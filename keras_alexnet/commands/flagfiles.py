@@ -8,6 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from keras_alexnet import files
+from keras_alexnet.commands import suggestions
 from keras_alexnet.reasons import reason
 
 _COMMENTS = ("#", "//")
@@ -42,6 +43,9 @@ class Flags(flags.FlagValues):
     def _try(self, filename: str, lines: list[str]) -> None:
         try:
             rest = copy.deepcopy(self)(["", *lines])[1:]
+        except flags.UnrecognizedFlagError as error:
+            unknown = suggestions.unknown_flag(error.flagname, self)
+            raise ValueError(f"{unknown}, in {filename!r}") from error
         except flags.Error as error:
             raise ValueError(
                 "a flagfile must hold flags of this command with their values. "

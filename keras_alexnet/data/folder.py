@@ -24,6 +24,7 @@ from keras_alexnet.data.sources import (
 # JPEG, PNG, GIF and BMP, known by their first bytes, since suffixes are often wrong.
 # All versions of TensorFlow that this package runs on decode these, but not WebP.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp")
 _VALIDATION_FOLDERS = (*VALIDATION_NAMES, "test")
 
 
@@ -242,6 +243,27 @@ def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
             yield from _walk(path, seen)
         else:
             yield path
+
+
+def starts_as_picture(path: str) -> bool:
+    """Whether the first bytes of a file are those of a picture.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(8).startswith(_BEGINNINGS)
+
+
+def named_as_picture(path: str) -> bool:
+    """Whether the ending of a file's name is that of a picture.
+
+    Example:
+
+    >>> named_as_picture("a/IMG_1.JPG"), named_as_picture("a/Thumbs.db")
+    (True, False)
+    """
+    return path.lower().endswith(_ENDINGS)
 
 
 def _check_beginning(path: str) -> None:

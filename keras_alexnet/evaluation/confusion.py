@@ -79,7 +79,7 @@ class Confusion:
         Returns:
             int64 `[classes, classes]`.
         """
-        counts = np.zeros([classes, classes], np.int64)
+        counts: np.ndarray = np.zeros([classes, classes], np.int64)
         for label, predicted, pictures in self.pairs:
             counts[label, predicted] = pictures
         return counts

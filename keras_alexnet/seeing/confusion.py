@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from keras_alexnet.evaluation import Confusion
 from keras_alexnet.seeing.figures import new_figure, shown
@@ -43,8 +44,9 @@ def _matrix(confusion: Confusion, class_names: Sequence[str]) -> Figure:
     for (row, column), count in np.ndenumerate(counts):
         if count:
             colour = "white" if fractions[row, column] > 0.5 else "black"
-            style = {"ha": "center", "va": "center", "fontsize": 9, "color": colour}
-            axes.text(column, row, f"{count}", **style)
+            axes.text(
+                column, row, f"{count}", ha="center", va="center", size=9, color=colour
+            )
     positions = range(len(names))
     axes.set_xticks(positions, names, rotation=90, parse_math=False)
     axes.set_yticks(positions, names, parse_math=False)
@@ -82,9 +84,9 @@ def _most_confused(confusion: Confusion, class_names: Sequence[str]) -> Figure:
     axes.bar_label(bars, parts, padding=4)
     axes.set_yticks(positions, names, parse_math=False)
     axes.set_ylim(len(wrong) - 0.5, -0.5)  # the most frequent at the top
-    axes.margins(x=0.12)
+    axes.margins(x=0.2)
     axes.set_xlabel("pictures")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

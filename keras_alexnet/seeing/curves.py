@@ -13,8 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from keras_alexnet.seeing.figures import new_figure
 
 _FEW = 40  # epochs up to which each has a mark
-_TRAINING = {"color": "tab:blue", "label": "training"}
-_VALIDATION = {"color": "tab:orange", "label": "validation"}
+_LINES = (("training", "tab:blue"), ("validation", "tab:orange"))
 _RANGE = 20.0  # highest over lowest rate from which on the axis is logarithmic
 
 
@@ -62,9 +61,9 @@ def _number(value: Any) -> float:
 def _both(
     axes: Axes, epochs: list[float], series: list[list[float]], title: str
 ) -> None:
-    for values, style in zip(series, (_TRAINING, _VALIDATION), strict=True):
+    for values, (label, colour) in zip(series, _LINES, strict=True):
         if any(map(math.isfinite, values)):
-            axes.plot(epochs, values, marker=_mark(epochs), **style)
+            axes.plot(epochs, values, marker=_mark(epochs), color=colour, label=label)
     axes.set_title(title)
     _finish(axes)
 

@@ -17,9 +17,10 @@ import tensorflow as tf
 from rich.console import Console
 
 from keras_alexnet import files
-from keras_alexnet.evaluation import Scores
+from keras_alexnet.evaluation import Scores, shows_top5
 from keras_alexnet.inspection import filter_grid
 from keras_alexnet.live_line import LiveLine, clock
+from keras_alexnet.terminal import say
 from keras_alexnet.training.profiling import peak_memory
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.two_towers import packed_names, packed_values
@@ -116,7 +117,8 @@ class Epochs:
         filters = filter_grid(kernels, channel_order=self._channel_order)
         memory = peak_memory()
         self._log.write(row, step, {"peak_memory_gib": memory}, filters)
-        return _line(row, self._variable.shape[0], memory)
+        classes = self._model.output_shape[-1]
+        return _line(row, self._variable.shape[0], classes, memory)
 
 
 def _first_kernels(model: keras.Model) -> np.ndarray:
@@ -127,14 +129,25 @@ def _first_kernels(model: keras.Model) -> np.ndarray:
     return packed_values(model, first)["conv1"]["kernel"]
 
 
-def _line(row: dict[str, Any], epochs: int, memory: float) -> str:
-    return (
-        f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.3f}  "
-        f"top-1 {row['top1']:.3f}  val loss {row['val_loss']:.3f}  "
-        f"val top-1 {row['val_top1']:.3f}  val top-5 {row['val_top5']:.3f}  "
-        f"{row['images_per_second']:.0f} images/s  data wait {row['data_wait']:.1%}  "
-        f"peak memory {memory:.1f} GiB"
-    )
+def _line(row: dict[str, Any], epochs: int, classes: int, memory: float) -> str:
+    fields = [
+        f"epoch {row['epoch']}/{epochs}",
+        f"loss {row['loss']:.3f}",
+        f"top-1 {row['top1']:.3f}",
+        f"val loss {row['val_loss']:.3f}",
+        f"val top-1 {row['val_top1']:.3f}",
+    ]
+    if shows_top5(classes):
+        fields.append(f"val top-5 {row['val_top5']:.3f}")
+    fields += _speed(row["images_per_second"], row["data_wait"])
+    return "  ".join([*fields, f"peak memory {memory:.1f} GiB"])
+
+
+def _speed(images_per_second: float, wait: float) -> list[str]:
+    """The speed of steps in words; nothing before the first one."""
+    if math.isnan(images_per_second):
+        return []
+    return [f"{images_per_second:.0f} images/s", f"data wait {wait:.1%}"]
 
 
 class MetricsLog:
@@ -264,7 +277,7 @@ class Stopwatch:
 
 
 class ProgressLine(LiveLine):
-    """Shows step, loss, top-1, images/s, fraction of data wait and remaining time.
+    """Shows step, loss, top-1, remaining time, images/s and fraction of data wait.
 
     Args:
         console: Where to show it.
@@ -290,13 +303,15 @@ class ProgressLine(LiveLine):
             wait: Fraction of the time that was spent waiting for data.
         """
         pace = (time.monotonic() - self._began) / max(1, step - self._done)
-        text = (
-            f"step {step}/{self._total} loss {loss:.3f} top-1 {top1:.3f} "
-            f"{images_per_second:.0f} images/s data wait {wait:.1%} "
-            f"ETA {clock(pace * (self._total - step))}"
-        )
-        self.show(text, step, self._total)
+        fields = [
+            f"step {step}/{self._total}",
+            f"loss {loss:.3f}",
+            f"top-1 {top1:.3f}",
+            f"ETA {clock(pace * (self._total - step))}",
+            *_speed(images_per_second, wait),
+        ]
+        self.show(fields, step, self._total)
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""
-        self.console.print(text)
+        say(self.console, text)

@@ -8,6 +8,7 @@ import keras
 
 from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.reasons import near
 from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.names import named_weights
@@ -83,9 +84,11 @@ def checksum(model: keras.Model) -> int:
 def _wanted(layers: str, fitting: list[str]) -> list[str]:
     """The layers that are named, all of which must fit."""
     wanted = [layer.strip() for layer in layers.split(",")]
-    if not set(wanted) <= set(fitting):
+    unknown = [layer for layer in wanted if layer not in fitting]
+    if unknown:
         raise ValueError(
-            f"init_layers must name layers that fit: {', '.join(fitting)}. "
+            f"init_layers must name layers that fit: {', '.join(fitting)}"
+            f"{near(unknown[0], fitting)}. "
             f"Received: init_layers={layers}"
         )
     return [layer for layer in fitting if layer in wanted]

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from keras_alexnet import architectures, files
+from keras_alexnet import architectures, files, terminal
 from keras_alexnet._version import __version__
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
@@ -113,7 +113,7 @@ class Trainer:
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or terminal.new_console()
 
     def fit(self) -> Result:
         """Trains to the end, evaluates, exports, writes `result.json`, and draws.
@@ -150,9 +150,12 @@ class Trainer:
         """
         setup = self._set_up(self._opened())
         model = setup.train_step.model
-        self._console.print(self.config.as_flags())
-        self._console.print(layer_table(model))
-        self._console.print(f"\n{sizes(self.config, model, setup.rates)}")
+        self._say(self.config.as_flags())
+        terminal.say_table(self._console, layer_table(model))
+        self._say(f"\n{sizes(self.config, model, setup.rates)}")
+
+    def _say(self, text: str) -> None:
+        terminal.say(self._console, text)
 
     def _finished(self, values: dict[str, Any]) -> Result:
         """The result of a finished run, after what it lacks is exported and drawn."""
@@ -166,7 +169,7 @@ class Trainer:
             with self.run.locked():
                 values = {**values, "export": str(self._export(str(wanted)))}
                 self.run.finish(values)
-        drawn = pictures.complete(self.run, self.config, self._console.print)
+        drawn = pictures.complete(self.run, self.config, self._say)
         return Result(values, fresh=False, exported=exported, drawn=drawn)
 
     def _opened(self) -> tf.distribute.Strategy:
@@ -183,7 +186,7 @@ class Trainer:
     def _set_up(self, strategy: tf.distribute.Strategy) -> _Setup:
         config = self.config
         if not coordination.is_chief(strategy):
-            self._console.print(coordination.introduction(strategy))
+            self._say(coordination.introduction(strategy))
             self._console = Console(quiet=True)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
@@ -198,12 +201,12 @@ class Trainer:
         rates = Rates(config, train_step.train_state.names, steps_per_epoch)
         replicas = strategy.num_replicas_in_sync
         name = self._architecture.name
-        self._console.print(first_lines(config, name, source, rates, replicas))
+        self._say(first_lines(config, name, source, rates, replicas))
         return _Setup(strategy, source, train_step, rates)
 
     def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
         config = self.config
-        self._console.print(f"opening the data: {config.data} ...")
+        self._say(f"opening the data: {config.data} ...")
         with coordination.chief_first(strategy):
             source = open_source(config.data, config.data_dir, config.manual_dir)
         coordination.agree(
@@ -233,7 +236,7 @@ class Trainer:
 
     def _train(self, setup: _Setup, run: RunDirectory) -> tuple[Scores, Confusion, int]:
         """Resumes from the newest checkpoint; returns the last scores, all steps."""
-        say, train_step = self._console.print, setup.train_step
+        say, train_step = self._say, setup.train_step
         errors = new_errors(self.config.epochs)
         checkpoints = Checkpoints(
             self.run.path,
@@ -312,7 +315,7 @@ class Trainer:
             values["export"] = str(self._export(self.config.export_dir))
         run.finish(values)
         if setup.is_chief:
-            pictures.draw(run.path, self._console.print)
+            pictures.draw(run.path, self._say)
         # Workers end together: if the chief fails here, all have to start again.
         coordination.gathered(setup.strategy, 0)
         return values
