@@ -44,8 +44,12 @@ class Flags(flags.FlagValues):
         try:
             rest = copy.deepcopy(self)(["", *lines])[1:]
         except flags.UnrecognizedFlagError as error:
-            unknown = suggestions.unknown_flag(error.flagname, self)
-            raise ValueError(f"{unknown}, in {filename!r}") from error
+            name = error.flagname
+            raise ValueError(
+                "a flagfile must hold flags of this command with their values"
+                f"{suggestions.meant(name, self)} Received: {filename!r} "
+                f"(Unknown command line flag {name!r})"
+            ) from error
         except flags.Error as error:
             raise ValueError(
                 "a flagfile must hold flags of this command with their values. "

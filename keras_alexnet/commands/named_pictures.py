@@ -43,6 +43,7 @@ class NamedPictures:
         self.paths: list[str] = []
         for argument in arguments:
             self.paths += self._named(argument)
+        self.skipped = list(dict.fromkeys(self.skipped))
 
     def _named(self, argument: str) -> list[str]:
         path = files.expanded(argument)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 # `train.py` of timm, `Model.fit` and the utilities of Keras. A flag with several
 # meanings is that of the command that has it.
 _ELSEWHERE = {
+    "lr": ("learning_rate",),
     "a": ("variant",),
     "arch": ("variant",),
     "model": ("variant",),
@@ -66,19 +67,29 @@ def unknown_flag(name: str, known: Iterable[str]) -> ValueError:
         name: The flag, without its dashes.
         known: The flags of the command.
     """
-    meant = flags_like(name, list(known))
-    words = f"; did you mean --{' or --'.join(meant)}?" if meant else ";"
     return ValueError(
-        f"flags must be those of the command{words} --help shows all. "
+        f"flags must be those of the command{meant(name, known)} --help shows all. "
         f"Received: --{name}"
     )
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The flags that a name may mean, as the end of a sentence.
+
+    Example:
+
+    >>> meant("lr", ["learning_rate"]), meant("zzz", ["learning_rate"])
+    ('; did you mean --learning_rate?', '.')
+    """
+    found = flags_like(name, list(known))
+    return f"; did you mean --{' or --'.join(found)}?" if found else "."
 
 
 def flags_like(name: str, known: list[str]) -> list[str]:
     """The flags that are most like a name: in this order of kinds, those of the first.
 
     The same name in another spelling, what others call it, its initials, its
-    beginning, and one with a few other letters.
+    beginning, one with a few other letters, and that without a leading "no".
 
     Args:
         name: A name that no flag has.
@@ -97,8 +108,8 @@ def flags_like(name: str, known: list[str]) -> list[str]:
         or [each for each in _ELSEWHERE.get(spelled, ()) if each in known][:1]
         or [each for each in known if "_" in each and _initials(each) == spelled]
         or [each for each in known if len(spelled) > 2 and each.startswith(spelled)]
-        or difflib.get_close_matches(spelled, known, n=2, cutoff=0.7)
-        or difflib.get_close_matches(without_no, known, n=1, cutoff=0.8)
+        or difflib.get_close_matches(spelled, known, n=1, cutoff=0.7)
+        or difflib.get_close_matches(without_no, known, n=1, cutoff=0.7)
     )
 
 
