@@ -42,8 +42,11 @@ def test_the_file_holds_any_name() -> None:
     assert again.pairs == confusion.pairs
 
 
-@pytest.mark.parametrize("text", ["", "label,predicted\n0,1\n", "half a li", "\0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "half a li", "label,predicted\n0,1\n", "{header}1,2\n", "{header}a,0,1"],
+)
 def test_a_damaged_file_is_refused(text: str) -> None:
-    header = Confusion().as_csv([])
+    damaged = text.format(header=Confusion().as_csv([]))
     with pytest.raises(ValueError, match=r"confusion\.csv must be as train wrote it"):
-        Confusion.from_csv(text + "x\n" if text else header + "1,2\n")
+        Confusion.from_csv(damaged)

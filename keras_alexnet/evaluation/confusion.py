@@ -115,8 +115,10 @@ class Confusion:
         """
         found = cls()
         try:
-            rows = list(csv.DictReader(io.StringIO(text), strict=True))
-            for row in rows:
+            table = csv.DictReader(io.StringIO(text), strict=True)
+            if table.fieldnames != list(_COLUMNS):
+                raise ValueError(f"the columns {table.fieldnames}")
+            for row in table:
                 pair = int(row["label"]), int(row["predicted"])
                 found._counts[pair] = int(row["pictures"])
         except (csv.Error, KeyError, TypeError, ValueError) as error:

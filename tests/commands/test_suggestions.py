@@ -66,7 +66,7 @@ def test_names_of_other_programs_lead_to_flags_that_there_are() -> None:
     for name, flags in _ELSEWHERE.items():
         assert set(flags) <= known
         assert name not in TRAIN
-        assert flags_like(name, sorted(known))[0] in flags
+        assert flags_like(name, sorted(known - {name}))[0] in flags
 
 
 @pytest.mark.parametrize("name", commands.COMMANDS)
