@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import track
 
 from keras_alexnet.answering import (
     ExportAnswers,
@@ -18,9 +16,11 @@ from keras_alexnet.answering import (
     Outputs,
     Prediction,
 )
+from keras_alexnet.live_line import PictureCount
 from keras_alexnet.opening import Opened, open_model
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.terminal import new_console
 from keras_alexnet.weights.described import Description, Functional, described
 from keras_alexnet.weights.recipes import recipe_of
 from keras_alexnet.whole_numbers import entries, whole_number
@@ -222,15 +222,18 @@ def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe | None:
 
 
 def _batches(pictures: Any, batch_size: int) -> Iterator[Sequence[Any]]:
-    """The pictures in batches, with a progress bar if they are many."""
+    """The pictures in batches, with a line of progress if they are many."""
     size = whole_number("batch_size", batch_size)
     given = _listed(pictures)
-    starts: Any = range(0, len(given), size)
-    if len(given) >= _MANY:
-        shown = Console(stderr=True)  # so that what a program prints stays its own
-        starts = track(starts, "pictures", console=shown, transient=True)
-    for start in starts:
-        yield given[start : start + size]
+    batches = (given[start : start + size] for start in range(0, len(given), size))
+    if len(given) < _MANY:
+        yield from batches
+        return
+    # On standard error, so that what a program prints stays its own.
+    with PictureCount(new_console(stderr=True)) as shown:
+        for number, batch in enumerate(batches):
+            shown.update(number * size, len(given))
+            yield batch
 
 
 def _listed(pictures: Any) -> Sequence[Any]:

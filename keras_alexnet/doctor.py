@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_alexnet._version import __version__
 from keras_alexnet.ops import convolution, dispatch, native
+from keras_alexnet.terminal import new_console, say
 
 Line = tuple[str, str]
 _LEGACY = "TF_USE_LEGACY_KERAS"
@@ -37,6 +38,20 @@ def report() -> list[Line]:
         *_choice(),
         *_convolution(),
     ]
+
+
+def versions() -> str:
+    """The versions of the package, of TensorFlow and of Keras, on one line.
+
+    Example:
+
+    >>> versions().split()[0]
+    'keras-alexnet'
+    """
+    return (
+        f"keras-alexnet {__version__} (TensorFlow {tf.__version__}, "
+        f"Keras {keras.__version__}, Python {platform.python_version()})"
+    )
 
 
 def _versions() -> Iterator[Line]:
@@ -109,8 +124,9 @@ def _convolution() -> Iterator[Line]:
 
 def main() -> None:
     """Prints the report."""
+    console = new_console()
     for subject, text in report():
-        print(f"{subject:24} {text}")
+        say(console, f"{subject:24} {text}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import keras
 from keras_alexnet import blocks, initializations
 from keras_alexnet.inputs import check_model
 from keras_alexnet.layers import CrossConnection
-from keras_alexnet.reasons import must_be
+from keras_alexnet.reasons import must_be, near
 from keras_alexnet.weights.described import (
     Description,
     Functional,
@@ -88,7 +88,8 @@ def _place(model: keras.Model, layer: str) -> int:
     if name not in names:
         known = [each for each in names if each.startswith(("conv", "pool", "fc"))]
         raise ValueError(
-            f"layer must be one of the model's, as {sorted({*known, *aliases})}. "
+            f"layer must be one of the model's, as {sorted({*known, *aliases})}"
+            f"{near(layer, [*names, *aliases])}. "
             f"Received: layer={layer!r}"
         )
     return names.index(name)

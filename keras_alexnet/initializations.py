@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_alexnet.reasons import near
+
 # conv6 is not the paper's; layers-146-*.cfg of the source start its biases at 1 too.
 _CONSTANT_ONE = ("conv2", "conv4", "conv5", "conv6", "fc6", "fc7")
 
@@ -67,7 +69,7 @@ def get(initialization: str, default: str) -> Initialization:
     """
     if initialization not in names():
         raise ValueError(
-            f"initialization must be one of {names()}. "
+            f"initialization must be one of {names()}{near(initialization, names())}. "
             f"Received: initialization={initialization!r}"
         )
     name = default if initialization == DEFAULT else initialization

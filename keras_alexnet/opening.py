@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.inputs import classifier_sizes
 from keras_alexnet.models import AlexNet, variants_like
-from keras_alexnet.reasons import reason
+from keras_alexnet.reasons import near, reason
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import for_tensorflow
 from keras_alexnet.weights import open_weights, published, runs
@@ -85,7 +85,10 @@ def open_model(
     path = Path(files.expanded(what))
     run = runs.run_of(path)
     if run is None and not path.exists():
-        raise ValueError(f"{_EXPECTED}. Received: {str(what)!r}, which does not exist")
+        meant = near(os.fspath(what), published.names())
+        raise ValueError(
+            f"{_EXPECTED}{meant}. Received: {str(what)!r}, which does not exist"
+        )
     export = newest_version(path) if run is None else None
     if run is not None or export is not None:
         _refuse_own(what, variant, image_size, class_names)

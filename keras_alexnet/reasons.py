@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 _LIMIT = 200
@@ -49,6 +51,30 @@ def shortened(text: str, limit: int = _LIMIT) -> str:
         return text
     start = (limit - 1) // 3
     return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
+
+
+def near(value: Any, known: Iterable[str]) -> str:
+    """The known name that is most like what was received, as a question.
+
+    Args:
+        value: What was received.
+        known: The names that there are.
+
+    Returns:
+        Words to put behind the names; empty if none is like it.
+
+    Example:
+
+    >>> near("papper", ["paper", "caffe"])
+    " (did you mean 'paper'?)"
+    >>> near("vgg", ["paper", "caffe"])
+    ''
+    """
+    if not isinstance(value, str):
+        return ""
+    lower = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(value.lower(), lower, n=1)
+    return f" (did you mean {lower[found[0]]!r}?)" if found else ""
 
 
 def must_be(name: str, expected: str, value: Any) -> ValueError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_alexnet import files
-from keras_alexnet.reasons import must_be
+from keras_alexnet.reasons import must_be, near
 from keras_alexnet.whole_numbers import as_boolean, as_whole, number
 
 _TRUTH = {"true": True, "false": False}
@@ -136,7 +136,8 @@ class Settings:
         object.__setattr__(self, field.name, value)
         choices = field.metadata["choices"]
         if choices is not None:
-            self.require(field.name, value in choices, f"one of {choices}")
+            expected = f"one of {choices}{near(value, choices)}"
+            self.require(field.name, value in choices, expected)
 
     def check(self) -> None:
         """Raises ValueError for values that are out of range or do not fit together."""

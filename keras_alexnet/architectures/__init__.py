@@ -12,6 +12,7 @@ from keras_alexnet.architectures.records import (
     Pool,
     ReLU,
 )
+from keras_alexnet.reasons import near
 
 __all__ = [
     "Architecture",
@@ -67,7 +68,8 @@ def get(variant: str) -> Architecture:
     """
     if not isinstance(variant, str) or variant not in _ARCHITECTURES:
         raise ValueError(
-            f"variant must be one of {names()}. Received: variant={variant!r}"
+            f"variant must be one of {names()}{near(variant, names())}. "
+            f"Received: variant={variant!r}"
         )
     return _ARCHITECTURES[variant]
 

@@ -7,7 +7,14 @@ import importlib
 import sys
 from collections.abc import Callable
 
-COMMANDS = ("train", "evaluate", "export", "predict", "prepare", "doctor")
+COMMANDS = {
+    "train": "trains a network, or resumes a run",
+    "evaluate": "loss, accuracy and errors on validation pictures",
+    "predict": "the likeliest classes of pictures",
+    "export": "a SavedModel for a server, and a TFLite file",
+    "prepare": "brings every picture to its final size once",
+    "doctor": "what this installation has, what it lacks, and what to do",
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -24,6 +31,8 @@ def chosen(arguments: list[str]) -> Callable[[], int]:
     name = arguments[1] if len(arguments) > 1 else ""
     if name in ("--help", "-h", "help"):
         return _usage
+    if name in ("--version", "-V", "version"):
+        return _version
     if name not in COMMANDS:
         return functools.partial(_refuse, name)
     from keras_alexnet.commands.running import run
@@ -33,14 +42,30 @@ def chosen(arguments: list[str]) -> Callable[[], int]:
 
 
 def _usage() -> int:
-    print(f"usage: keras-alexnet {{{'|'.join(COMMANDS)}}} [--help] [flags]")
+    rows = "\n".join(f"  {name:10}{does}" for name, does in COMMANDS.items())
+    print(
+        f"usage: keras-alexnet COMMAND [flags]\n\n{rows}\n\n"
+        "--help after a command shows its flags; --version shows the versions.\n\n"
+        "next:\n"
+        "  keras-alexnet predict --model=imagenet PICTURE...\n"
+        "  keras-alexnet train --data=folder:DIR --model_dir=RUN"
+    )
+    return 0
+
+
+def _version() -> int:
+    from keras_alexnet import doctor
+
+    print(doctor.versions())
     return 0
 
 
 def _refuse(name: str) -> int:
+    from keras_alexnet.commands.suggestions import command_like
+
     print(
-        f"keras-alexnet: the first argument must be one of {', '.join(COMMANDS)}. "
-        f"Received: {name!r}",
+        f"keras-alexnet: the first argument must be one of {', '.join(COMMANDS)}"
+        f"{command_like(name, COMMANDS)} Received: {name!r}",
         file=sys.stderr,
     )
     return 2

@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 from keras_alexnet import doctor
-from keras_alexnet.commands.running import no_arguments
+from keras_alexnet.commands.running import no_arguments, show_next
+from keras_alexnet.terminal import new_console
 
 WRITES = False
+NEXT = (
+    ("train", "--data=SPEC", "--model_dir=RUN"),
+    ("predict", "--model=imagenet", "PICTURE..."),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,3 +24,6 @@ def main(config: Config, rest: list[str]) -> None:
     """Prints the report."""
     no_arguments(rest)
     doctor.main()
+    console = new_console()
+    if console.is_terminal:
+        show_next(console, NEXT)

@@ -7,17 +7,23 @@ from pathlib import Path
 
 from keras_alexnet import files
 from keras_alexnet.commands.opening import MODEL, OpeningOptions
-from keras_alexnet.commands.running import no_arguments
+from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.data.division import Division
 from keras_alexnet.data.folder import ALL
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.evaluation import Member, judge, judge_export
+from keras_alexnet.live_line import PictureCount
 from keras_alexnet.settings import setting
+from keras_alexnet.terminal import new_console, say
 from keras_alexnet.weights import runs
 
 WRITES = False
+NEXT = (
+    ("predict", "--model=MODEL", "PICTURE..."),
+    ("export", "--model=MODEL", "--export_dir=DIR"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,19 +82,28 @@ def main(config: Config, rest: list[str]) -> None:
     )
     if source.division is not None and config.split != ALL:
         _check_alike(config, of_runs)
+    console = new_console()
     for line in source.notes:
-        print(line)
+        say(console, line)
     if source.division is not None and config.split is None:
-        print(f"evaluated: these {source.sizes[VALIDATION]}; all with --split=all")
-    if len(classifiers) == 1 and classifiers[0].is_export:
-        _check_views(config)
-        print(judge_export(classifiers[0], source, config.batch_size).line())
-        return
-    members = [Member.of(each, source) for each in classifiers]
-    for line in _notes(members, source):
-        print(line)
-    for judged in judge(members, source, config.batch_size, config.views):
-        print(judged.line(len(members)))
+        number = source.sizes[VALIDATION]
+        say(console, f"evaluated: these {number}; all with --split=all")
+    # On standard error, so that the output is the scores alone.
+    with PictureCount(new_console(stderr=True)) as progress:
+        watch = progress.update
+        if len(classifiers) == 1 and classifiers[0].is_export:
+            _check_views(config)
+            found = [judge_export(classifiers[0], source, config.batch_size, watch)]
+        else:
+            members = [Member.of(each, source) for each in classifiers]
+            for line in _notes(members, source):
+                say(console, line)
+            found = judge(members, source, config.batch_size, config.views, watch)
+    for judged in found:
+        say(console, judged.line(len(classifiers)))
+    if console.is_terminal and len(config.model) < 2:
+        model = f"--model={(*config.model, config.model_dir)[0]}"
+        show_next(console, [("predict", model, "PICTURE"), ("export", model)])
 
 
 def _division(config: Config, of_runs: dict[str, Division | None]) -> Division:

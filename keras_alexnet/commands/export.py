@@ -6,13 +6,18 @@ import dataclasses
 
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.commands.opening import ModelOptions
-from keras_alexnet.commands.running import no_arguments, sibling
+from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.export import check_saved_model, export_saved_model, export_tflite
 from keras_alexnet.export.lite import PRECISIONS as LITE_PRECISIONS
 from keras_alexnet.export.precision import PRECISIONS
 from keras_alexnet.settings import setting
+from keras_alexnet.terminal import new_console, say
 
 WRITES = True
+NEXT = (
+    ("predict", "--model=DIR", "PICTURE..."),
+    ("evaluate", "--model=DIR", "--data=SPEC"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +66,13 @@ def main(config: Config, rest: list[str]) -> None:
         precision=config.precision,
     )
     found = str(check_saved_model(path, opened.model)).replace("; ", f"\n{12 * ' '}")
+    console = new_console()
     if opened.taken:
-        print(f"weights     {opened.taken}")
-    print(f"SavedModel  {path}\nchecked     {found}")
+        say(console, f"weights     {opened.taken}")
+    say(console, f"SavedModel  {path}\nchecked     {found}")
     if config.tflite is not None:
-        print(f"TFLite      {_write_tflite(config, opened)}")
-    print(f"\nnext:\n  {sibling('predict')} --model={path} PICTURE")
+        say(console, f"TFLite      {_write_tflite(config, opened)}")
+    show_next(console, [("predict", f"--model={path}", "PICTURE")])
 
 
 def _write_tflite(config: Config, opened: Classifier) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from absl import flags
 
 from keras_alexnet import files
+from keras_alexnet.commands import suggestions
 from keras_alexnet.reasons import reason
 
 _COMMENTS = ("#", "//")
@@ -48,6 +49,13 @@ class Flags(flags.FlagValues):
     def _try(self, filename: str, lines: list[str]) -> None:
         try:
             rest = copy.deepcopy(self)(["", *lines])[1:]
+        except flags.UnrecognizedFlagError as error:
+            name = error.flagname
+            raise ValueError(
+                "a flagfile must hold flags of this command with their values"
+                f"{suggestions.meant(name, self)} Received: {filename!r} "
+                f"(Unknown command line flag {name!r})"
+            ) from error
         except flags.Error as error:
             raise ValueError(
                 "a flagfile must hold flags of this command with their values. "

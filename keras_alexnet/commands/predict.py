@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,16 +18,24 @@ from rich.text import Text
 from keras_alexnet import files
 from keras_alexnet.client import Answer, Target, connect
 from keras_alexnet.client.answers import Classify
+from keras_alexnet.commands.named_pictures import NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.data.formats import HEAD, format_of
+from keras_alexnet.live_line import PictureCount
 from keras_alexnet.reasons import reason
 from keras_alexnet.settings import setting
+from keras_alexnet.terminal import new_console, say
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message
 _NO_PICTURE = "no picture"
-USAGE = "PICTURE..."
+_MANY = 256  # pictures from which on progress is shown
+USAGE = "PICTURE... (files, folders with all that is below, patterns as 'photos/*.jpg')"
 WRITES = False
+NEXT = (
+    ("evaluate", "--model=MODEL", "--data=SPEC"),
+    ("export", "--model=MODEL", "--export_dir=DIR"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,20 +112,35 @@ def main(config: Config, rest: list[str]) -> None:
     """
     if not rest:
         raise ValueError("at least one picture's path must be given. Received: none")
-    show = _print_line if config.json else _Table(rest).show
+    named = NamedPictures(rest)
+    errors, paths = new_console(stderr=True), named.paths
+    for line in named.skipped_lines():
+        say(errors, f"predict: {line}")
+    show = _print_line if config.json else _Table(paths).show
     bad = []
-    with asked(config) as classify:
-        for start in range(0, len(rest), config.batch_size):
-            rows = _answered(rest[start : start + config.batch_size], classify)
+    with asked(config) as classify, _progress(errors, len(paths)) as watch:
+        for start in range(0, len(paths), config.batch_size):
+            rows = _answered(paths[start : start + config.batch_size], classify)
             show([_cut(row, config.top_k) for row in rows])
             bad += [row for row in rows if row.fault]
+            watch(start + len(rows), len(paths))
     if bad:
         more = ", …" if len(bad) > _SHOWN else ""
         raise ValueError(
             "pictures must be readable as JPEG or PNG. Received: "
-            f"{len(bad)} of {len(rest)} that are not "
+            f"{len(bad)} of {len(paths)} that are not "
             f"({', '.join(map(_named, bad[:_SHOWN]))}{more})"
         )
+
+
+@contextlib.contextmanager
+def _progress(errors: Console, count: int) -> Iterator[Callable[[int, int], object]]:
+    """Yields a function that shows progress, where the answers do not show it."""
+    if count < _MANY or (sys.stdout is not None and sys.stdout.isatty()):
+        yield lambda done, total: None
+        return
+    with PictureCount(errors) as progress:
+        yield progress.update
 
 
 @contextlib.contextmanager

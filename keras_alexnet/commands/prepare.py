@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import time
 
 from rich.console import Console
 
-from keras_alexnet.commands.running import no_arguments, sibling
+from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.data import open_source, preparation
 from keras_alexnet.data.division import VAL_SHARE
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.record_files import Description
 from keras_alexnet.data.sources import TRAIN, VALIDATION
-from keras_alexnet.live_line import LiveLine, clock
+from keras_alexnet.live_line import PictureCount
 from keras_alexnet.settings import Settings, setting
+from keras_alexnet.terminal import new_console, say
 
 WRITES = True
+NEXT = (("train", "--data=records:DIR", "--model_dir=RUN"),)
 # The paper cuts 224 out of 256 (section 4.1); other sizes keep the proportion.
 _CROP = 224 / 256
 
@@ -73,7 +73,7 @@ class Config(Settings):
 def main(config: Config, rest: list[str]) -> None:
     """Prepares the data, unless they are, and prints what to do with them."""
     no_arguments(rest)
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = new_console()
     source = open_source(
         config.data,
         config.data_dir,
@@ -86,7 +86,7 @@ def main(config: Config, rest: list[str]) -> None:
     for line in source.notes:
         console.print(line)
     out = str(config.out)
-    with _Progress(console) as progress:
+    with PictureCount(console) as progress:
         description, fresh = preparation.prepare(
             source,
             out,
@@ -96,49 +96,26 @@ def main(config: Config, rest: list[str]) -> None:
             watch=progress.update,
         )
     if not fresh:
-        console.print(f"{out} holds these data, prepared: nothing to do")
+        say(console, f"{out} holds these data, prepared: nothing to do")
     _report(console, out, description)
 
 
 def _report(console: Console, out: str, description: Description) -> None:
     sizes, size = description.sizes, description.identity["size"]
     files = sum(map(len, description.shards.values()))
-    console.print(
+    say(
+        console,
         f"{sizes[TRAIN]:,} training and {sizes[VALIDATION]:,} validation pictures of "
         f"{len(description.class_names)} classes, {size}×{size}, in {files} files\n"
         f"\n"
         f"records       {out}/*.tfrecord\n"
         f"description   {out}/dataset.json\n"
         f"mean picture  {out}/mean_picture.npy\n"
-        f"skipped       {out}/skipped.csv ({description.skipped} pictures)"
+        f"skipped       {out}/skipped.csv ({description.skipped} pictures)",
     )
     arguments = [f"--data=records:{out}"]
     if not sizes[VALIDATION]:
         arguments.append("--val_share=0")
     if round(size * _CROP) != 224:
         arguments.append(f"--image_size={round(size * _CROP)}")
-    console.print(f"\nnext:\n  {sibling('train')} {shlex.join(arguments)}")
-
-
-class _Progress(LiveLine):
-    """Shows pictures, percent, pictures a second, and the time to go.
-
-    Args:
-        console: Where to show it.
-    """
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._first: int | None = None
-        self._began = time.monotonic()
-
-    def update(self, done: int, total: int) -> None:
-        """Shows that `done` of `total` pictures are finished."""
-        now = time.monotonic()
-        if self._first is None:  # An earlier call may have done these.
-            self._first, self._began = done, now
-        speed = (done - self._first) / max(now - self._began, 1e-9)
-        text = f"{done:,}/{total:,} pictures {done / total:.0%}"
-        if speed:
-            text += f" {speed:.0f} pictures/s ETA {clock((total - done) / speed)}"
-        self.show(text, done, total)
+    show_next(console, [("train", *arguments)])

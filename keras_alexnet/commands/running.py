@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import sys
 import warnings
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 
 import tensorflow as tf
 from absl import flags as absl_flags
+from rich.console import Console
 
 from keras_alexnet.commands import flags, output
 from keras_alexnet.reasons import reason
+from keras_alexnet.terminal import new_console, say, say_command
 
 USAGE_ERROR = 2
 _LONG = 1000  # characters of an error of TensorFlow
@@ -24,24 +29,28 @@ def run(command: ModuleType, arguments: list[str]) -> int:
     Args:
         command: A module with a dataclass `Config`, a function `main`, and `WRITES`:
             whether it writes more than its output; perhaps with a function
-            `configured`, which makes the `Config` of the flags that are given.
+            `configured`, which makes the `Config` of the flags that are given. `USAGE`
+            and `NEXT`, for its help, are what its other arguments are, and commands
+            that may follow it.
         arguments: The program, the name of the command, its flags and the rest.
     """
     tf.get_logger().setLevel("ERROR")
     warnings.simplefilter("ignore")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # such as of its cache
     name = command.__name__.rpartition(".")[2]
     try:
         config, rest = flags.parse(
             command.Config,
-            [_program(arguments[0], name), *arguments[2:]],
+            [shlex.join(_program(arguments[0], name)), *arguments[2:]],
             getattr(command, "USAGE", ""),
             getattr(command, "configured", None),
+            _help_end(arguments[0], getattr(command, "NEXT", ())),
         )
         if command.WRITES:
             output.go_on_without()
         command.main(config, rest)
     except (absl_flags.Error, ValueError, OSError, tf.errors.OpError) as error:
-        print(f"{name}: {_one_line(error)}", file=sys.stderr)
+        say(new_console(stderr=True), f"{name}: {_one_line(error)}")
         return USAGE_ERROR
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
@@ -60,17 +69,33 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _program(script: str, name: str) -> str:
+def _program(script: str, name: str) -> list[str]:
     """The program as the person types it, for the command `name`."""
     folder, base = os.path.split(script)
     if base.endswith(".py"):
-        return f"python {os.path.join(folder, name)}.py"
-    return f"keras-alexnet {name}"
+        return ["python", os.path.join(folder, f"{name}.py")]
+    return ["keras-alexnet", name]
 
 
-def sibling(name: str) -> str:
-    """How to call another command, in the same way as this one was called."""
-    return _program(sys.argv[0], name)
+def show_next(console: Console, commands: Iterable[Sequence[str]]) -> None:
+    """Shows which commands may follow, called in the same way as this one.
+
+    Args:
+        console: Where to show them.
+        commands: The name and the arguments of each.
+    """
+    say(console, "\nnext:")
+    for name, *arguments in commands:
+        say_command(console, [*_program(sys.argv[0], name), *arguments])
+
+
+def _help_end(script: str, commands: Iterable[Sequence[str]]) -> str:
+    """The last lines of a help: what may follow."""
+    lines = [
+        " ".join([shlex.join(_program(script, name)), *arguments])
+        for name, *arguments in commands
+    ]
+    return "".join(["\nnext:", *(f"\n  {line}" for line in lines)]) if lines else ""
 
 
 def no_arguments(rest: list[str]) -> None:

@@ -10,33 +10,40 @@ from typing import Any
 from rich.console import Console
 
 from keras_alexnet import files
-from keras_alexnet.commands.running import no_arguments, sibling
-from keras_alexnet.training import Trainer
-from keras_alexnet.training import TrainingConfig as Config
+from keras_alexnet.commands.running import no_arguments, show_next
+from keras_alexnet.evaluation import shows_top5
+from keras_alexnet.terminal import new_console, say
+from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.run_settings import config_of_run
 from keras_alexnet.training.stopping import STOPPED, Stopped
 from keras_alexnet.weights import runs
 
 WRITES = True
+Config = TrainingConfig
+NEXT = (
+    ("predict", "--model=RUN", "PICTURE..."),
+    ("evaluate", "--model=RUN", "--data=SPEC"),
+    ("export", "--model=RUN", "--export_dir=DIR"),
+)
 
 
-def configured(**given: Any) -> Config:
+def configured(**given: Any) -> TrainingConfig:
     """The settings: those that are given, and else those of the run in `model_dir`."""
     run = given.pop("model_dir", None)
     if run is None:
-        return Config(**given)
+        return TrainingConfig(**given)
     if runs.is_run(Path(files.expanded(run))):
         return config_of_run(run, **given)
-    return Config(model_dir=run, **given)
+    return TrainingConfig(model_dir=run, **given)
 
 
-def main(config: Config, rest: list[str]) -> None:
+def main(config: TrainingConfig, rest: list[str]) -> None:
     """Trains, resumes a run, or reports that it is finished.
 
     Exits with the code `STOPPED` if a signal ended it, after its state was saved.
     """
     no_arguments(rest)
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = new_console()
     trainer = Trainer(config, console)
     if config.dry_run:
         trainer.dry_run()
@@ -47,41 +54,58 @@ def main(config: Config, rest: list[str]) -> None:
         print(f"train: {stopped}; the same command resumes it", file=sys.stderr)
         raise SystemExit(STOPPED) from stopped
     if not result.fresh:
-        done = "it was exported now" if result.exported else "nothing to do"
-        console.print(f"{config.model_dir} holds this run, finished: {done}")
+        now = [
+            f"{done} now"
+            for done, holds in (
+                ("it was exported", result.exported),
+                ("its pictures were drawn", result.drawn),
+            )
+            if holds
+        ]
+        what = " and ".join(now) or "nothing to do"
+        say(console, f"{config.model_dir} holds this run, finished: {what}")
     _report(console, config, result.values)
 
 
-def _report(console: Console, config: Config, values: dict) -> None:
+def _report(console: Console, config: TrainingConfig, values: dict) -> None:
     run, validated = config.model_dir, bool(values["val_pictures"])
     scores = "trained without validation pictures"
     if validated:
+        top5 = ""
+        if shows_top5(len(runs.class_names(Path(run)))):
+            top5 = f"top-5 {values['val_top5']:.3f}, "
         scores = (
-            f"val top-1 {values['val_top1']:.3f}, top-5 {values['val_top5']:.3f}, "
-            f"loss {values['val_loss']:.3f} on {values['val_pictures']} pictures"
+            f"val top-1 {values['val_top1']:.3f}, {top5}loss {values['val_loss']:.3f} "
+            f"on {values['val_pictures']} pictures"
         )
-    console.print(
+    say(
+        console,
         f"{scores}{_of_epochs(run, values)}\n"
         f"\n"
         f"result       {run}/{runs.RESULT}\n"
         f"each epoch   {run}/{runs.METRICS}\n"
         f"settings     {run}/{runs.SETTINGS}\n"
         f"checkpoints  {run}/{runs.CHECKPOINTS}\n"
-        f"TensorBoard  tensorboard --logdir={run}/{runs.EVENTS}"
+        f"TensorBoard  tensorboard {shlex.quote(f'--logdir={run}/{runs.EVENTS}')}",
     )
+    drawn = [name for name in runs.PICTURES if (Path(run) / name).is_file()]
+    if drawn:
+        say(console, "pictures     " + "  ".join(f"{run}/{name}" for name in drawn))
     if values.get("export") is not None:
-        console.print(f"SavedModel   {values['export']}")
+        say(console, f"SavedModel   {values['export']}")
     data = [f"--data={config.data}"]
-    if config.data_dir is not None:
-        data.append(f"--data_dir={config.data_dir}")
+    for name in ("data_dir", "manual_dir"):
+        if getattr(config, name) is not None:
+            data.append(f"--{name}={getattr(config, name)}")
     model = f"--model={run}"
-    console.print("\nnext:")
-    for command, *arguments in (
-        ("predict", model, f"{run}/{runs.EXAMPLE}"),
-        *([("evaluate", model, *data)] if validated else []),
-        ("export", model, "--export_dir=exports/mine"),
-    ):
-        console.print(f"  {sibling(command)} {shlex.join(arguments)}")
+    show_next(
+        console,
+        [
+            ("predict", model, f"{run}/{runs.EXAMPLE}"),
+            *([("evaluate", model, *data)] if validated else []),
+            ("export", model, "--export_dir=exports/mine"),
+        ],
+    )
 
 
 def _of_epochs(run: str, values: dict) -> str:

@@ -91,15 +91,24 @@ def pictures(folder: Path, check: bool, skipped: list[str]) -> list[str]:
         return []
     found = []
     for path in _walk(str(folder), set(), skipped):
-        if named_as_picture(path):
-            if check:
-                _check_beginning(path)
-            found.append(path)
-        elif format_of(_beginning(path)) in (None, *CONVERTED):
+        if not is_picture(path):
             skipped.append(path)
-        else:
-            found.append(path)
+            continue
+        if check and named_as_picture(path):
+            _check_beginning(path)
+        found.append(path)
     return sorted(found)
+
+
+def is_picture(path: str) -> bool:
+    """Whether a file is a picture, or is named like one.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    if named_as_picture(path):
+        return True
+    return format_of(_beginning(path)) not in (None, *CONVERTED)
 
 
 def _walk(folder: str, seen: set[tuple[int, int]], skipped: list[str]) -> Iterator[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data import Source
 from keras_alexnet.data.batches import distribute, validation_batches
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
+from keras_alexnet.evaluation.confusion import Confusion
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
 from keras_alexnet.recipe import Recipe
 
@@ -50,6 +52,7 @@ class Evaluator:
         source: Source,
         batch_size: int = 64,
         before_each: Callable[[], None] | None = None,
+        confusion: Confusion | None = None,
     ) -> Scores:
         """Returns the scores over all validation pictures.
 
@@ -58,6 +61,8 @@ class Evaluator:
             batch_size: Pictures at a time, over all devices together.
             before_each: Called before each batch; an error that it raises ends the
                 evaluation.
+            confusion: Counts the pictures, if given; of classes that tie the first is
+                the likeliest, and a picture whose outputs are not finite has none.
 
         Raises:
             ValueError: If model and data differ in their number of classes, or a
@@ -76,22 +81,34 @@ class Evaluator:
             batch_size,
         )
         total = tf.zeros([4], tf.float64)
+        answers = []  # read at the end, since reading waits for the device
         try:
             for batch in batches:
                 if before_each is not None:
                     before_each()
-                total += self._step(batch)
+                sums, answered = self._step(batch)
+                total += sums
+                answers.append(answered)
         except tf.errors.OpError as error:
             raise explained(error, source.ordered(VALIDATION), source) from error
+        if confusion is not None and answers:
+            confusion.add(*np.concatenate(answers).T)
         return Scores.of(total)
 
     @tf.function
-    def _step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        sums = self._strategy.run(self._replica_step, (batch,))
-        return self._strategy.reduce("SUM", sums, axis=None)
+    def _step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """The sums of a batch; class and likeliest class of each of its pictures."""
+        sums, answered = self._strategy.run(self._replica_step, (batch,))
+        if self._strategy.num_replicas_in_sync > 1:
+            answered = self._strategy.gather(answered, axis=0)
+        return self._strategy.reduce("SUM", sums, axis=None), answered
 
-    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         scores = self._model(self._recipe.preprocessing(batch["image"]), training=False)
         if not self._from_logits:
             scores = log_probabilities(scores)
-        return totals(scores, batch["label"], batch["weight"])
+        label, weight = batch["label"], batch["weight"]
+        finite = tf.reduce_all(tf.math.is_finite(scores), axis=1)
+        counted = finite & (weight > 0)
+        likeliest = tf.where(counted, tf.argmax(scores, axis=1), -1)
+        return totals(scores, label, weight), tf.stack([label, likeliest], axis=1)

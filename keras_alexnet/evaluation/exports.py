@@ -13,12 +13,15 @@ from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
-from keras_alexnet.evaluation.judging import CENTRE, Judged
+from keras_alexnet.evaluation.judging import CENTRE, Judged, Watch
 from keras_alexnet.evaluation.scores import Scores
 
 
 def judge_export(
-    classifier: Classifier, source: Source, batch_size: int = 64
+    classifier: Classifier,
+    source: Source,
+    batch_size: int = 64,
+    watch: Watch | None = None,
 ) -> Judged:
     """Evaluates an export on the validation pictures.
 
@@ -26,6 +29,7 @@ def judge_export(
         classifier: A classifier of an export.
         source: The data: encoded pictures.
         batch_size: Pictures at a time.
+        watch: Called with the number of evaluated pictures and of all.
 
     Returns:
         The scores; their loss is NaN, since an export returns a few classes only.
@@ -43,7 +47,12 @@ def judge_export(
             f"--format=jpeg. Received: data={source.spec!r}, records of bare pixels"
         )
     source.check_validates()
-    hits = np.concatenate(list(_hits(classifier, source, batch_size)))
+    parts: list[np.ndarray] = []
+    for part in _hits(classifier, source, batch_size):
+        parts.append(part)
+        if watch is not None:
+            watch(sum(map(len, parts)), source.sizes[VALIDATION])
+    hits = np.concatenate(parts)
     if hits.shape[1] < min(5, len(source.class_names)):
         raise ValueError(
             "an export must return five classes for the top-5 error; export the model "
@@ -52,7 +61,7 @@ def judge_export(
         )
     top1, top5 = (float(hits[:, :k].any(axis=1).mean()) for k in (1, 5))
     scores = Scores(math.nan, top1, top5, len(hits))
-    return Judged(classifier.origin, CENTRE, scores)
+    return Judged(classifier.origin, CENTRE, scores, len(source.class_names))
 
 
 def _hits(

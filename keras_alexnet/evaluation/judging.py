@@ -16,7 +16,12 @@ from keras_alexnet.data.batches import validation_batches
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.data.unreadable import explained
 from keras_alexnet.data.views import Views
-from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
+from keras_alexnet.evaluation.scores import (
+    Scores,
+    log_probabilities,
+    shows_top5,
+    totals,
+)
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 
@@ -24,6 +29,7 @@ CENTRE, TEN = "centre", "ten views"
 _CENTRAL = 2  # index of the central view among the ten
 
 Predict = Callable[[tf.Tensor], tf.Tensor]
+Watch = Callable[[int, int], object]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,11 +99,13 @@ class Judged(NamedTuple):
         name: The member's name, or None for the mean of all.
         views: `CENTRE` or `TEN`.
         scores: The scores.
+        classes: Number of classes that compete.
     """
 
     name: str | None
     views: str
     scores: Scores
+    classes: int
 
     def line(self, members: int = 1) -> str:
         """The scores on one line.
@@ -106,18 +114,31 @@ class Judged(NamedTuple):
             members: How many models were evaluated together.
         """
         scores, name = self.scores, self.name
-        loss = "" if math.isnan(scores.loss) else f"  loss {scores.loss:.4f}"
-        return (
-            f"top-1 {scores.top1:.4f}  top-5 {scores.top5:.4f}  "
-            f"top-1 error {scores.top1_error:.4f}  "
-            f"top-5 error {scores.top5_error:.4f}{loss}  "
-            f"({scores.pictures} pictures, {self.views}, "
-            f"{f'mean of {members} models' if name is None else name})"
+        values = {
+            "top-1": scores.top1,
+            "top-5": scores.top5,
+            "top-1 error": scores.top1_error,
+            "top-5 error": scores.top5_error,
+            "loss": scores.loss,
+        }
+        fields = [
+            f"{key} {value:.4f}"
+            for key, value in values.items()
+            if not math.isnan(value)
+            and (shows_top5(self.classes) or not key.startswith("top-5"))
+        ]
+        who = f"mean of {members} models" if name is None else name
+        return "  ".join(
+            [*fields, f"({scores.pictures} pictures, {self.views}, {who})"]
         )
 
 
 def judge(
-    members: Sequence[Member], source: Source, batch_size: int = 64, views: int = 1
+    members: Sequence[Member],
+    source: Source,
+    batch_size: int = 64,
+    views: int = 1,
+    watch: Watch | None = None,
 ) -> list[Judged]:
     """Evaluates models, and their ensemble, in one pass over the validation pictures.
 
@@ -131,6 +152,7 @@ def judge(
         batch_size: Pictures at a time.
         views: 1 for the centre alone, or 10 for the ten views (corners, centre and
             their mirrors) as well as the centre.
+        watch: Called with the number of evaluated pictures and of all.
 
     Returns:
         The scores of each member and, if there are several, of the ensemble.
@@ -154,17 +176,24 @@ def judge(
     )
     sums: dict[tuple[int, str], tf.Tensor] = {}
     try:
-        for batch in batches:
+        for number, batch in enumerate(batches, start=1):
             images = [batch["image"][distinct.index(each)] for each in wanted]
             label = tf.gather(labels, batch["label"])
             for key, probabilities in _probabilities(models, images):
                 logits = log_probabilities(probabilities)
                 row = totals(logits, label, batch["weight"])
                 sums[key] = sums.get(key, 0.0) + row
+            if watch is not None:
+                count = source.sizes[VALIDATION]
+                watch(min(number * batch_size, count), count)
     except tf.errors.OpError as error:
         raise explained(error, source.ordered(VALIDATION), source) from error
     names = [*(member.name for member in members), None]
-    return [Judged(names[n], kind, Scores.of(row)) for (n, kind), row in sums.items()]
+    classes = len(members[0].outputs)
+    return [
+        Judged(names[n], kind, Scores.of(row), classes)
+        for (n, kind), row in sums.items()
+    ]
 
 
 def _check(members: Sequence[Member], source: Source, views: int) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+_FIVE = 5
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -42,6 +44,17 @@ class Scores:
         return cls(loss / count, top1 / count, top5 / count, int(pictures))
 
 
+def shows_top5(classes: int) -> bool:
+    """Whether top-5 says anything: of five classes or fewer, all are among five.
+
+    Example:
+
+    >>> shows_top5(5), shows_top5(6)
+    (False, True)
+    """
+    return classes > _FIVE
+
+
 def totals(
     logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
@@ -60,7 +73,7 @@ def totals(
     logits = tf.cast(logits, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     top1 = _credits(logits, labels, 1)
-    top5 = _credits(logits, labels, min(5, logits.shape[-1]))
+    top5 = _credits(logits, labels, min(_FIVE, logits.shape[-1]))
     each = [losses, top1, top5, tf.ones_like(losses)]
     rows = tf.stack([tf.cast(row, tf.float64) for row in each])  # [4, batch]
     if weights is not None:

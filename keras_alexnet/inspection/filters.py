@@ -6,14 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from keras_alexnet.preprocessing import CHANNEL_ORDERS
+from keras_alexnet.reasons import must_be
 from keras_alexnet.whole_numbers import whole_number
 
 _PER_ROW = 16
 _BORDER = 1
 
 
-def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
-    """Shows kernels that read R, G, B as small pictures, 16 in a row.
+def filter_grid(
+    kernels: Any,
+    scale: int = 3,
+    limits: tuple[float, float] | None = None,
+    channel_order: str = "RGB",
+) -> np.ndarray:
+    """Shows kernels that read colours as small pictures, 16 in a row.
 
     All have the same scale of grey, from the smallest weight (black) to the largest
     (white), so that weak kernels look weak, as in `shownet.py` of the 2012 source.
@@ -21,13 +28,16 @@ def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
     Args:
         kernels: `[height, width, 3, count]`, float.
         scale: Side of the square that shows one weight, in pixels.
+        limits: The weights that are black and white; the smallest and the largest if
+            not given.
+        channel_order: Of the channels that the kernels read: `"RGB"` or `"BGR"`.
 
     Returns:
         uint8 `[rows, columns, 3]`, with black lines between the kernels.
 
     Raises:
-        ValueError: If the kernels do not read three channels, or `scale` is not a
-            whole number above 0.
+        ValueError: If the kernels do not read three channels, `scale` is not a whole
+            number above 0, or the order is unknown.
 
     Example:
 
@@ -44,12 +54,16 @@ def filter_grid(kernels: Any, scale: int = 3) -> np.ndarray:
             f"Received: shape={kernels.shape}"
         )
     scale = whole_number("scale", scale)
-    low, high = kernels.min(), kernels.max()
+    if channel_order not in CHANNEL_ORDERS:
+        raise must_be("channel_order", f"one of {CHANNEL_ORDERS}", channel_order)
+    if channel_order == "BGR":
+        kernels = kernels[:, :, ::-1]
+    low, high = limits or (kernels.min(), kernels.max())
     shown = np.uint8(255 * (kernels - low) / max(high - low, 1e-12))
     height, width, _, count = shown.shape
     rows = -(-count // _PER_ROW)
     tall, wide = height * scale + _BORDER, width * scale + _BORDER
-    grid = np.zeros((rows * tall, _PER_ROW * wide, 3), np.uint8)
+    grid = np.zeros((rows * tall, min(count, _PER_ROW) * wide, 3), np.uint8)
     for index in range(count):
         one = shown[..., index].repeat(scale, 0).repeat(scale, 1)
         top, left = index // _PER_ROW * tall, index % _PER_ROW * wide

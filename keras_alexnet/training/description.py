@@ -189,8 +189,8 @@ def layer_table(model: keras.Model) -> Table:
     """Name, kind, output shape and parameters of each layer."""
     table = Table(box=None, pad_edge=False)
     for title in ("layer", "kind", "output"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("parameters", justify="right")
+        table.add_column(title, overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
     for layer in model.layers:
         # An exchange between towers has an output for each reader, of one shape.
         output = tf.nest.flatten(layer.output)[0]

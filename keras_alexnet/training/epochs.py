@@ -17,9 +17,10 @@ import tensorflow as tf
 from rich.console import Console
 
 from keras_alexnet import files
-from keras_alexnet.evaluation import Scores
+from keras_alexnet.evaluation import Scores, shows_top5
 from keras_alexnet.inspection import filter_grid
 from keras_alexnet.live_line import LiveLine, clock
+from keras_alexnet.terminal import say
 from keras_alexnet.training.profiling import peak_memory
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.two_towers import packed_names, packed_values
@@ -38,6 +39,7 @@ COLUMNS = (
     "images_per_second",
     "data_wait",
 )
+_HELD_OUT = "val_"
 
 
 def new_errors() -> tf.Variable:
@@ -58,6 +60,7 @@ class Epochs:
         errors: The variable of `new_errors`, after the checkpoint was read.
         model: The model, whose first kernels are shown.
         epochs: How many epochs the run has.
+        channel_order: Of the colours that they read: `"RGB"` or `"BGR"`.
 
     Attributes:
         errors: The validation errors of the epochs that are done, from 0 to 1;
@@ -69,10 +72,15 @@ class Epochs:
     """
 
     def __init__(
-        self, run: RunDirectory, errors: tf.Variable, model: keras.Model, epochs: int
+        self,
+        run: RunDirectory,
+        errors: tf.Variable,
+        model: keras.Model,
+        epochs: int,
+        channel_order: str = "RGB",
     ) -> None:
         self._variable = errors
-        self._model = model
+        self._model, self._channel_order = model, channel_order
         self._epochs = epochs
         done = errors.numpy()
         self.errors = [float(each) for each in done if not math.isnan(each)]
@@ -120,9 +128,10 @@ class Epochs:
             "data_wait": watch.data_wait,
         }
         kernels = _first_kernels(self._model)
+        filters = filter_grid(kernels, channel_order=self._channel_order)
         memory = peak_memory()
-        self._log.write(row, step, {"peak_memory_gib": memory}, filter_grid(kernels))
-        return _line(row, self._epochs, memory)
+        self._log.write(row, step, {"peak_memory_gib": memory}, filters)
+        return _line(row, self._epochs, self._model.output_shape[-1], memory)
 
     def best(self) -> dict[str, Any] | None:
         """The epoch of the lowest validation error, the earliest of several.
@@ -146,20 +155,22 @@ def _first_kernels(model: keras.Model) -> np.ndarray:
     return packed_values(model, first)["conv1"]["kernel"]
 
 
-def _line(row: dict[str, Any], epochs: int, memory: float) -> str:
-    validated = row["val_loss"] is not None
-    held_out = (
-        f"val loss {row['val_loss']:.3f}  val top-1 {row['val_top1']:.3f}  "
-        f"val top-5 {row['val_top5']:.3f}  "
-        if validated
-        else ""
-    )
-    return (
-        f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.3f}  "
-        f"top-1 {row['top1']:.3f}  {held_out}"
-        f"{row['images_per_second']:.0f} images/s  data wait {row['data_wait']:.1%}  "
-        f"peak memory {memory:.1f} GiB"
-    )
+def _line(row: dict[str, Any], epochs: int, classes: int, memory: float) -> str:
+    fields = [f"epoch {row['epoch']}/{epochs}"]
+    shown = ["loss", "top1", "val_loss", "val_top1", "val_top5"]
+    for name in shown if shows_top5(classes) else shown[:-1]:
+        if row[name] is not None:
+            title = name.replace("val_", "val ").replace("top", "top-")
+            fields.append(f"{title} {row[name]:.3f}")
+    fields += _speed(row["images_per_second"], row["data_wait"])
+    return "  ".join([*fields, f"peak memory {memory:.1f} GiB"])
+
+
+def _speed(images_per_second: float, wait: float) -> list[str]:
+    """The speed of steps in words; nothing before the first one."""
+    if math.isnan(images_per_second):
+        return []
+    return [f"{images_per_second:.0f} images/s", f"data wait {wait:.1%}"]
 
 
 class MetricsLog:
@@ -184,7 +195,12 @@ class MetricsLog:
         rows = _read(self._path) if self._path.is_file() else []
         self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
         self.dropped = len(rows) - len(self._rows)
-        self._writer = tf.summary.create_file_writer(str(run.events_path))
+        # TensorBoard shows a tag of several writers in one chart, as Keras' callback
+        # does: https://keras.io/api/callbacks/tensorboard.
+        self._training, self._validation = (
+            tf.summary.create_file_writer(str(run.events_path / name))
+            for name in ("train", "validation")
+        )
 
     def row(self, epoch: int) -> dict[str, Any]:
         """The line of an epoch; empty if metrics.csv does not have it any more."""
@@ -208,12 +224,19 @@ class MetricsLog:
         table.writeheader()
         table.writerows(self._rows)
         files.write_text(self._path, text.getvalue())
-        with self._writer.as_default(step=step):
-            for name, value in {**row, **more}.items():
-                if name != "epoch" and value is not None:
-                    tf.summary.scalar(name, value)
+        with self._training.as_default(step=step):
             tf.summary.image("conv1", filters[None])
-        self._writer.flush()
+        for name, value in {**row, **more}.items():
+            if name != "epoch" and value is not None and not math.isnan(value):
+                self._scalar(name, value, step)
+        self._training.flush()
+        self._validation.flush()
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        """Adds a value to its chart, in which validation has the tag of training."""
+        held_out = name.startswith(_HELD_OUT)
+        with (self._validation if held_out else self._training).as_default(step=step):
+            tf.summary.scalar(name.removeprefix(_HELD_OUT), value)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -269,17 +292,24 @@ class Stopwatch:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures per second of the whole time, waiting included."""
-        return self._pictures / max(self._waited + self._worked, 1e-9)
+        """Pictures per second of the whole time, waiting included; NaN before a step.
+
+        A run that stopped at the end of an epoch resumes without a step of it.
+        """
+        return self._of_time(self._pictures)
 
     @property
     def data_wait(self) -> float:
-        """Fraction of the time that was spent waiting for data."""
-        return self._waited / max(self._waited + self._worked, 1e-9)
+        """Fraction of the time that was spent waiting for data; NaN before a step."""
+        return self._of_time(self._waited)
+
+    def _of_time(self, value: float) -> float:
+        time = self._waited + self._worked
+        return value / time if self._pictures and time else math.nan
 
 
 class ProgressLine(LiveLine):
-    """Shows step, loss, top-1, images/s, fraction of data wait and remaining time.
+    """Shows step, loss, top-1, remaining time, images/s and fraction of data wait.
 
     Args:
         console: Where to show it.
@@ -305,13 +335,15 @@ class ProgressLine(LiveLine):
             wait: Fraction of the time that was spent waiting for data.
         """
         pace = (time.monotonic() - self._began) / max(1, step - self._done)
-        text = (
-            f"step {step}/{self._total} loss {loss:.3f} top-1 {top1:.3f} "
-            f"{images_per_second:.0f} images/s data wait {wait:.1%} "
-            f"ETA {clock(pace * (self._total - step))}"
-        )
-        self.show(text, step, self._total)
+        fields = [
+            f"step {step}/{self._total}",
+            f"loss {loss:.3f}",
+            f"top-1 {top1:.3f}",
+            f"ETA {clock(pace * (self._total - step))}",
+            *_speed(images_per_second, wait),
+        ]
+        self.show(fields, step, self._total)
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""
-        self.console.print(text)
+        say(self.console, text)

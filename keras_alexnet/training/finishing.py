@@ -16,6 +16,7 @@ from keras_alexnet._version import __version__
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.export import export_saved_model
 from keras_alexnet.models import AlexNet
+from keras_alexnet.training import pictures
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.kept_weights import KeptWeights
@@ -36,17 +37,19 @@ class Result:
         values: The content of `result.json`.
         fresh: False if the run was finished before this call.
         exported: Whether this call exported a run that was finished before.
+        drawn: Whether this call drew pictures that a run finished before lacked.
     """
 
     values: dict[str, Any]
     fresh: bool
     exported: bool = False
+    drawn: bool = False
 
 
 def finished(
     run: RunDirectory, config: TrainingConfig, say: Callable[[str], None]
 ) -> Result | None:
-    """The result of a run that has ended, which is exported if that is requested.
+    """The result of a run that has ended, after what it lacks is exported and drawn.
 
     Args:
         run: Its directory.
@@ -64,17 +67,19 @@ def finished(
             return None
         say("the schedule plateau has ended this run: more epochs add no step")
     wanted, workers = config.export_dir, find_workers()
-    chief = workers is None or workers.own == 0
-    export = wanted is not None and not _is_version_of(values.get("export"), wanted)
-    if not chief or not (export or config.keep == runs.BEST):
+    if workers is not None and workers.own > 0:
         return Result(values, fresh=False)
-    with run.locked():
-        KeptWeights(run.path, config.keep).end_run()  # if it was killed before that
-        if export:
-            assert wanted is not None
-            values = {**values, "export": str(_export(run.path, config.keep, wanted))}
-            run.finish(values)
-    return Result(values, fresh=False, exported=export)
+    export = wanted is not None and not _is_version_of(values.get("export"), wanted)
+    if export or config.keep == runs.BEST:
+        with run.locked():
+            KeptWeights(run.path, config.keep).end_run()  # if it was killed before that
+            if export:
+                assert wanted is not None
+                path = _export(run.path, config.keep, wanted)
+                values = {**values, "export": str(path)}
+                run.finish(values)
+    drawn = pictures.complete(run, config, say)
+    return Result(values, fresh=False, exported=export, drawn=drawn)
 
 
 def _ended_by_schedule(run: RunDirectory, config: TrainingConfig) -> bool:

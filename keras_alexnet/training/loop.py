@@ -13,7 +13,7 @@ from keras_alexnet.data import Source, training_batches
 from keras_alexnet.data.batches import distribute
 from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.data.unreadable import explained
-from keras_alexnet.evaluation import Scores
+from keras_alexnet.evaluation import Confusion, Scores
 from keras_alexnet.training import nonfinite
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
@@ -77,6 +77,7 @@ class Loop:
         self._save_requested = False
         self._skipped_before = int(train_step.skipped.numpy()[0])
         self.scores: Scores | None = None  # of the last epoch of this call
+        self.confusion = Confusion()  # of the last evaluation
 
     def run(self, start: int) -> int:
         """Trains to the end.
@@ -112,6 +113,7 @@ class Loop:
 
     def evaluate(self) -> Scores | None:
         """The scores of the weights as they are on the validation pictures, if any."""
+        self.confusion = Confusion()
         if not self._source.validates:
             return None
         with self._train_step.averaged():
@@ -120,6 +122,7 @@ class Loop:
                 self._config.batch_size,
                 # Several workers cannot stop here: each would at another batch.
                 None if coordination.several(self._strategy) else self._requests.check,
+                self.confusion,
             )
 
     def _check_start(self, start: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_alexnet.reasons import near
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.course import Course
 from keras_alexnet.training.schedules import (
@@ -50,9 +51,10 @@ class Rates:
         self.drops_after = whole_epochs(config.step_epochs)
         unknown = sorted(self._layers.layers - {layer for layer, _ in names})
         if unknown:
+            known = sorted({layer for layer, _ in names})
             raise ValueError(
-                "layer_rates must name layers of the network, as "
-                f"{sorted({layer for layer, _ in names})}. Received: {unknown[0]!r}"
+                f"layer_rates must name layers of the network, as {known}"
+                f"{near(unknown[0], known)}. Received: {unknown[0]!r}"
             )
 
     @property

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN, VALIDATION
+from keras_alexnet.evaluation import Confusion
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.settings import from_texts
 from keras_alexnet.training.config import TrainingConfig
@@ -39,10 +40,12 @@ class RunDirectory:
     `config.flags` holds its settings, `data.json` its classes, their colours and
     which pictures they are (written once, when the run begins), `recipe.json` what
     pictures go through, `metrics.csv` a line for each epoch, `result.json` the scores
-    at the end, `checkpoints/` its state, `events/` what TensorBoard shows,
-    `example.jpg` the first validation picture, to try `predict` on, and `course.json`
-    how many epochs it had before it was given others. (Without validation pictures the
-    example is the first to train on, and the scores are null.)
+    at the end, `confusion.csv` which classes were taken for which, the pictures of
+    `runs.PICTURES` these numbers and the first kernels, `checkpoints/` its state,
+    `events/` what TensorBoard shows, `example.jpg` the first validation picture, to try
+    `predict` on, and `course.json` how many epochs it had before it was given others.
+    (Without validation pictures the example is the first to train on, and the scores
+    are null.)
 
     Args:
         path: The directory; it need not exist.
@@ -263,8 +266,13 @@ class RunDirectory:
         return files.read_json(self._result_path, **scores)
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Writes `result.json`, the last file of a run."""
+        """Writes `result.json`, after which only pictures are drawn."""
         files.write_text(self._result_path, json.dumps(result, indent=2) + "\n")
+
+    def write_confusion(self, confusion: Confusion, class_names: Sequence[str]) -> None:
+        """Writes `confusion.csv`: which classes were taken for which."""
+        text = confusion.as_csv(class_names)
+        files.write_text(self.path / runs.CONFUSION, text)
 
 
 def _described(source: Source) -> dict[str, Any]:

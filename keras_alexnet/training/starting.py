@@ -13,6 +13,7 @@ from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.models import variants_like
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import near
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import Weights, open_weights
@@ -258,9 +259,11 @@ def _split(layers: str) -> list[str]:
 def _wanted(layers: str, fitting: list[str]) -> list[str]:
     """The layers that are named, all of which must fit."""
     wanted = _split(layers)
-    if not set(wanted) <= set(fitting):
+    unknown = [layer for layer in wanted if layer not in fitting]
+    if unknown:
         raise ValueError(
-            f"init_layers must name layers that fit: {', '.join(fitting)}. "
+            f"init_layers must name layers that fit: {', '.join(fitting)}"
+            f"{near(unknown[0], fitting)}. "
             f"Received: init_layers={layers}"
         )
     return [layer for layer in fitting if layer in wanted]

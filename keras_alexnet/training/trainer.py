@@ -14,11 +14,12 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from keras_alexnet import files
+from keras_alexnet import files, terminal
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import open_source
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.tensorflow_paths import check_plain
+from keras_alexnet.training import pictures
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.description import (
@@ -65,7 +66,8 @@ class Trainer:
 
     Run again with the same configuration, it resumes from the newest checkpoint; with
     another number of epochs, it continues to that. A finished run does not change, but
-    it is exported if it was not yet. `Trainer.of_run` takes the settings from the run.
+    it is exported if it was not yet, and those of its pictures that are missing are
+    drawn. `Trainer.of_run` takes the settings from the run.
 
     Args:
         config: The settings. Variant and size, if not given, are those of
@@ -103,10 +105,7 @@ class Trainer:
         if config.export_dir is not None:
             files.check_directory("export_dir", Path(config.export_dir))
             check_plain("export_dir", config.export_dir)
-        # Paths and names are shown as they are: ":six:" is no emoji.
-        self._console = console or Console(
-            highlight=False, soft_wrap=True, markup=False, emoji=False
-        )
+        self._console = console or terminal.new_console()
 
     @classmethod
     def of_run(
@@ -130,7 +129,9 @@ class Trainer:
         return cls(config_of_run(model_dir, **given), console)
 
     def fit(self) -> Result:
-        """Trains to the end, evaluates, exports, and writes `result.json`.
+        """Trains to the end, evaluates, exports, writes `result.json`, and draws.
+
+        What cannot be drawn is reported, and is no error.
 
         Returns:
             The `Result`; that of the earlier call if the run was finished before.
@@ -141,7 +142,7 @@ class Trainer:
                 checkpoint cannot be written.
             Stopped: On SIGTERM, SIGINT and SIGHUP, after the state was saved.
         """
-        ended = finished(self.run, self.config, self._console.print)
+        ended = finished(self.run, self.config, self._say)
         if ended is not None:
             return ended
         began = time.monotonic()
@@ -162,9 +163,12 @@ class Trainer:
         """
         setup = self._set_up(self._opened())
         model = setup.train_step.model
-        self._console.print(self.config.as_flags())
-        self._console.print(layer_table(model))
-        self._console.print(f"\n{sizes(self.config, model, setup.rates)}")
+        self._say(self.config.as_flags())
+        terminal.say_table(self._console, layer_table(model))
+        self._say(f"\n{sizes(self.config, model, setup.rates)}")
+
+    def _say(self, text: str) -> None:
+        terminal.say(self._console, text)
 
     def _settled(self) -> Network:
         """What the run trains, whose directory it is."""
@@ -188,13 +192,13 @@ class Trainer:
         network = self._settled()
         self.config = config = network.config
         if not coordination.is_chief(strategy):
-            self._console.print(coordination.introduction(strategy))
+            self._say(coordination.introduction(strategy))
             self._console = Console(quiet=True)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         if self.run.begun:
-            self._console.print(f"settings from {self.run.flags_path}")
+            self._say(f"settings from {self.run.flags_path}")
         source = self._open_data(strategy)
         classes = len(source.class_names)
         train_step = TrainStep(network, classes, source.statistics, strategy)
@@ -204,16 +208,16 @@ class Trainer:
         rates = Rates(config, names, steps_per_epoch, self._course)
         replicas = strategy.num_replicas_in_sync
         name, mean = network.architecture.name, train_step.recipe.preprocessing.mean
-        self._console.print(first_lines(config, name, source, rates, replicas, mean))
+        self._say(first_lines(config, name, source, rates, replicas, mean))
         for note in notes(config, source.sizes[TRAIN], rates):
-            self._console.print(note)
+            self._say(note)
         # Before the directory is claimed: weights that do not fit are refused.
         self._begin(strategy, network, train_step)
         return _Setup(strategy, source, train_step, rates, network.own)
 
     def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
         config = self.config
-        self._console.print(f"opening the data: {config.data} ...")
+        self._say(f"opening the data: {config.data} ...")
         with coordination.chief_first(strategy):
             source = open_source(
                 config.data,
@@ -223,7 +227,7 @@ class Trainer:
                 seed=config.seed,
             )
         for line in source.notes:
-            self._console.print(line)
+            self._say(line)
         coordination.agree(
             strategy,
             "the fingerprint of the data",
@@ -246,11 +250,14 @@ class Trainer:
                     setup.own,
                     self._course,
                 )
-                return Result(self._train(setup, run, began), fresh=True)
+                values = self._train(setup, run, began)
+                if setup.is_chief:
+                    pictures.draw(run.path, self._say)
+                return Result(values, fresh=True)
 
     def _train(self, setup: _Setup, run: RunDirectory, began: float) -> dict[str, Any]:
         """Resumes from the newest checkpoint; returns the content of result.json."""
-        say, train_step, config = self._console.print, setup.train_step, self.config
+        say, train_step, config = self._say, setup.train_step, self.config
         errors = new_errors()
         checkpoints = Checkpoints(
             self.run.path,
@@ -268,7 +275,8 @@ class Trainer:
         coordination.agree(
             setup.strategy, "the course of the run", lambda: self._course.checksum
         )
-        epochs = Epochs(run, errors, train_step.model, config.epochs)
+        order = train_step.recipe.preprocessing.channel_order
+        epochs = Epochs(run, errors, train_step.model, config.epochs, order)
         if start:
             say(f"resumed after step {start}")
             self._resume(setup, start, epochs, checkpoints.weights_alone)
@@ -295,13 +303,14 @@ class Trainer:
             )
             steps = loop.run(start)
         scores = loop.scores or loop.evaluate()
+        run.write_confusion(loop.confusion, setup.source.class_names)
         return finish(run, config, setup.strategy, kept, epochs, scores, steps, began)
 
     def _resume(
         self, setup: _Setup, start: int, epochs: Epochs, weights_alone: bool
     ) -> None:
         """Completes a state of weights alone, and says how the run continues."""
-        say, rates = self._console.print, setup.rates
+        say, rates = self._say, setup.rates
         if weights_alone:
             setup.train_step.restart_averages()
         if start == rates.total_steps or rates.over(epochs.errors):
@@ -322,9 +331,9 @@ class Trainer:
         if beginning is None:
             return
         if network.line:
-            self._console.print(network.line)
+            self._say(network.line)
         reads, layers = train_step.recipe.preprocessing, self.config.init_layers
-        self._console.print(start_from(model, beginning, reads, layers))
+        self._say(start_from(model, beginning, reads, layers))
         train_step.restart_averages()
         coordination.agree(
             strategy, "the weights to begin with", lambda: checksum(model)

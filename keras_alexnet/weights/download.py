@@ -7,7 +7,7 @@ import hashlib
 import http.client
 import os
 import string
-import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,6 +21,7 @@ VARIABLE = "KERAS_ALEXNET_WEIGHTS"
 
 _ATTEMPTS = 3  # the first, and two that resume where a connection was cut
 _CHUNK = 1 << 20
+_MIB = 2**20
 _TIMEOUT = 30.0  # seconds without an answer or a byte
 
 _Show = Callable[[int], object]  # takes the number of bytes received so far
@@ -171,27 +172,29 @@ def _check(record: WeightSet, path: Path, what: str, then: str) -> None:
 
 @contextlib.contextmanager
 def _progress(record: WeightSet, url: str) -> Iterator[_Show]:
-    """Shows a bar on standard error if it is a terminal, else one line."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+    """Shows one line on standard error, and how much of the file has come."""
+    from keras_alexnet import terminal
+    from keras_alexnet.live_line import LiveLine
 
-    console = Console(stderr=True)
+    console = terminal.new_console(stderr=True)
     message = f"downloading {record.file_name}, {_size(record)} from {url}"
-    if not console.is_terminal:
-        print(message, file=sys.stderr, flush=True)
-        yield lambda _: None
-        return
-    console.print(message, highlight=False, soft_wrap=True, markup=False)
-    columns = (BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=record.size)
-        yield lambda done: bar.update(task, completed=done)
+    terminal.say(console, message)
+    began = time.monotonic()
+    with LiveLine(console) as line:
+
+        def show(done: int) -> None:
+            total = "" if record.size is None else f"/{record.size / _MIB:.1f}"
+            speed = done / _MIB / max(time.monotonic() - began, 1e-3)
+            fields = [f"{done / _MIB:.1f}{total} MiB", f"{speed:.1f} MiB/s"]
+            line.show(fields, done, record.size)
+
+        yield show
 
 
 def _size(record: WeightSet) -> str:
     if record.size is None:
         return "of unknown size"
-    return f"{record.size / 2**20:.1f} MiB"
+    return f"{record.size / _MIB:.1f} MiB"
 
 
 def _wanted(record: WeightSet) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.reasons import near
 from keras_alexnet.weights import published, runs
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.classes import class_names as class_list
@@ -113,7 +114,8 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
         if path.name.endswith(suffix) and path.is_file():
             return opener(path, origin)
     found = "which is something else" if path.exists() else "which does not exist"
-    raise ValueError(f"{_expected()}. Received: {origin!r}, {found}")
+    meant = near(origin, published.names())
+    raise ValueError(f"{_expected()}{meant}. Received: {origin!r}, {found}")
 
 
 def _expected() -> str:

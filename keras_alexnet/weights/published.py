@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from keras_alexnet.preprocessing import BVLC, TORCHVISION, Preprocessing
+from keras_alexnet.reasons import near
 from keras_alexnet.recipe import Recipe
 
 
@@ -195,6 +196,7 @@ def get(name: str) -> WeightSet:
     """
     if not isinstance(name, str) or name not in names():
         raise ValueError(
-            f"weights must be one of {names()}. Received: weights={name!r}"
+            f"weights must be one of {names()}{near(name, names())}. "
+            f"Received: weights={name!r}"
         )
     return _RECORDS[_ALIASES.get(name, name)]

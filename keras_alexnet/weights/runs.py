@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data.division import Division
@@ -27,12 +29,17 @@ DATA = "data.json"
 ARCHITECTURE = "architecture.json"
 RECIPE = "recipe.json"
 METRICS = "metrics.csv"
+CONFUSION = "confusion.csv"
 RESULT = "result.json"
 COURSE = "course.json"
 EXAMPLE = "example.jpg"
 NONFINITE = "nonfinite_batch.txt"
 CHECKPOINTS = "checkpoints"
 EVENTS = "events"
+CURVES = "curves.png"
+CONFUSION_PICTURE = "confusion.png"
+FILTERS = "filters.png"
+PICTURES = (CURVES, CONFUSION_PICTURE, FILTERS)
 LOCK = ".lock"
 # A member of data.json: how the pictures were divided, or null.
 DIVISION = "division"
@@ -279,6 +286,17 @@ def read_weights(checkpoint: str) -> Named:
     for layer, averages in _group(reader, _AVERAGE).items():
         weights[layer].update(averages)
     return weights
+
+
+def first_kernels(run: Path) -> np.ndarray:
+    """The kernels of conv1 of a run, `[height, width, 3, count]`, as `read_weights`.
+
+    Raises:
+        ValueError: If there is no checkpoint, or it cannot be read.
+    """
+    reader = CheckpointReader(Path(newest_checkpoint(run)))
+    keys = (f"{each}conv1/kernel{VALUE}" for each in (_AVERAGE, _MODEL))
+    return reader.read(next(key for key in keys if key in reader.shapes))
 
 
 def _group(reader: CheckpointReader, prefix: str) -> Named:

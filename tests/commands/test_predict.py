@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,19 +81,20 @@ def test_every_way_gives_the_same(
 def test_what_cannot_be_read_is_marked_and_the_others_are_answered(
     predict: Command, ways: dict, files: list[str], tmp_path: Path, way: str
 ) -> None:
-    gone, folder = str(tmp_path / "gone.jpg"), str(tmp_path)
-    given = [gone, files[0], folder, files[1], files[2]]
+    gone, cycle = str(tmp_path / "gone.jpg"), str(tmp_path / "cycle")
+    Path(cycle).symlink_to(cycle)
+    given = [gone, files[0], cycle, files[1], files[2]]
     code, out, err = predict(ways[way], "--json", "--batch_size=1", *given)
     assert (code, err.count("\n")) == (2, 1)
     assert f"3 of 5 that are not ({gone}: No such file or directory, " in err
-    assert f"{folder}: Is a directory, {files[1]})" in err
+    assert f"{cycle}: {os.strerror(errno.ELOOP)}, {files[1]})" in err
     answers = lines(out)
     assert [answer["picture"] for answer in answers] == given
     assert [answer["valid"] for answer in answers] == [False, True, False, False, True]
     assert [answer.get("fault") for answer in answers] == [
         "No such file or directory",
         None,
-        "Is a directory",
+        os.strerror(errno.ELOOP),
         "no picture",
         None,
     ]

@@ -19,6 +19,18 @@ def test_kernels_share_one_scale_and_stand_apart() -> None:
     assert not grid[:, 4].any()
 
 
+def test_kernels_that_read_bgr_have_their_colours() -> None:
+    kernels = np.zeros((2, 2, 3, 4), np.float32)
+    kernels[..., 0, 0] = 1.0
+    grid = filter_grid(kernels, scale=1, channel_order="BGR")
+    assert grid.shape == (2, 4 * 3 - 1, 3)
+    np.testing.assert_array_equal(grid[0, 0], [0, 0, 255])
+    half = filter_grid(kernels, scale=1, limits=(-1.0, 1.0))
+    np.testing.assert_array_equal(half[0, 0], [255, 127, 127])
+    with pytest.raises(ValueError, match="channel_order must be one of"):
+        filter_grid(kernels, channel_order="GBR")
+
+
 def test_kernels_of_other_layers_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Received: shape=\(3, 3, 96, 8\)"):
         filter_grid(np.zeros((3, 3, 96, 8)))

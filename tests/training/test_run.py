@@ -38,14 +38,49 @@ def test_a_run_writes_what_it_says(run: Path) -> None:
     assert json.loads((run / "data.json").read_text())["class_names"][0] == "0_red"
 
 
-def test_its_events_are_tensorboards(run: Path) -> None:
-    (path,) = (run / "events").iterdir()
-    tags = {
-        value.tag
-        for record in tf.data.TFRecordDataset(str(path))
-        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
+def test_training_and_validation_have_one_chart(run: Path) -> None:
+    tags: dict[str, set[str]] = {}
+    for path in (run / "events").glob("*/*"):
+        tags[path.parent.name] = {
+            value.tag
+            for record in tf.data.TFRecordDataset(str(path))
+            for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
+        }
+    own = {
+        "learning_rate",
+        "images_per_second",
+        "data_wait",
+        "peak_memory_gib",
+        "conv1",
     }
-    assert tags == {*COLUMNS.split(",")[1:], "peak_memory_gib", "conv1"}
+    both = {"loss", "top1", "top5"}
+    assert tags == {"train": own | both, "validation": both}
+
+
+def test_an_epoch_without_a_step_has_no_speed(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends while it evaluates resumes with the evaluation alone."""
+    one = dataclasses.replace(config, epochs=1)
+    with monkeypatch.context() as patch:
+
+        def dying(self: Loop) -> None:
+            self._save(2)
+            raise Killed
+
+        patch.setattr(Loop, "evaluate", dying)
+        with pytest.raises(Killed):
+            Trainer(one, quiet()).fit()
+    console = quiet()
+    Trainer(one, console).fit()
+    (line,) = [
+        each for each in console.file.getvalue().splitlines() if "epoch 1/1" in each
+    ]
+    assert "images/s" not in line
+    assert "data wait" not in line
+    assert "top-5" not in line  # of three classes
+    (row,) = rows(config.model_dir)
+    assert row["images_per_second"] == row["data_wait"] == "nan"
 
 
 def test_a_finished_run_is_left_as_it_is(run: Path, pictures: Path) -> None:

@@ -1,0 +1,86 @@
+"""Lines for people: on a terminal they break between words, elsewhere never."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+_INDENT = "    "  # of what belongs to the line above
+_WIDE = 4096
+_FIELDS = re.compile(r"\s*\S+(?: \S+)*")  # between them are two spaces or more
+_WORDS = re.compile(r"\s*\S+")
+
+
+def new_console(stderr: bool = False) -> Console:
+    """A console that shows text as it is.
+
+    Args:
+        stderr: Whether it is standard error, not standard output.
+    """
+    return Console(
+        stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
+
+
+def say(console: Console, text: str) -> None:
+    """Prints lines, broken to the width of a terminal.
+
+    They break at two spaces or more, which are between fields, and within a field only
+    if it is wider than the terminal. Words are never broken: paths can be copied.
+    """
+    width = _width(console)
+    for line in text.split("\n"):
+        parts: list[str] = []
+        for field in _FIELDS.findall(line):
+            wide = cell_len(field) + len(_INDENT) > width
+            parts += _WORDS.findall(field) if wide else [field]
+        _print(console, broken(parts, width))
+
+
+def say_command(console: Console, words: Sequence[str]) -> None:
+    """Prints a command for a shell: quoted, and as one even if it takes two lines."""
+    quoted = [shlex.quote(word) for word in words]
+    parts = ["  " + quoted[0], *(" " + word for word in quoted[1:])]
+    _print(console, broken(parts, _width(console), " \\"))
+
+
+def say_table(console: Console, table: RenderableType) -> None:
+    """Prints a table, as wide as it needs to be unless on a terminal."""
+    console.print(table, soft_wrap=False, width=_width(console), crop=False)
+
+
+def broken(parts: Sequence[str], width: int, end: str = "") -> str:
+    """Joins parts of a line, on several lines if they are wider than that.
+
+    Args:
+        parts: Each with the spaces before it, which it loses where it begins a line.
+        width: In columns.
+        end: What ends a line that continues.
+
+    Example:
+
+    >>> print(broken(["loss 0.5", "  top-1 0.8", "  top-5 0.9"], 22))
+    loss 0.5  top-1 0.8
+        top-5 0.9
+    """
+    lines = [""]
+    for part in parts:
+        if lines[-1].strip() and cell_len(lines[-1] + part + end) > width:
+            lines.append(_INDENT + part.lstrip())
+        else:
+            lines[-1] += part
+    return f"{end}\n".join(lines)
+
+
+def _width(console: Console) -> int:
+    return console.width if console.is_terminal else _WIDE
+
+
+def _print(console: Console, text: str) -> None:
+    # Text, so that neither markup nor the name of an emoji in a path is one.
+    console.print(Text(text), soft_wrap=True)

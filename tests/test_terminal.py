@@ -1,0 +1,128 @@
+"""Lines as a terminal of some width shows them."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from keras_alexnet import live_line, terminal
+from keras_alexnet.live_line import LiveLine, fitted
+
+WIDTHS = (40, 80, 200)
+EPOCH = (
+    "epoch 12/90  loss 2.303  top-1 0.101  val loss 2.302  val top-1 0.100  "
+    "val top-5 0.500  127 images/s  data wait 0.2%  peak memory 10.1 GiB"
+)
+FIELDS = (
+    *("step 123/69300", "loss 2.303", "top-1 0.101", "ETA 12:34:56"),
+    *("127 images/s", "data wait 0.2%"),
+)
+
+
+def screen(width: int, **more: object) -> Console:
+    return Console(file=io.StringIO(), width=width, force_terminal=True, **more)
+
+
+def lines(console: Console) -> list[str]:
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_is_wider_and_no_field_is_broken(width: int) -> None:
+    console = screen(width)
+    terminal.say(console, EPOCH)
+    assert max(map(cell_len, lines(console))) <= width
+    found = [each for line in lines(console) for each in re.split("  +", line.strip())]
+    assert found == EPOCH.split("  ")
+
+
+@pytest.mark.compat
+def test_elsewhere_lines_are_not_broken() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    terminal.say(console, f"{EPOCH}\n\n:cat: [red] is a path")
+    assert lines(console) == [EPOCH, "", ":cat: [red] is a path"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_sentences_break_between_words_alone(width: int) -> None:
+    path = "/a/very/long/path/that/is/wider/than/any/narrow/terminal/result.json"
+    text = f"the data must be there; restore {path}, or wait  (3 of 10 that may be)"
+    console = screen(width)
+    terminal.say(console, text)
+    assert " ".join(" ".join(lines(console)).split()) == " ".join(text.split())
+    narrow = [line for line in lines(console) if path not in line]
+    assert max(map(cell_len, narrow), default=0) <= width
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_command_is_one_for_the_shell(width: int) -> None:
+    words = [
+        "keras-alexnet",
+        "evaluate",
+        "--model=runs/it's $HOME",
+        "--data=folder:a b",
+    ]
+    console = screen(width)
+    terminal.say_command(console, words)
+    text = console.file.getvalue()
+    assert shlex.split(text.replace("\\\n", " ")) == words
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert (len(text.splitlines()) > 1) == (width < 80)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("width", [12, *WIDTHS])
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_the_progress_line_fits(width: int, ascii_only: bool) -> None:
+    for done in (0, 1, 350, 700):
+        text = fitted(FIELDS, done, 700, width, ascii_only).plain
+        assert len(text) <= width
+        found = re.fullmatch(r"(.*?) ?([█░#-]*)", text)
+        assert found is not None
+        shown, bar = found.groups()
+        # As many fields as there is room for, from the first on.
+        assert " ".join(FIELDS).startswith(shown) or width < len(FIELDS[0])
+        if bar:
+            full = bar.count("#" if ascii_only else "█")
+            assert full == len(bar) * done // 700
+            assert not ascii_only or bar.isascii()
+    if width == 80:
+        assert "ETA 12:34:56" in text
+    if width == 200:
+        assert all(field in text for field in FIELDS)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("colours", [{}, {"no_color": True}, {"color_system": None}])
+def test_the_bar_is_seen_without_colours(colours: dict) -> None:
+    console = screen(60, **colours)
+    with LiveLine(console) as line:
+        line.show(FIELDS, 1, 2)
+        line._live.refresh()
+    painted = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    rows = [row for row in re.split(r"[\r\n]+", painted) if "step" in row]
+    assert rows
+    assert all(len(row) < 60 and "█" in row and "░" in row for row in rows)
+
+
+@pytest.mark.compat
+def test_a_terminal_that_cannot_move_its_cursor_has_plain_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(live_line, "_PLAIN_EVERY", 0.0)
+    console = screen(80)
+    with LiveLine(console) as line:
+        line.show(FIELDS, 1, 2)
+    assert lines(console) == [" ".join(FIELDS)]
+
+
+def test_an_unknown_total_has_no_bar() -> None:
+    assert fitted(["3.0 MiB", "1.0 MiB/s"], 3, 0, 40).plain == "3.0 MiB 1.0 MiB/s"
