@@ -122,6 +122,12 @@ def _filled(
     return Network(config, own or architectures.get(config.variant), own)
 
 
+def _with_record(config: TrainingConfig) -> TrainingConfig:
+    """The settings that name the record which the run writes for itself."""
+    path = Path(config.model_dir) / runs.ARCHITECTURE
+    return dataclasses.replace(config, architecture=str(path))
+
+
 def has_begun(run: Path) -> bool:
     """Whether a run needs nothing any more of what it began with."""
     if not runs.is_run(run):
@@ -136,7 +142,7 @@ def _of_run(config: TrainingConfig, own: Architecture | None, run: Path) -> Netw
         network = _filled(config, own, _VARIANT, _IMAGE_SIZE)
     else:
         if own is None and config.variant is None and runs.has_own_architecture(run):
-            own = runs.architecture(run)
+            own, config = runs.architecture(run), _with_record(config)
         settings = runs.settings(run)
         size = int(settings["image_size"])
         network = _filled(config, own, settings["variant"], size)
@@ -145,22 +151,21 @@ def _of_run(config: TrainingConfig, own: Architecture | None, run: Path) -> Netw
 
 def _of_weights(config: TrainingConfig, own: Architecture | None) -> Network:
     assert config.init_from is not None
-    variant = config.variant and architectures.get(config.variant)
-    beginning = open_beginning(config.init_from, own or variant or None)
-    theirs = beginning.architecture
-    if own is None and config.variant is None:
+    given = own or (architectures.get(config.variant) if config.variant else None)
+    beginning = open_beginning(config.init_from, given)
+    name, taken = beginning.architecture.name, []
+    if given is None:
+        taken.append(f"network {name!r}")
         own = beginning.weights.architecture
+        config = config if own is None else _with_record(config)
+    if config.image_size is None:
+        taken.append(f"image_size {beginning.image_size}")
     network = _filled(
         config,
         own,
-        theirs.name if own is None else _VARIANT,
+        name if own is None else _VARIANT,
         config.image_size or beginning.image_size,
     )
-    taken = []
-    if config.variant is None and network.own is beginning.weights.architecture:
-        taken.append(f"network {theirs.name!r}")
-    if config.image_size is None:
-        taken.append(f"image_size {network.image_size}")
     recipe = None
     if takes_first(config.init_layers):
         recipe = beginning.reads().resized(network.image_size)

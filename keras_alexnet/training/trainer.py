@@ -97,7 +97,7 @@ class Trainer:
         architecture: Architecture | None = None,
     ) -> None:
         self.config = config
-        self._given = architecture
+        self._given = config, architecture
         self.run = RunDirectory(config.model_dir)
         if config.init_from is None or has_begun(self.run.path):
             self.config = self._settled().config
@@ -172,7 +172,7 @@ class Trainer:
 
     def _settled(self) -> Network:
         """What the run trains, whose directory it is."""
-        network = network_of(self.config, self._given)
+        network = network_of(*self._given)
         self.run.check(network.config, network.own)
         return network
 

@@ -15,6 +15,7 @@ from finished_runs import assert_same, quiet
 
 from keras_alexnet import AlexNet, architectures, features
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.commands import flags
 from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.preprocessing import BVLC, IMAGENET_MEAN
 from keras_alexnet.training import Trainer, TrainingConfig
@@ -164,6 +165,12 @@ def test_a_run_of_a_network_of_its_own_gives_it(
     assert settings(tmp_path / "second")["image_size"] == "64"
     own = architectures.read_json(tmp_path / "second" / "architecture.json")
     assert own.dense == (16, 16)
+
+    # The flagfile of the run is the run, wherever what it began with is by now.
+    shutil.rmtree(config.model_dir)
+    flagfile = f"--flagfile={tmp_path / 'second' / 'config.flags'}"
+    again, _ = flags.parse(TrainingConfig, ["train", flagfile])
+    assert not Trainer(again, quiet()).fit().fresh
 
 
 def test_a_begun_run_resumes_without_what_it_began_with(
