@@ -147,7 +147,7 @@ def _check_format(image: bytes) -> None:
 def _decode_webp(image: tf.Tensor) -> tf.Tensor:
     """Decodes a WebP by Pillow.
 
-    TensorFlow 2.15 has no decoder of WebP, and that of 2.21 refuses alpha when asked for
+    TensorFlow 2.15 has no decoder of WebP, and that of 2.21 refuses alpha, asked for
     three channels ("Number of channels requested does not match input").
     """
     if not tf.executing_eagerly():
