@@ -95,8 +95,11 @@ class Classifier:
         self.class_names, self.named = opened.class_names, opened.named
         self.taken = opened.taken
         if isinstance(opened.model, Functional):
+            # What was given is saved with the model; guesses and defaults are not.
+            guessed = opened.guessed is not None and preprocessing is None
+            recipe = None if guessed else self.recipe
             names = self.class_names if self.named else opened.model.class_names
-            described(opened.model, Description(self.recipe, names))
+            described(opened.model, Description(recipe, names))
         if opened.signatures is not None:
             self._network: ExportAnswers | ModelAnswers = ExportAnswers(
                 opened.signatures, self.origin

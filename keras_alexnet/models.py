@@ -244,7 +244,8 @@ def build(
     direct = input_tensor is None or inputs is input_tensor
     side = _square_side(inputs) if direct else None
     if side is not None:
-        model.describe(recipe=Recipe.of_colours(record.preprocessing, side))
+        recipe = Recipe.of_colours(record.preprocessing, record.input_size)
+        model.describe(recipe=recipe.resized(side))
     return model if devices is None else convert_towers(model, devices)
 
 
