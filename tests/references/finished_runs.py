@@ -28,6 +28,14 @@ def rows(run: Path | str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def confused(run: Path | str) -> list[int]:
+    """How many pictures of each of three classes are in confusion.csv."""
+    from keras_alexnet.evaluation import Confusion
+
+    text = (Path(run) / "confusion.csv").read_text()
+    return Confusion.from_csv(text).matrix(3).sum(axis=1).tolist()
+
+
 def assert_same(one: Path | str, other: Path | str) -> None:
     """Two runs came to the same weights, to the bit, by the same lines."""
     for first, second in zip(rows(one), rows(other), strict=True):

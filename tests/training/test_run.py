@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from finished_runs import assert_same, quiet, rows
+from finished_runs import assert_same, confused, quiet, rows
 
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
@@ -241,6 +241,7 @@ def test_two_devices_train_as_one(
     for first, second in zip(one, two, strict=True):
         for name in ("loss", "val_loss"):
             assert float(first[name]) == pytest.approx(float(second[name]), rel=1e-5)
+    assert confused(tmp_path / "1") == confused(tmp_path / "2") == [3, 3, 3]
     alone = read_weights(newest_checkpoint(tmp_path / "1"))
     for layer, values in read_weights(newest_checkpoint(tmp_path / "2")).items():
         for name, value in values.items():

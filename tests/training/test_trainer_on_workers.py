@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from finished_runs import TIMINGS, quiet, rows
+from finished_runs import TIMINGS, confused, quiet, rows
 from two_workers import LATE, await_line, by_slurm, by_tf_config, ended, started
 
 from keras_alexnet.training import Trainer, TrainingConfig
@@ -68,6 +68,8 @@ def test_two_workers_lose_nothing_and_are_as_one(
     assert second.startswith("worker 1 of 2: ")
 
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]
+    assert confused(config.model_dir) == [3, 3, 3]
+    assert (Path(config.model_dir) / "confusion.png").is_file()
 
     alone = dataclasses.replace(
         config, model_dir=str(tmp_path / "alone"), export_dir=None
