@@ -36,12 +36,12 @@ ALL = ["photos/a.jpg", "photos/b c/m.jpg", "photos/no ending", "photos/z.jpg"]
 @pytest.mark.parametrize(
     ("given", "paths", "skipped"),
     [
-        (["photos"], ALL, 4),
-        (["photos/"], ALL, 4),
+        (["photos"], ALL, 5),
+        (["photos/"], ALL, 5),
         (["photos/*.jpg"], ["photos/a.jpg", "photos/z.jpg"], 0),
-        (["photos/*"], ALL, 3),
+        (["photos/*"], ALL, 4),
         (["photos/**/m.*"], ["photos/b c/m.jpg"], 0),
-        (["photos/z.jpg", "photos/b c"], ["photos/z.jpg", "photos/b c/m.jpg"], 2),
+        (["photos/z.jpg", "photos/b c"], ["photos/z.jpg", "photos/b c/m.jpg"], 3),
         (["photos/notes.txt", "gone.jpg"], ["photos/notes.txt", "gone.jpg"], 0),
     ],
 )
@@ -68,10 +68,9 @@ def test_predict_answers_a_folder(predict: Command, run: Path, here: Path) -> No
     code, out, err = predict(f"--model={run}", "--json", "--batch_size=3", "photos")
     assert code == 0
     assert [json.loads(line)["picture"] for line in out.splitlines()] == ALL
-    expected = ".DS_Store, Thumbs.db"
     assert err == (
-        "predict: skipped 4 files that are hidden or no pictures: "
-        f"notes.txt (2), {expected}\n"
+        "predict: skipped 5 files that are hidden or no pictures: "
+        "notes.txt (2), .DS_Store, .hidden/, Thumbs.db\n"
     )
 
 

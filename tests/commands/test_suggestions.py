@@ -37,7 +37,7 @@ MEANT = {
     # mistakes of writing
     "--batch_sze=3": "--batch_size",
     "--LEARNING_RATE=1": "--learning_rate",
-    "--warmup=3": "--warmup_steps",
+    "--warm-up-steps=3": "--warmup_steps",
     "--nodetermin": "--deterministic",
 }
 
