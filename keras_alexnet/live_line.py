@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from rich.console import Console
 from rich.live import Live
@@ -33,7 +34,15 @@ class LiveLine:
         # A terminal that cannot move its cursor (TERM=dumb) has plain lines too.
         self._moves = console.is_terminal and not console.is_dumb_terminal
         self._started = False
-        self._live = Live(console=console, transient=True, get_renderable=self._line)
+        self._live = Live(
+            console=console,
+            transient=True,
+            get_renderable=self._line,
+            # What is printed meanwhile appears above the line, unless it does not go
+            # to a terminal: then it must stay where it goes.
+            redirect_stdout=_is_terminal(sys.stdout),
+            redirect_stderr=_is_terminal(sys.stderr),
+        )
 
     def __enter__(self: Line) -> Line:
         if self._moves:
@@ -73,6 +82,10 @@ class LiveLine:
             width=self.console.width - 1,
             ascii_only=self.console.options.ascii_only,
         )
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def fitted(

@@ -124,5 +124,22 @@ def test_a_terminal_that_cannot_move_its_cursor_has_plain_lines(
     assert lines(console) == [" ".join(FIELDS)]
 
 
+@pytest.mark.compat
+def test_output_that_is_no_terminal_stays_where_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """As in `predict --json photos > answers.json`, which shows its progress."""
+    monkeypatch.setenv("TERM", "xterm")
+    errors = io.StringIO()
+    monkeypatch.setattr(errors, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", errors)
+    with LiveLine(terminal.new_console(stderr=True)) as line:
+        line.show(FIELDS, 1, 2)
+        print("an answer")
+    assert capsys.readouterr().out == "an answer\n"
+    assert "step 123" in errors.getvalue()
+    assert "an answer" not in errors.getvalue()
+
+
 def test_an_unknown_total_has_no_bar() -> None:
     assert fitted(["3.0 MiB", "1.0 MiB/s"], 3, 0, 40).plain == "3.0 MiB 1.0 MiB/s"

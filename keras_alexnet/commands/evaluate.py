@@ -101,9 +101,10 @@ def main(config: Config, rest: list[str]) -> None:
             found = judge(members, source, config.batch_size, config.views, watch)
     for judged in found:
         say(console, judged.line(len(classifiers)))
-    if console.is_terminal and len(config.model) < 2:
+    if console.is_terminal and len(classifiers) == 1:
         model = f"--model={(*config.model, config.model_dir)[0]}"
-        show_next(console, [("predict", model, "PICTURE"), ("export", model)])
+        export = [] if classifiers[0].is_export else [("export", model)]
+        show_next(console, [("predict", model, "PICTURE"), *export])
 
 
 def _division(config: Config, of_runs: dict[str, Division | None]) -> Division:
