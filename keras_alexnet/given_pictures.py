@@ -90,7 +90,9 @@ def check_prepared(x: Any, expected: Any) -> None:
         x: Pictures, as Keras takes them; only those with a shape can be checked.
         expected: Shape of the network's input.
     """
-    first = x[0] if isinstance(x, (list, tuple)) and len(x) else x
+    first = x
+    if isinstance(x, (list, tuple)):
+        first = x[0] if x else None
     if first is None or isinstance(first, (str, bytes, os.PathLike, int, float)):
         raise must_be(
             "x",

@@ -141,6 +141,8 @@ def fine_tuning_examples(weights: object) -> list[str]:
 @pytest.mark.compat
 # Keras says of its own default that a data set does not heed it.
 @pytest.mark.filterwarnings("ignore:.*shuffle=True:UserWarning")
+# The run of these tests is a few steps long.
+@pytest.mark.filterwarnings("ignore:.*look untrained:UserWarning")
 def test_the_page_on_fine_tuning_tunes(
     photos: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
