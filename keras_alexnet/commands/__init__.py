@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-COMMANDS = ("train", "evaluate", "export", "predict", "prepare", "doctor")
+COMMANDS = ("train", "evaluate", "export", "predict", "prepare", "anatomy", "doctor")
 
 
 def main(arguments: list[str]) -> None:
