@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+import keras_alexnet
 from keras_alexnet import architectures
+from keras_alexnet.commands.anatomy import Config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "seeing.md").read_text()
@@ -100,3 +103,22 @@ def test_the_page_shows_what_the_command_gives(script, tmp_path: Path) -> None:
         assert shown in result.stdout
     drawn = (tmp_path / "paper.svg").read_text()
     assert drawn == (ROOT / "docs" / "anatomy.svg").read_text()
+
+
+def test_what_the_page_says_in_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict = {}
+    exec(block, names)
+    drawn = (tmp_path / "paper.svg").read_text()
+    assert drawn == (ROOT / "docs" / "anatomy.svg").read_text()
+    assert f"# {names['paper'].totals}" in block
+    assert "`caffe` at 230 px sees 227" in PAGE
+    assert keras_alexnet.anatomy("caffe", 230).layer("fc6").receptive_field == 227
+
+
+def test_the_page_names_the_flags_that_there_are() -> None:
+    flags = {field.name for field in dataclasses.fields(Config)}
+    assert set(re.findall(r"--([a-z_]+)", PAGE)) == flags
