@@ -158,6 +158,34 @@ def test_lines_cross_where_maps_do() -> None:
     assert crossing("caffe") == crossing("modern") == 0
 
 
+def test_names_of_towers_are_beside_the_picture() -> None:
+    """For two towers above and below it."""
+    for case, count in (("paper", 2), ("four towers", 4)):
+        root = drawn(case)
+        corners = " ".join(
+            each.get("points")
+            for each in root.findall(f"{SVG}polygon")
+            if each.get("class") == "picture"
+        )
+        picture = re.findall(r"([-\d.]+),([-\d.]+)", corners)
+        left = min(float(x) for x, _ in picture)
+        rows = [float(y) for _, y in picture]
+        names = [t for t in texts(root) if t.text.startswith("tower ")]
+        assert len(names) == count
+        for each in names:
+            y = float(each.get("y"))
+            outside = y < min(rows) or y - 14 > max(rows)
+            assert outside or extent(each)[1] < left
+
+
+def test_a_long_name_leaves_room() -> None:
+    record = dataclasses.replace(architectures.get("paper"), name="a long name " * 20)
+    words = texts(ElementTree.fromstring(anatomy(record).to_svg()))
+    (head,) = (each for each in words if "head" in each.get("class"))
+    (legend,) = (each for each in words if each.text.startswith("maps that cross"))
+    assert extent(head)[1] < extent(legend)[0]
+
+
 def test_bars_are_shares_of_the_whole() -> None:
     shares = [t.text for t in texts(drawn("paper")) if t.text.endswith("%")]
     assert shares[:8] == [f"{n}%" for n in (0.1, 0.5, 1.5, 1.1, 0.7, 61.9, 27.5, 6.7)]

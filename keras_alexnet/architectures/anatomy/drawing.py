@@ -22,11 +22,13 @@ from keras_alexnet.architectures.anatomy.shapes import (
     text,
     window,
 )
+from keras_alexnet.reasons import shortened
 
 _EDGE, _PICTURE = 24, 88  # left edge, and the centre of the picture
 _FIRST = 178  # of the first column
 _NAMES = 64  # for the names of towers, if there are more than two
 _MAPS, _UNITS, _CROSSED = 80, 66, 26  # to the next column; more where maps cross
+_LONG = 24  # characters of a name
 _TOP, _GAP = 84, 62  # above the lanes, and between them for the sizes of maps
 _ROW, _BARS, _WHOLE = 27, 80, 80  # a row below the lanes, one of bars, a bar of 100 %
 
@@ -119,8 +121,8 @@ def _columns(network: Network, centres: list[float]) -> list[_Column]:
 
 
 def _heads(root: ElementTree.Element, network: Network, columns: list[_Column]) -> None:
-    record = network.architecture
-    text(root, _EDGE, 33, record.name, "head start")
+    name = shortened(network.architecture.name, _LONG)
+    text(root, _EDGE, 33, name, "head start")
     words, kind = "", ""
     if network.crossings:
         words = "maps that cross between towers: values of a picture, each way"
@@ -185,14 +187,9 @@ def _sizes(
     for tower, centre in enumerate(centres):
         y = centre + heights / 2 + 18
         if network.towers > 1:
-            name = f"tower {tower_name(tower)}"
-            text(
-                root,
-                _EDGE,
-                y if tower else centre - heights / 2 + 8,
-                name,
-                "name start",
-            )
+            beside = (centre - heights / 2 + 8, y)  # above and below the picture
+            at = beside[tower] if network.towers == 2 else centre
+            text(root, _EDGE, at, f"tower {tower_name(tower)}", "name start")
         for column in columns:
             block = column.blocks[tower]
             if block:
@@ -266,11 +263,7 @@ def _description(network: Network) -> str:
     parts = [f"A picture of {size} by {size} pixels goes through these layers."]
     for layer in network.steps:
         side, _, maps = layer.maps
-        what = (
-            f"{maps} units"
-            if layer.kind == DENSE
-            else f"{maps} maps of {side} by {side}"
-        )
+        what = f"{maps} maps of {side} by {side}" if side > 1 else f"{maps} units"
         read = f", reads {network.reads(layer)}" if layer.neurons else ""
         parts.append(f"{layer.name}: {what}{read}.")
     return " ".join(parts)
