@@ -1,20 +1,23 @@
-"""The `keras-alexnet` command, outside the package for one reason.
+"""The `keras-alexnet` command, outside the package, which imports TensorFlow.
 
 TensorFlow writes log lines to the standard error of the process as soon as it is
 imported, and every module of `keras_alexnet` imports it. A command must hide these
 lines, a library must not change the process: so the command does it here, before the
-import. If `TF_CPP_MIN_LOG_LEVEL` is set, the lines are shown.
+import. If `TF_CPP_MIN_LOG_LEVEL` is set, the lines are shown. And a command that does
+without TensorFlow need not wait for it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib.util
 import os
 import signal
 import sys
 from types import FrameType
 
+_WITHOUT_TENSORFLOW = ("anatomy",)
 _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -30,6 +33,9 @@ def main(name: str | None = None) -> None:
         # tensorflow-datasets make a directory that is called "~".
         os.environ["HOME"] = "/"
     _silence_native_logs()
+    arguments = sys.argv if name is None else [sys.argv[0], name, *sys.argv[1:]]
+    if arguments[1:2] and arguments[1] in _WITHOUT_TENSORFLOW:
+        _do_without_tensorflow()
     try:
         from keras_alexnet import commands
         from keras_alexnet.commands import output
@@ -37,9 +43,7 @@ def main(name: str | None = None) -> None:
         print(f"keras-alexnet: {error}", file=sys.stderr)
         sys.exit(2)
     output.install()
-    run = commands.chosen(
-        sys.argv if name is None else [sys.argv[0], name, *sys.argv[1:]]
-    )
+    run = commands.chosen(arguments)
     if default:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -48,6 +52,16 @@ def main(name: str | None = None) -> None:
         output.flush()
         if default:  # only the end of the process is left
             signal.signal(signal.SIGINT, _end)
+
+
+def _do_without_tensorflow() -> None:
+    """Puts in place of the package one whose `__init__` has not run.
+
+    That imports TensorFlow, for several seconds. Its modules are imported as ever.
+    """
+    spec = importlib.util.find_spec("keras_alexnet")
+    if spec is not None:
+        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

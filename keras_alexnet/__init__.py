@@ -14,6 +14,7 @@ from keras_alexnet import (  # noqa: E402
 )
 from keras_alexnet._version import __version__  # noqa: E402
 from keras_alexnet.answering import Prediction  # noqa: E402
+from keras_alexnet.architectures.anatomy import anatomy  # noqa: E402
 from keras_alexnet.classifier import Classifier  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
@@ -36,6 +37,7 @@ __all__ = [
     "Prediction",
     "Recipe",
     "__version__",
+    "anatomy",
     "architectures",
     "check_saved_model",
     "class_names",

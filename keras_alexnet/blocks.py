@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,6 +14,7 @@ from keras_alexnet.architectures.records import (
     Pool,
     ReLU,
     Stage,
+    stage_name,
 )
 from keras_alexnet.initializations import Initialization
 from keras_alexnet.layers import (
@@ -25,10 +25,8 @@ from keras_alexnet.layers import (
     StatelessDropout,
     WithinChannelNormalization,
 )
-from keras_alexnet.ops import LRN
+from keras_alexnet.normalizations import LRN
 from keras_alexnet.reasons import must_be
-
-_SEAM = (ReLU, LRN, Pool)  # what CrossConnection does in one pass, in this order
 
 
 def convolution(
@@ -50,8 +48,7 @@ def convolution(
         strides=record.strides,
         padding="same" if same else "valid",
         groups=record.groups,
-        # Batch normalisation has an offset of its own.
-        use_bias=not any(isinstance(stage, BatchNorm) for stage in record.stages),
+        use_bias=record.has_biases,
         name=name,
         **initializers.of(name),
     )(x)
@@ -68,26 +65,13 @@ def _read_after(side: int | None, record: Convolution) -> int:
 
 def stages(x: Any, index: int, record: Convolution, towers: int, kernels: str) -> Any:
     """The layers between two convolutions, in the record's order."""
-    for merged in _merged(record.stages):
+    for merged in record.layers():
         if len(merged) > 1:
             layer = _seam(f"seam{index}", merged, towers, kernels)
         else:
             layer = _single(index, merged[0], towers, kernels)
         x = layer(x)
     return x
-
-
-def _merged(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, ...]]:
-    """Splits the stages: each tuple is computed by one layer."""
-    while stages:
-        count, last = 0, -1
-        for stage in stages:
-            if type(stage) not in _SEAM or _SEAM.index(type(stage)) <= last:
-                break
-            count, last = count + 1, _SEAM.index(type(stage))
-        count = max(count, 1)
-        yield stages[:count]
-        stages = stages[count:]
 
 
 def _seam(name: str, merged: tuple[Stage, ...], towers: int, kernels: str) -> Any:
@@ -103,11 +87,11 @@ def _seam(name: str, merged: tuple[Stage, ...], towers: int, kernels: str) -> An
 
 
 def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
+    name = stage_name(stage, index)
     if isinstance(stage, ReLU):
-        # The name relu6 belongs to fc6.
-        return keras.layers.ReLU(name=f"relu{index}" if index < 6 else "conv6_relu")
+        return keras.layers.ReLU(name=name)
     if isinstance(stage, Pool):
-        return keras.layers.MaxPooling2D(stage.size, stage.strides, name=f"pool{index}")
+        return keras.layers.MaxPooling2D(stage.size, stage.strides, name=name)
     if isinstance(stage, BatchNorm):
         # The statistics are those of the whole batch on any number of devices. On one
         # device the plain sums are faster and more exact.
@@ -116,13 +100,13 @@ def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
             momentum=stage.momentum,
             epsilon=stage.epsilon,
             synchronized=replicated,
-            name=f"bn{index}",
+            name=name,
         )
     if isinstance(stage, LRN):
         return LocalResponseNormalization(
-            **vars(stage), towers=towers, kernels=kernels, name=f"norm{index}"
+            **vars(stage), towers=towers, kernels=kernels, name=name
         )
-    return WithinChannelNormalization(**vars(stage), name=f"cnorm{index}")
+    return WithinChannelNormalization(**vars(stage), name=name)
 
 
 def classifier(

@@ -129,7 +129,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path`; a reader sees the old file or the new one."""
+    """Writes `content` to `path`; a reader sees the old file or the new one.
+
+    Raises:
+        OSError: If it cannot be written; it names `path`.
+    """
+    try:
+        _write_beside(path, content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_beside(path: Path, content: bytes) -> None:
+    """Writes a file beside `path`, and renames it to `path`."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -7,9 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_alexnet.whole_numbers import entries, number
 
@@ -95,6 +93,10 @@ def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """
     if isinstance(x, (np.ndarray, list, tuple)):
         return lambda x: np.asarray(x, np.float32), lambda x: np.flip(x, -1)
+    # Here, so that an architecture can be read without importing TensorFlow.
+    import keras
+    import tensorflow as tf
+
     # TensorFlow's own functions take Keras 2's symbolic tensors, but not Keras 3's.
     if hasattr(keras, "ops") and isinstance(x, keras.KerasTensor):
         ops = keras.ops

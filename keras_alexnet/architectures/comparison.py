@@ -13,7 +13,7 @@ from keras_alexnet.architectures.records import (
     ReLU,
     Stage,
 )
-from keras_alexnet.ops import LRN, WithinChannelLRN
+from keras_alexnet.normalizations import LRN, WithinChannelLRN
 
 _NONE = "–"
 _DERIVED = "computed from the record"
@@ -171,6 +171,6 @@ def _sides(record: Architecture) -> list[int]:
     """Sides of the maps that each convolution returns, and of those that enter fc6."""
     sides, side = [], record.input_size
     for each in record.convolutions:
-        sides.append(dataclasses.replace(each, stages=()).output_size(side))
+        sides.append(each.convolved_size(side))
         side = each.output_size(side)
     return [*sides, side]

@@ -16,7 +16,7 @@ from keras_alexnet.architectures.records import (
     Pool,
     ReLU,
 )
-from keras_alexnet.ops import LRN, WithinChannelLRN
+from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
 
 _KINDS = (ReLU, BatchNorm, LRN, WithinChannelLRN, Pool)

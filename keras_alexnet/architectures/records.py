@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from typing import ClassVar
 
-from keras_alexnet.ops import LRN, WithinChannelLRN
+from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.whole_numbers import entries, is_whole, number, pair, whole_number
 
@@ -33,6 +35,8 @@ class BatchNorm:
     momentum: float = 0.9
     epsilon: float = 1e-5
 
+    PARAMETERS: ClassVar[int] = 2  # trained for each map
+
     def __post_init__(self) -> None:
         for name in ("momentum", "epsilon"):
             object.__setattr__(self, name, number(name, getattr(self, name), 0))
@@ -54,6 +58,22 @@ class Pool:
 
 
 Stage = ReLU | BatchNorm | LRN | WithinChannelLRN | Pool
+
+_SEAM = (ReLU, LRN, Pool)  # what one layer, a seam, computes in this order
+_NAMES = {
+    ReLU: "relu",
+    BatchNorm: "bn",
+    LRN: "norm",
+    WithinChannelLRN: "cnorm",
+    Pool: "pool",
+}
+
+
+def stage_name(stage: Stage, index: int) -> str:
+    """Name of a stage after the convolution `conv{index}`, such as `"pool1"`."""
+    if isinstance(stage, ReLU) and index >= 6:  # relu6 belongs to fc6
+        return f"conv{index}_relu"
+    return f"{_NAMES[type(stage)]}{index}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +101,39 @@ class Convolution:
         _turn_whole(self, "filters", "kernel_size", "strides", "groups")
         object.__setattr__(self, "padding", pair("padding", self.padding, least=0))
 
+    @property
+    def has_biases(self) -> bool:
+        """Whether it adds biases: batch normalisation has an offset of its own."""
+        return not any(isinstance(stage, BatchNorm) for stage in self.stages)
+
+    def layers(self) -> Iterator[tuple[Stage, ...]]:
+        """Splits the stages: each tuple is computed by one layer of the model.
+
+        That layer is a seam where the tuple has several stages.
+        """
+        stages = self.stages
+        while stages:
+            count, last = 0, -1
+            for stage in stages:
+                if type(stage) not in _SEAM or _SEAM.index(type(stage)) <= last:
+                    break
+                count, last = count + 1, _SEAM.index(type(stage))
+            count = max(count, 1)
+            yield stages[:count]
+            stages = stages[count:]
+
+    def weights_of_kernel(self, maps: int) -> int:
+        """How many values of `maps` maps a kernel reads in one position."""
+        return self.kernel_size**2 * (maps // self.groups)
+
+    def convolved_size(self, size: int) -> int:
+        """Side of the map that the kernels make of a map of side `size`."""
+        padded = size + sum(self.padding)
+        return max(0, (padded - self.kernel_size) // self.strides + 1)
+
     def output_size(self, size: int) -> int:
         """Side of the map that leaves here for a map of side `size`."""
-        padded = size + sum(self.padding)
-        side = max(0, (padded - self.kernel_size) // self.strides + 1)
+        side = self.convolved_size(size)
         for stage in self.stages:
             if isinstance(stage, Pool) and side:
                 side = stage.output_size(side)
@@ -154,10 +203,10 @@ class Architecture:
         """Number of trainable values at the size that the network was made for."""
         count, maps = 0, 3
         for each in self.convolutions:
-            weights = each.kernel_size**2 * (maps // each.groups) * each.filters
-            count += weights + each.filters  # and its biases
-            if any(isinstance(stage, BatchNorm) for stage in each.stages):
-                count += each.filters  # a scale more; the offset is the bias
+            count += each.filters * (each.weights_of_kernel(maps) + each.has_biases)
+            for stage in each.stages:
+                if isinstance(stage, BatchNorm):
+                    count += each.filters * stage.PARAMETERS
             maps = each.filters
         side = self.averaged_size or self.final_map_size(self.input_size)
         inputs = side * side * maps

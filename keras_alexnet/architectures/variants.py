@@ -17,7 +17,7 @@ from keras_alexnet.architectures.records import (
     Pool,
     ReLU,
 )
-from keras_alexnet.ops import LRN, WithinChannelLRN
+from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import BVLC, TORCHVISION
 
 _RELU = ReLU()

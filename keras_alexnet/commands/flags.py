@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from keras_alexnet import doctor
 from keras_alexnet.commands import suggestions
 from keras_alexnet.commands.flagfiles import Flags
 from keras_alexnet.reasons import near
@@ -70,6 +69,9 @@ def parse(
         print(f"{usage}\n{values.get_help()}{help_end}")
         raise SystemExit(0)
     if _VERSION not in kinds(kind) and values[_VERSION].value:
+        # Here, since it imports TensorFlow, without which `anatomy` does.
+        from keras_alexnet import doctor
+
         print(doctor.versions())
         raise SystemExit(0)
     given = {name: values[name] for name in kinds(kind) if values[name].present}

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 
-import tensorflow as tf
 from absl import flags as absl_flags
 from rich.console import Console
 
@@ -34,7 +33,7 @@ def run(command: ModuleType, arguments: list[str]) -> int:
             that may follow it.
         arguments: The program, the name of the command, its flags and the rest.
     """
-    tf.get_logger().setLevel("ERROR")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # such as of its cache
     name = command.__name__.rpartition(".")[2]
@@ -49,7 +48,7 @@ def run(command: ModuleType, arguments: list[str]) -> int:
         if command.WRITES:
             output.go_on_without()
         command.main(config, rest)
-    except (absl_flags.Error, ValueError, OSError, tf.errors.OpError) as error:
+    except _faults() as error:
         say(new_console(stderr=True), f"{name}: {_one_line(error)}")
         return USAGE_ERROR
     except KeyboardInterrupt:
@@ -58,13 +57,24 @@ def run(command: ModuleType, arguments: list[str]) -> int:
     return 0
 
 
+def _faults() -> tuple[type[Exception], ...]:
+    """The errors of what a person can fix."""
+    return (absl_flags.Error, ValueError, OSError, *_of_tensorflow())
+
+
+def _of_tensorflow() -> tuple[type[Exception], ...]:
+    """TensorFlow's errors; none if the command did without it."""
+    tf = sys.modules.get("tensorflow")
+    return () if tf is None else (tf.errors.OpError,)
+
+
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"the file must exist and be accessible. Received: {error.filename!r} "
             f"({error.strerror})"
         )
-    if isinstance(error, tf.errors.OpError):
+    if isinstance(error, _of_tensorflow()):
         return reason(error, _LONG)
     return " ".join(str(error).split())
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_alexnet.normalizations import LRN
 from keras_alexnet.ops import native
 from keras_alexnet.ops.dispatch import check_kernels, native_in_graphs, use_native
-from keras_alexnet.ops.normalization import LRN, normalize
+from keras_alexnet.ops.normalization import normalize
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
 from keras_alexnet.ops.swapping import Function, gradient_of, swapped
 

@@ -2,66 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.normalizations import LRN
 from keras_alexnet.ops.own_gradient import Function, with_gradient
-from keras_alexnet.whole_numbers import number, whole_number
-
-ALPHA_MODES = ("sum", "mean")
-
-
-@dataclasses.dataclass(frozen=True)
-class LRN:
-    """The constants of local response normalisation; the defaults are the paper's.
-
-    Args:
-        size: Number of neighbouring maps in a sum, at least 1. An even `size` n
-            covers f - n/2 … f + n/2 - 1, as in the 2012 source.
-        k: Additive constant.
-        alpha: Factor of the sum of squares.
-        beta: Exponent.
-        alpha_mode: `"sum"` multiplies the sum of squares by `alpha` (the paper's
-            text, `tf.nn`); `"mean"` by `alpha / size` (the source, Caffe, PyTorch).
-
-    Raises:
-        ValueError: If `size` is not a whole number above 0, a constant is not
-            finite, or `alpha_mode` is unknown.
-
-    Example:
-
-    >>> LRN(alpha_mode="mean").scale
-    2e-05
-
-    Reference:
-        - Krizhevsky et al. 2012, section 3.3; `layer.py`, `NormLayerParser`, of
-          the released source divides its scale by the size.
-    """
-
-    size: int = 5
-    k: float = 2.0
-    alpha: float = 1e-4
-    beta: float = 0.75
-    alpha_mode: str = "sum"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", whole_number("size", self.size))
-        for name in ("k", "alpha", "beta"):
-            object.__setattr__(self, name, number(name, getattr(self, name)))
-        if self.alpha_mode not in ALPHA_MODES:
-            raise ValueError(
-                f"alpha_mode must be one of {ALPHA_MODES}. "
-                f"Received: alpha_mode={self.alpha_mode!r}"
-            )
-
-    @property
-    def scale(self) -> float:
-        """The factor of the plain sum of squares."""
-        return self.alpha / self.size if self.alpha_mode == "mean" else self.alpha
 
 
 def normalize(x: tf.Tensor, lrn: LRN, towers: tuple[int, ...]) -> tf.Tensor:

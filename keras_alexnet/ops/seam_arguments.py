@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet.ops.normalization import LRN
+from keras_alexnet.normalizations import LRN
 from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]

@@ -2,54 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import tensorflow as tf
 
-from keras_alexnet.whole_numbers import is_whole, number
-
-
-@dataclasses.dataclass(frozen=True)
-class WithinChannelLRN:
-    """The constants of normalisation within a map; the defaults are the 2012 source's.
-
-    Args:
-        size: Side of the window, odd.
-        k: Additive constant.
-        alpha: Factor of the mean of the squares over the window's `size²` positions.
-        beta: Exponent.
-
-    Raises:
-        ValueError: If `size` is not an odd whole number, or a constant is not finite.
-
-    Example:
-
-    >>> WithinChannelLRN().scale
-    4e-05
-
-    Reference:
-        - `cnorm2` of `layers-145.cfg` in the released source, which the paper does
-          not describe; `WITHIN_CHANNEL` of Caffe's `norm_region`.
-    """
-
-    size: int = 5
-    k: float = 1.0
-    alpha: float = 1e-3
-    beta: float = 0.75
-
-    def __post_init__(self) -> None:
-        if not is_whole(self.size) or self.size % 2 == 0:
-            raise ValueError(
-                f"size must be an odd whole number. Received: size={self.size!r}"
-            )
-        object.__setattr__(self, "size", int(self.size))
-        for name in ("k", "alpha", "beta"):
-            object.__setattr__(self, name, number(name, getattr(self, name)))
-
-    @property
-    def scale(self) -> float:
-        """The factor of the plain sum of squares."""
-        return self.alpha / self.size**2
+from keras_alexnet.normalizations import WithinChannelLRN
 
 
 def within_channel_normalization(
