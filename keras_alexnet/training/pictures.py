@@ -73,14 +73,15 @@ def complete(run: RunDirectory, config: TrainingConfig, say: Say) -> bool:
     if find_spec("matplotlib") is None:
         say(_MISSING)
         return False
-    try:
-        with run.locked():
-            if not (run.path / runs.CONFUSION).is_file():
+    counted = (run.path / runs.CONFUSION).is_file()
+    if runs.CONFUSION_PICTURE in missing and not counted:
+        try:
+            with run.locked():
                 _count(run, config)
-    except Exception as error:  # the data have gone, or the directory is read-only
-        say(f"{runs.CONFUSION} was not written: {reason(error)}")
-        missing = [each for each in missing if each != runs.CONFUSION_PICTURE]
-    return draw(run.path, say, missing)
+        except Exception as error:  # the data have gone, or the directory is read-only
+            say(f"{runs.CONFUSION} was not written: {reason(error)}")
+            missing.remove(runs.CONFUSION_PICTURE)
+    return bool(missing) and draw(run.path, say, missing)
 
 
 def _count(run: RunDirectory, config: TrainingConfig) -> None:

@@ -93,6 +93,17 @@ def test_without_its_data_a_run_still_draws_the_rest(
     ]
 
 
+@pytest.mark.parametrize("gone", [runs.CURVES, runs.CONFUSION_PICTURE])
+def test_data_are_needed_for_the_confusions_alone(
+    finished: Path, tmp_path: Path, gone: str
+) -> None:
+    (finished / gone).unlink()
+    (finished / runs.CONFUSION).unlink()
+    drawn, said = again(finished, tmp_path / "gone")
+    assert drawn == (gone == runs.CURVES)
+    assert said.count("\n") == (0 if drawn else 1)
+
+
 @pytest.mark.compat
 def test_without_matplotlib_a_line_says_how_to_have_it(
     finished: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
