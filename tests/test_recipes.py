@@ -38,6 +38,9 @@ PAPER = {
     89: (0.00001, 0, 0.02, 0),
 }
 
+# The weights to begin with, where a recipe is for any.
+LEFT_TO_THE_PERSON = {"finetune.flags": ["--init_from=RUN"]}
+
 # The chain of layer-params-146-*.cfg, by epochs that are over: rates of the weights of
 # conv1, of conv2 to conv5, of conv6, of fc6 and fc7, of fc8.
 CHAIN = {
@@ -64,8 +67,9 @@ CHAIN = {
 }
 
 
-def parsed(name: str) -> TrainingConfig:
-    return flags.parse(TrainingConfig, ["train", f"--flagfile={CONFIGS / name}"])[0]
+def parsed(name: str, *more: str) -> TrainingConfig:
+    arguments = ["train", f"--flagfile={CONFIGS / name}", *more]
+    return flags.parse(TrainingConfig, arguments)[0]
 
 
 def weights(config: TrainingConfig) -> list[tuple[str, str]]:
@@ -93,8 +97,7 @@ def test_a_recipe_begins_with_a_description(name: str) -> None:
     typed, *more = re.split(r" (?=--)", command[1])
     assert typed == "python scripts/train.py"
     assert more[0] == f"--flagfile=configs/{name}"
-    # What a recipe leaves to the person: the weights to begin with.
-    assert more[1:] == (["--init_from=RUN"] if name == "finetune.flags" else [])
+    assert more[1:] == LEFT_TO_THE_PERSON.get(name, [])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -168,7 +171,7 @@ def test_imagenette_counts_the_steps_of_its_result() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_has_nothing_that_the_run_does_not_reach(name: str) -> None:
-    config = parsed(name)
+    config = parsed(name, *LEFT_TO_THE_PERSON.get(name, []))
     pictures = PICTURES.get(name, 1_281_167)
     one_pass = config.steps_per_epoch or -(-pictures // config.batch_size)
     rates = Rates(config, weights(config), one_pass)
