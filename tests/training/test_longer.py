@@ -298,6 +298,7 @@ def test_a_run_alone_goes_on_where_it_was_stopped(
     longer = Trainer.of_run(moved, quiet(), epochs=4)
     assert longer.config == dataclasses.replace(
         config,
+        variant="paper",
         epochs=4,
         model_dir=str(moved),
         checkpoint_steps=7,

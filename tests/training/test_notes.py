@@ -89,6 +89,7 @@ def test_it_is_said_before_the_first_step(config: TrainingConfig) -> None:
 def test_a_run_keeps_the_average_over_its_window(config: TrainingConfig) -> None:
     settings = {"average": "moving_average", "average_window": 0.9}
     config = dataclasses.replace(config, epochs=2, steps_per_epoch=1, **settings)
+    config = dataclasses.replace(config, keep_optimizer=True)
     Trainer(config, quiet()).fit()
     one, two = (
         CheckpointReader(Path(config.model_dir, "checkpoints", f"step-{step}"))

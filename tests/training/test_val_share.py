@@ -106,7 +106,7 @@ def test_a_run_without_validation_resumes_as_if_it_had_not_been_killed(
     assert not Trainer(blind, quiet()).fit().fresh
     tags = {
         value.tag
-        for path in Path(blind.model_dir, "events").iterdir()
+        for path in Path(blind.model_dir, "events").rglob("*.tfevents*")
         for record in tf.data.TFRecordDataset(str(path))
         for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
     }
