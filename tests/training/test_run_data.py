@@ -15,6 +15,7 @@ import keras_alexnet
 from keras_alexnet.data import open_source
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.weights import recipe_of
 
 
@@ -173,13 +174,14 @@ def test_damaged_files_of_a_run_are_named(begun: TrainingConfig, name: str) -> N
     assert path.read_text() == content
 
 
-def test_an_epoch_without_a_step_is_not_written(begun: TrainingConfig) -> None:
+def test_an_epoch_without_a_step_is_not_written(
+    begun: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As where the epoch has become shorter: 3 steps are past two epochs of one."""
-    trainer = Trainer(begun, quiet())
-    trainer.run.check = lambda *given: None  # type: ignore[method-assign]
-    trainer.config = dataclasses.replace(begun, steps_per_epoch=1)
+    monkeypatch.setattr(RunDirectory, "check", lambda *given: None)
+    shorter = dataclasses.replace(begun, steps_per_epoch=1)
     with pytest.raises(ValueError, match="must be of a step from 1 to 2"):
-        trainer.fit()
+        Trainer(shorter, quiet()).fit()
     assert [row["epoch"] for row in rows(begun.model_dir)] == ["1"]
 
 
