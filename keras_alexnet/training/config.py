@@ -8,7 +8,8 @@ from keras_alexnet import architectures, initializations
 from keras_alexnet.data.batches import CROPS
 from keras_alexnet.data.colour import FORMS
 from keras_alexnet.data.division import VAL_SHARE
-from keras_alexnet.data.opening import GRAMMAR
+from keras_alexnet.data.opening import GRAMMAR, open_source
+from keras_alexnet.data.sources import Source
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.training import addons, nonfinite, updates
 from keras_alexnet.training.devices import STRATEGIES
@@ -282,6 +283,16 @@ class TrainingConfig(Settings):
     def rate_scale(self) -> float:
         """Factor of the learning rates: `batch_size` over `rate_batch_size`."""
         return self.batch_size / (self.rate_batch_size or self.batch_size)
+
+    def open_data(self) -> Source:
+        """The data, divided as the settings say."""
+        return open_source(
+            self.data,
+            self.data_dir,
+            self.manual_dir,
+            val_share=self.val_share,
+            seed=self.seed,
+        )
 
     def as_flags(self) -> str:
         """The configuration as the text of a flagfile, defaults included."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from keras_alexnet.data import open_source
 from keras_alexnet.evaluation import Confusion, Evaluator
 from keras_alexnet.models import AlexNet
 from keras_alexnet.reasons import reason
@@ -86,13 +85,7 @@ def complete(run: RunDirectory, config: TrainingConfig, say: Say) -> bool:
 
 def _count(run: RunDirectory, config: TrainingConfig) -> None:
     """Evaluates a finished run once more, to count what it confuses."""
-    source = open_source(
-        config.data,
-        config.data_dir,
-        config.manual_dir,
-        val_share=config.val_share,
-        seed=config.seed,
-    )
+    source = config.open_data()
     run.check_data(source)
     evaluator = Evaluator(AlexNet(weights=run.path), runs.recipe(run.path))
     confusion = Confusion()

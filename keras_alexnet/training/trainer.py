@@ -16,7 +16,6 @@ from rich.console import Console
 
 from keras_alexnet import files, terminal
 from keras_alexnet.architectures import Architecture
-from keras_alexnet.data import open_source
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.training import pictures
@@ -219,13 +218,7 @@ class Trainer:
         config = self.config
         self._say(f"opening the data: {config.data} ...")
         with coordination.chief_first(strategy):
-            source = open_source(
-                config.data,
-                config.data_dir,
-                config.manual_dir,
-                val_share=config.val_share,
-                seed=config.seed,
-            )
+            source = config.open_data()
         for line in source.notes:
             self._say(line)
         coordination.agree(
