@@ -38,8 +38,8 @@ PAPER = {
     89: (0.00001, 0, 0.02, 0),
 }
 
-# The weights to begin with, where a recipe is for any.
-LEFT_TO_THE_PERSON = {"finetune.flags": ["--init_from=RUN"]}
+# The weights to begin with, where a recipe is for any, and their variant.
+LEFT_TO_THE_PERSON = {"finetune.flags": ["--init_from=RUN", "--variant=paper"]}
 
 # The chain of layer-params-146-*.cfg, by epochs that are over: rates of the weights of
 # conv1, of conv2 to conv5, of conv6, of fc6 and fc7, of fc8.
