@@ -172,14 +172,15 @@ class Classifier:
     def features(
         self,
         pictures: Any,
-        layers: Sequence[str] = ("conv5", "fc7"),
+        layers: Sequence[str] | None = None,
         batch_size: int = 32,
     ) -> Outputs:
         """The outputs of layers for pictures, after the ReLU right behind them.
 
         Args:
             pictures: As for `predict`.
-            layers: As for `keras_alexnet.features`; for an export, `fc6` and `fc7`.
+            layers: As for `keras_alexnet.features`, by default `conv5` and `fc7`; of an
+                export, `fc6` or `fc7`, by default `fc7`.
             batch_size: Pictures at a time.
 
         Returns:
@@ -194,6 +195,8 @@ class Classifier:
         >>> classifier.features("cat.jpg")["fc7"].shape  # doctest: +SKIP
         (1, 4096)
         """
+        if layers is None:
+            layers = ("fc7",) if self.is_export else ("conv5", "fc7")
         named = (layers,) if isinstance(layers, str) else entries(layers)
         if not named or not all(isinstance(each, str) for each in named):
             raise must_be("layers", "names of layers", layers)

@@ -140,7 +140,7 @@ def AlexNet(
         name=name,
     )
     if found is not None:
-        load_weights(model, found, record)
+        load_weights(model, found, record, names)
         _take_description(model, found)
     if names and include_top:
         model.describe(class_names=names)

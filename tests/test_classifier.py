@@ -35,7 +35,7 @@ def test_a_run_its_checkpoint_and_its_export_answer_alike(
     of_run = Classifier(run)
     assert of_run.class_names == ("0_red", "1_green", "2_blue")
     expected = softmax(of_run.model, of_run.recipe, files)
-    newest = sorted(run.glob("checkpoints/*.index"))[-1].with_suffix("")
+    newest = sorted(run.glob("checkpoints/step-*.index"))[-1].with_suffix("")
     for what in (run, str(newest), run / "servable", run / "servable" / "1"):
         rows = Classifier(what).predict(files, batch_size=4)
         for row, scores in zip(rows, expected, strict=True):

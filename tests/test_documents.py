@@ -178,6 +178,13 @@ def test_the_page_on_serving_uses_an_export(
     exec(example, {"images": np.zeros([2, 80, 90, 3], np.uint8)})
     assert capsys.readouterr().out.count("0_red") == 2
 
+    (example,) = (each for each in SERVING if "export_saved_model" in each)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "photos").symlink_to(run)
+    (tmp_path / "exports" / "alexnet").unlink()
+    exec(example, {"keras_alexnet": keras_alexnet})
+    assert "within" in capsys.readouterr().out
+
 
 @pytest.mark.compat
 @pytest.mark.parametrize("variant", keras_alexnet.architectures.names())

@@ -20,7 +20,7 @@ from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.two_towers import as_packed
-from keras_alexnet.weights.described import checked_names
+from keras_alexnet.weights.described import checked_names, description_of
 from keras_alexnet.weights.published import WeightSet
 from keras_alexnet.weights.recipes import recipe_of
 from keras_alexnet.whole_numbers import as_boolean, as_whole, whole_number
@@ -30,8 +30,8 @@ def export_saved_model(
     model: keras.Model,
     path: str | os.PathLike,
     *,
-    class_names: Sequence[str],
-    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet,
+    class_names: Sequence[str] | None = None,
+    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet | None = None,
     top_k: int = 5,
     version: int | None = None,
     warmup: bool = True,
@@ -67,10 +67,11 @@ def export_saved_model(
             those of a softmax, or independent ones of a sigmoid, if several labels may
             be true for a picture. The card and `check_saved_model` state which.
         path: The servable's directory.
-        class_names: Name of each class, in the order of the model's outputs.
-        preprocessing: The model's recipe: a `Recipe`, or what
-            `keras_alexnet.weights.recipe_of` takes: the name of a variant or of
-            published weights, a run, or a `Preprocessing`.
+        class_names: Name of each class, in the order of the model's outputs; those
+            that the model records by default.
+        preprocessing: The model's recipe, by default that which it records: a
+            `Recipe`, or what `keras_alexnet.weights.recipe_of` takes: the name of a
+            variant or of published weights, a run, or a `Preprocessing`.
         top_k: Number of classes that `classify_bytes` returns, or all if fewer.
         version: Number of the version; the next free one by default.
         warmup: Whether to write requests for a server's warm-up. They need the
@@ -103,6 +104,13 @@ def export_saved_model(
         - https://www.tensorflow.org/tfx/serving/serving_basic, on versions.
     """
     check_model(model)
+    known = description_of(model)
+    class_names = known.class_names or None if class_names is None else class_names
+    preprocessing = known.recipe if preprocessing is None else preprocessing
+    for name, given in ("class_names", class_names), ("preprocessing", preprocessing):
+        if given is None:
+            raise must_be(name, "given: this model records none", None)
+    assert class_names is not None
     model = as_packed(model)  # a server may not have the towers' devices
     side, classes = classifier_sizes(model)
     recipe = recipe_of(preprocessing, side, views)

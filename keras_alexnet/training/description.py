@@ -69,9 +69,10 @@ def _few(config: TrainingConfig, pictures: int, steps: int) -> str | None:
             f"{pictures} pictures are few to train from scratch: begin with weights "
             "(--init_from=imagenet or a run, with --flagfile=configs/finetune.flags)"
         )
-        if steps < _FEW_STEPS or config.crop != "resized":
-            line += ", or use --flagfile=configs/few_photos.flags"
-        return line
+        if config.crop != "resized":
+            return f"{line}, or use --flagfile=configs/few_photos.flags"
+        few = f"; {steps} steps are few too: give more --epochs"
+        return line + few if steps < _FEW_STEPS else line
     if steps < _FEW_STEPS:
         return f"{steps} steps are few to train from scratch: give more --epochs"
     return None

@@ -66,6 +66,8 @@ def finished(
         if not _ended_by_schedule(run, config):
             return None
         say("the schedule plateau has ended this run: more epochs add no step")
+    if runs.data(run.path).get("spec", config.data) != config.data:
+        run.check_data(config.open_data())
     wanted, workers = config.export_dir, find_workers()
     if workers is not None and workers.own > 0:
         return Result(values, fresh=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,9 +18,11 @@ from keras_alexnet.reasons import near
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import Weights, open_weights
+from keras_alexnet.weights.loading import other_names
 from keras_alexnet.weights.names import Named, named_weights
 
 FIRST = "conv1"  # the layer that reads the pictures: what they are goes with it
+LAST = "fc8"  # the layer of the classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +115,7 @@ def start_from(
     beginning: Beginning,
     reads: Preprocessing,
     layers: str = "",
+    class_names: Sequence[str] = (),
 ) -> str:
     """Copies layers of other weights into a model.
 
@@ -126,6 +130,8 @@ def start_from(
         reads: How the model's pictures are prepared, with the mean of the weights'.
         layers: The layers to copy, as `"conv1,conv2"`; if empty, all whose shapes
             fit, and a batch normalisation only with its convolution.
+        class_names: Name of each output, if known. Without `layers`, `fc8` is left as
+            it is if the weights record other classes, or in another order.
 
     Returns:
         A line that names the layers that were copied, and those that were not.
@@ -151,6 +157,8 @@ def start_from(
         for layer, variables in ours.items()
     }
     fitting = _fitting(shapes, _shapes(values))
+    if not layers and other_names(beginning.weights, class_names):
+        fitting = [layer for layer in fitting if layer != LAST]
     if not fitting:
         raise ValueError(
             "init_from must have a layer that fits this network. "

@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ class Trainer:
         for note in notes(config, source.sizes[TRAIN], rates):
             self._say(note)
         # Before the directory is claimed: weights that do not fit are refused.
-        self._begin(strategy, network, train_step)
+        self._begin(strategy, network, train_step, source.class_names)
         return _Setup(strategy, source, train_step, rates, network.own)
 
     def _open_data(self, strategy: tf.distribute.Strategy) -> Source:
@@ -318,6 +319,7 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         network: Network,
         train_step: TrainStep,
+        class_names: Sequence[str],
     ) -> None:
         """Copies the weights to begin with into the model, if there are any."""
         beginning, model = network.beginning, train_step.model
@@ -326,7 +328,7 @@ class Trainer:
         if network.line:
             self._say(network.line)
         reads, layers = train_step.recipe.preprocessing, self.config.init_layers
-        self._say(start_from(model, beginning, reads, layers))
+        self._say(start_from(model, beginning, reads, layers, class_names))
         train_step.restart_averages()
         coordination.agree(
             strategy, "the weights to begin with", lambda: checksum(model)

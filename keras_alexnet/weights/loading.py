@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -21,13 +21,20 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _log = logging.getLogger("keras_alexnet")
 
 
-def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> None:
+def load_weights(
+    model: keras.Model,
+    weights: Weights,
+    record: Architecture,
+    class_names: tuple[str, ...] = (),
+) -> None:
     """Loads weights into a model; all must fit, except for the classes of `fc8`.
 
     Args:
         model: A model of `record`.
         weights: As `open_weights` returns them.
         record: The architecture of the model.
+        class_names: Name of each output, if they were given: `fc8` is for the classes
+            that the weights record, in their order.
 
     Raises:
         ValueError: If a weight is missing, has another shape or is not finite. The
@@ -44,9 +51,10 @@ def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> 
     if weights.taken:
         _log.info("%s: %s", weights.origin, weights.taken)
     values = weights.read(record)
-    if weights.checked:
+    # Of few pictures conv1 learns little; names say that somebody trained it.
+    if weights.checked and not weights.description.class_names:
         warn_if_untrained(values, weights.origin)
-    other = _other_classes(model, weights)
+    other = _other_classes(model, weights, class_names)
     assign_weights(model, values, weights.origin, frozenset({_LAST} if other else ()))
     if other:
         _log.warning(
@@ -54,7 +62,9 @@ def load_weights(model: keras.Model, weights: Weights, record: Architecture) -> 
             "where the file has %s",
             weights.origin,
             model.get_layer(_LAST).units,
-            weights.classes or "others",
+            "others"
+            if other_names(weights, class_names)
+            else weights.classes or "none",
         )
 
 
@@ -73,9 +83,18 @@ def _channels(origin: str, theirs: int, ours: int) -> str:
     )
 
 
-def _other_classes(model: keras.Model, weights: Weights) -> bool:
+def _other_classes(
+    model: keras.Model, weights: Weights, class_names: tuple[str, ...]
+) -> bool:
     last = [layer for layer in model.layers if layer.name == _LAST]
-    return bool(last) and last[0].units != weights.classes
+    others = other_names(weights, class_names)
+    return bool(last) and (others or last[0].units != weights.classes)
+
+
+def other_names(weights: Weights, class_names: Sequence[str]) -> bool:
+    """Whether weights record other classes than these, or in another order."""
+    theirs = weights.description.class_names
+    return bool(theirs and class_names) and theirs != tuple(class_names)
 
 
 def assign_weights(

@@ -227,3 +227,14 @@ def test_published_weights_bring_their_resize_rule(
 ) -> None:
     recipe = keras_alexnet.weights.recipe_of(named, image_size)
     assert (recipe.resize, recipe.resize_size) == (rule, size)
+
+
+def test_recipe_and_names_are_the_models_own(tmp_path: Path) -> None:
+    model = served_model()
+    with pytest.raises(ValueError, match="class_names must be given: this model"):
+        keras_alexnet.export_saved_model(model, tmp_path / "unnamed")
+    own = dataclasses.replace(model.recipe, resize="warp")
+    model.describe(recipe=own, class_names=NAMES)
+    path = keras_alexnet.export_saved_model(model, tmp_path / "named", warmup=False)
+    assert keras_alexnet.class_names(path) == tuple(NAMES)
+    assert keras_alexnet.weights.recipe_of(path) == own

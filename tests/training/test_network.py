@@ -21,7 +21,7 @@ from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.preprocessing import BVLC, IMAGENET_MEAN
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.network import network_of
-from keras_alexnet.training.starting import Beginning, start_from
+from keras_alexnet.training.starting import Beginning, open_beginning, start_from
 from keras_alexnet.training.step import TrainStep
 from keras_alexnet.weights import Weights, recipe_of
 from keras_alexnet.weights.formats.keras_files import DESCRIPTION
@@ -287,3 +287,20 @@ def test_devices_come_before_the_weights_to_begin_with(
     shown = python(ON_TWO_DEVICES, f"folder:{pictures}", begin, second)
     assert "on 2 device(s)" in shown
     assert f"{begin} gives network 'paper', image_size 64" in shown
+
+
+def test_fc8_of_other_classes_is_fresh_unless_it_is_named(tmp_path: Path) -> None:
+    names = ("cat", "cow", "dog")
+    path = tmp_path / "three.weights.h5"
+    small = {"input_shape": (67, 67, 3)}
+    AlexNet("paper", classes=names, **small).save_weights(path)
+    beginning = open_beginning(str(path), architectures.get("paper"))
+    reads, model = beginning.reads().preprocessing, AlexNet(classes=3, **small)
+    for theirs in (names[::-1], ("ant", "bee", "fly")):
+        line = start_from(model, beginning, reads, class_names=theirs)
+        assert line.endswith("fc7; fresh: fc8")
+    named = start_from(
+        model, beginning, reads, "fc8", class_names=("ant", "bee", "fly")
+    )
+    assert "fresh" not in start_from(model, beginning, reads, class_names=names)
+    assert named.startswith(f"from {path}: fc8; fresh: conv1")

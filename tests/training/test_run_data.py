@@ -195,6 +195,17 @@ def test_an_epoch_of_batches_that_were_all_left_out_is_not_written(
     assert not Path(config.model_dir, "metrics.csv").exists()
 
 
+def test_a_finished_run_of_other_data_is_refused(
+    config: TrainingConfig, photos: Path
+) -> None:
+    Trainer(config, quiet()).fit()
+    moved = dataclasses.replace(config, data=f"folder:{photos}")
+    assert not Trainer(moved, quiet()).fit().fresh  # the same in another place
+    next(photos.glob("train/*/*.jpg")).unlink()
+    with pytest.raises(ValueError, match="data must be those that the run began with"):
+        Trainer(moved, quiet()).fit()
+
+
 def test_a_finished_run_is_exported_when_that_is_asked_for(
     config: TrainingConfig, tmp_path: Path
 ) -> None:

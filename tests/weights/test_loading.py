@@ -241,3 +241,19 @@ def test_foreign_content_is_one_line(
 def test_values_that_look_untrained_give_a_warning(saved: Path) -> None:
     with pytest.warns(UserWarning, match=r"mine\.weights\.h5' look untrained"):
         small(weights=saved)
+
+
+@pytest.mark.parametrize("names", ["edcba", "vwxyz"])
+def test_fc8_of_classes_of_other_names_is_new(
+    names: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else it would answer for its own classes under the names of these."""
+    model = small(classes=list("abcde"))
+    model.save_weights(tmp_path / "mine.weights.h5")
+    loaded = small(weights=tmp_path / "mine.weights.h5", classes=list(names))
+    assert equal(model, loaded, without="fc8")
+    assert not equal(model, loaded)
+    assert "all layers but fc8 were loaded" in caplog.text
+    assert loaded.class_names == tuple(names)
+    same = small(weights=tmp_path / "mine.weights.h5", classes=list("abcde"))
+    assert equal(model, same)
