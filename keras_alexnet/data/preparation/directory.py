@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from keras_alexnet import files
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
 from keras_alexnet.data.preparation.shards import Report, Shard, merge_sums
@@ -69,6 +67,8 @@ class PreparationDirectory:
         self._check_free()
         self._unfinished.mkdir(parents=True, exist_ok=True)
         # The system releases it when the process ends, even when it is killed.
+        import filelock  # not before: reading pictures imports this module
+
         lock = filelock.FileLock(self._unfinished / "lock")
         try:
             lock.acquire(timeout=0)
