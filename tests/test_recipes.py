@@ -38,8 +38,8 @@ PAPER = {
     89: (0.00001, 0, 0.02, 0),
 }
 
-# The weights to begin with, where a recipe is for any, and their variant.
-LEFT_TO_THE_PERSON = {"finetune.flags": ["--init_from=RUN", "--variant=paper"]}
+# The weights to begin with, where a recipe is for any.
+LEFT_TO_THE_PERSON = {"finetune.flags": ["--init_from=RUN"]}
 
 # The chain of layer-params-146-*.cfg, by epochs that are over: rates of the weights of
 # conv1, of conv2 to conv5, of conv6, of fc6 and fc7, of fc8.
@@ -74,7 +74,7 @@ def parsed(name: str, *more: str) -> TrainingConfig:
 
 def weights(config: TrainingConfig) -> list[tuple[str, str]]:
     """The kernels, and then the biases, of the layers of a recipe's network."""
-    count = len(architectures.get(config.variant).convolutions)
+    count = len(architectures.get(config.variant or "paper").convolutions)
     layers = [f"conv{n + 1}" for n in range(count)] + ["fc6", "fc7", "fc8"]
     return [(layer, kind) for kind in ("kernel", "bias") for layer in layers]
 

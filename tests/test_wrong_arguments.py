@@ -82,7 +82,7 @@ CASES: dict[str, Case] = {
     "Classifier.features": (
         lambda model, run: keras_alexnet.Classifier(run).features,
         {"pictures": PIXELS},
-        {"layers": set(), "batch_size": NUMBER},
+        {"layers": NONE, "batch_size": NUMBER},
     ),
     "Recipe": (
         lambda model, run: Recipe,
@@ -152,7 +152,7 @@ CASES: dict[str, Case] = {
             "model": set(),
             "path": {"number as text", "path", "bytes"},
             "class_names": set(),
-            "preprocessing": set(),
+            "preprocessing": NONE,
             "top_k": NUMBER,
             "views": set(),
             "precision": set(),
