@@ -139,7 +139,7 @@ def test_addons_average_begins_with_weights_that_were_replaced(addons: None) -> 
     state = TrainState(network_of(config, narrow), classes=3)
     for variable in state.trained:
         variable.assign(variable + 1)
-    state.begin_averages()
+    state.restart_averages()
     for layer, averages in state.variables()["average"].items():
         for name, average in averages.items():
             expected = state.variables()["model"][layer][name]
