@@ -30,10 +30,11 @@ from keras_alexnet import AlexNet
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.checkpoints import Checkpoints
-from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
+from keras_alexnet.training.epochs import Epochs, new_errors
 from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.network import network_of
+from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import TrainStep

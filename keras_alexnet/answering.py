@@ -159,15 +159,11 @@ class ExportAnswers:
         found = self._signatures[signature](image_bytes=tf.constant(encoded, tf.string))
         outputs = {name: value.numpy() for name, value in found.items()}
         valid = outputs.pop("valid", np.ones(len(encoded), bool))
-        next_valid = iter(valid.tolist())
-        faults = [
-            each
-            if isinstance(each, str)
-            else ""
-            if next(next_valid)
-            else _refused(each)
-            for each in read
-        ]
+        answered = iter(
+            "" if good else _refused(each)
+            for each, good in zip(encoded, valid, strict=True)
+        )
+        faults = [each if isinstance(each, str) else next(answered) for each in read]
         return faults, {name: values[valid] for name, values in outputs.items()}
 
 

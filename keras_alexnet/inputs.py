@@ -17,7 +17,7 @@ from keras_alexnet.given_pictures import warn_of_values
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
 from keras_alexnet.weights import published, runs
-from keras_alexnet.weights.recipes import recipe_in, recipe_of
+from keras_alexnet.weights.recipes import recipe_of, recorded
 from keras_alexnet.whole_numbers import entries, is_whole
 
 
@@ -139,7 +139,7 @@ def _of_weights(weights: Any) -> tuple[str | None, Preprocessing]:
         record = published.get(weights)
         return record.variant, record.preprocessing
     a_path = isinstance(weights, (str, os.PathLike))
-    recipe = recipe_in(weights) if a_path else None
+    recipe = recorded(weights).recipe if a_path else None
     if recipe is None:
         raise ValueError(_without_colours(weights))
     run = runs.run_of(Path(files.expanded(weights)))

@@ -166,17 +166,15 @@ def _open_keras(
             f"model, or None. Received: variant={variant!r} with {str(path)!r}"
         )
     known = variant or (like[0] if like else None)
-    recorded = description_of(model)
-    own = recorded.recipe
+    own = description_of(model).recipe
     guessed = None
     if known is None and own is None:
         guessed = (
             f"{str(path)!r} is a model of no known variant: its preprocessing is "
             "guessed to be the paper's; set preprocessing= to be sure"
         )
-    # Of few pictures conv1 learns little; names say that somebody trained it.
-    if like and not recorded.class_names:
-        warn_if_untrained(arrays(model), str(path))
+    if like:
+        warn_if_untrained(arrays(model), str(path), ours=own is not None)
     side, _ = classifier_sizes(model)
     names, named = _class_names(model, class_names)
     recipe = own or recipe_of(known or "paper", side)

@@ -66,8 +66,8 @@ def _few(config: TrainingConfig, pictures: int, steps: int) -> str | None:
         return None
     if pictures < _FEW_PICTURES:
         line = (
-            f"{pictures} pictures are few to train from scratch: begin with weights "
-            "(--init_from=imagenet or a run, with --flagfile=configs/finetune.flags)"
+            f"{pictures} pictures are few to train from scratch: begin with weights of "
+            "many classes (--init_from=imagenet --flagfile=configs/finetune.flags)"
         )
         if config.crop != "resized":
             return f"{line}, or use --flagfile=configs/few_photos.flags"

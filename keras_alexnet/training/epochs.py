@@ -1,27 +1,22 @@
-"""What is shown of steps, and recorded of epochs: metrics, events, pictures."""
+"""The epochs of a run: what is recorded of each, in metrics.csv and events."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import math
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
 
 from keras_alexnet import files
 from keras_alexnet.evaluation import Scores, shows_top5
 from keras_alexnet.inspection import filter_grid
-from keras_alexnet.live_line import LiveLine, clock
-from keras_alexnet.terminal import say
 from keras_alexnet.training.profiling import peak_memory
+from keras_alexnet.training.progress import Stopwatch, speed
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.two_towers import packed_names, packed_values
 from keras_alexnet.weights import runs
@@ -162,15 +157,8 @@ def _line(row: dict[str, Any], epochs: int, classes: int, memory: float) -> str:
         if row[name] is not None:
             title = name.replace("val_", "val ").replace("top", "top-")
             fields.append(f"{title} {row[name]:.3f}")
-    fields += _speed(row["images_per_second"], row["data_wait"])
+    fields += speed(row["images_per_second"], row["data_wait"])
     return "  ".join([*fields, f"peak memory {memory:.1f} GiB"])
-
-
-def _speed(images_per_second: float, wait: float) -> list[str]:
-    """The speed of steps in words; nothing before the first one."""
-    if math.isnan(images_per_second):
-        return []
-    return [f"{images_per_second:.0f} images/s", f"data wait {wait:.1%}"]
 
 
 class MetricsLog:
@@ -262,88 +250,3 @@ def _damaged(path: Path, why: str) -> ValueError:
 
 def _shown(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-class Stopwatch:
-    """Times the steps of an epoch, without evaluation and checkpoints."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Begins an epoch."""
-        self._waited = self._worked = 0.0
-        self._pictures = 0
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Times the body as waiting for data."""
-        began = time.perf_counter()
-        yield
-        self._waited += time.perf_counter() - began
-
-    @contextlib.contextmanager
-    def working(self, pictures: int) -> Iterator[None]:
-        """Times the body as work on this number of pictures."""
-        began = time.perf_counter()
-        yield
-        self._worked += time.perf_counter() - began
-        self._pictures += pictures
-
-    @property
-    def images_per_second(self) -> float:
-        """Pictures per second of the whole time, waiting included; NaN before a step.
-
-        A run that stopped at the end of an epoch resumes without a step of it.
-        """
-        return self._of_time(self._pictures)
-
-    @property
-    def data_wait(self) -> float:
-        """Fraction of the time that was spent waiting for data; NaN before a step."""
-        return self._of_time(self._waited)
-
-    def _of_time(self, value: float) -> float:
-        time = self._waited + self._worked
-        return value / time if self._pictures and time else math.nan
-
-
-class ProgressLine(LiveLine):
-    """Shows step, loss, top-1, remaining time, images/s and fraction of data wait.
-
-    Args:
-        console: Where to show it.
-        done: Number of steps that were done before.
-        total: Number of steps of the whole run.
-    """
-
-    def __init__(self, console: Console, done: int, total: int) -> None:
-        super().__init__(console)
-        self._done, self._total = done, total
-        self._began = time.monotonic()
-
-    def update(
-        self, step: int, loss: float, top1: float, images_per_second: float, wait: float
-    ) -> None:
-        """Shows the state after a step.
-
-        Args:
-            step: Its number, from 1.
-            loss: Mean of the epoch so far.
-            top1: Mean of the epoch so far, from 0 to 1.
-            images_per_second: Mean of the epoch so far.
-            wait: Fraction of the time that was spent waiting for data.
-        """
-        pace = (time.monotonic() - self._began) / max(1, step - self._done)
-        fields = [
-            f"step {step}/{self._total}",
-            f"loss {loss:.3f}",
-            f"top-1 {top1:.3f}",
-            f"ETA {clock(pace * (self._total - step))}",
-            *_speed(images_per_second, wait),
-        ]
-        self.show(fields, step, self._total)
-
-    def say(self, text: str) -> None:
-        """Prints a line that stays."""
-        say(self.console, text)

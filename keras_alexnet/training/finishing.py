@@ -66,8 +66,7 @@ def finished(
         if not _ended_by_schedule(run, config):
             return None
         say("the schedule plateau has ended this run: more epochs add no step")
-    if runs.data(run.path).get("spec", config.data) != config.data:
-        run.check_data(config.open_data())
+    _check_data(run, config)
     wanted, workers = config.export_dir, find_workers()
     if workers is not None and workers.own > 0:
         return Result(values, fresh=False)
@@ -82,6 +81,17 @@ def finished(
                 run.finish(values)
     drawn = pictures.complete(run, config, say)
     return Result(values, fresh=False, exported=export, drawn=drawn)
+
+
+def _check_data(run: RunDirectory, config: TrainingConfig) -> None:
+    """Raises ValueError for data of another name that are not the run's."""
+    if runs.data(run.path).get("spec", config.data) == config.data:
+        return
+    try:
+        source = config.open_data()
+    except (ValueError, OSError):  # A run that has ended does not need its data.
+        return
+    run.check_data(source)
 
 
 def _ended_by_schedule(run: RunDirectory, config: TrainingConfig) -> bool:
@@ -149,12 +159,7 @@ def finish(
 def _export(run: Path, keep: str, path: str) -> Path:
     best = keep == runs.BEST and runs.best_checkpoint(run) is not None
     # A new model from the checkpoint has plain variables on one device.
-    return export_saved_model(
-        AlexNet(weights=run / runs.BEST if best else run),
-        path,
-        class_names=runs.class_names(run),
-        preprocessing=runs.recipe(run),
-    )
+    return export_saved_model(AlexNet(weights=run / runs.BEST if best else run), path)
 
 
 def _is_version_of(export: str | None, directory: str) -> bool:

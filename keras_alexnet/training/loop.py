@@ -17,9 +17,10 @@ from keras_alexnet.evaluation import Confusion, Scores
 from keras_alexnet.training import nonfinite
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.epochs import Epochs, ProgressLine, Stopwatch
+from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.profiling import Profiler
+from keras_alexnet.training.progress import ProgressLine, Stopwatch
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.stopping import Stopped, StopRequests

@@ -31,12 +31,13 @@ from keras_alexnet.training.description import (
     without_momentum,
 )
 from keras_alexnet.training.devices import open_strategy, open_towers
-from keras_alexnet.training.epochs import Epochs, ProgressLine, new_errors
+from keras_alexnet.training.epochs import Epochs, new_errors
 from keras_alexnet.training.finishing import Result, finish, finished
 from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.network import Network, has_begun, network_of
 from keras_alexnet.training.profiling import Profiler
+from keras_alexnet.training.progress import ProgressLine
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.run_settings import config_of_run

@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_alexnet import files
 from keras_alexnet.reasons import warn_caller
-from keras_alexnet.weights import published, runs
-from keras_alexnet.weights.described import description_in, has_description
-from keras_alexnet.weights.recipes import EXPORT_CARD, newest_version
+from keras_alexnet.weights import published
+from keras_alexnet.weights.recipes import recorded
 from keras_alexnet.whole_numbers import whole_number
 
 _FILE = "imagenet_classes.txt"
@@ -80,7 +77,7 @@ def class_names(weights: Any) -> tuple[str, ...]:
     found = getattr(weights, "class_names", ())  # of a model, or of a Classifier
     what = weights if isinstance(weights, (str, os.PathLike)) else type(weights)
     if isinstance(weights, (str, os.PathLike)) and os.fspath(weights):
-        found = _names_in(Path(files.expanded(weights)))
+        found = recorded(weights).class_names
     if not found:
         raise ValueError(
             f"weights must be one of {published.names()}, or a training run, one of "
@@ -89,19 +86,6 @@ def class_names(weights: Any) -> tuple[str, ...]:
             f"order of its outputs. Received: weights={str(what)!r}"
         )
     return tuple(found)
-
-
-def _names_in(path: Path) -> tuple[str, ...]:
-    """The names that are recorded at a path; none if nothing records them."""
-    run = runs.run_of(path)
-    if run is not None:
-        return runs.class_names(run)
-    if has_description(path):
-        return description_in(path).class_names
-    card = (newest_version(path) or path) / EXPORT_CARD
-    if not card.is_file():
-        return ()
-    return tuple(files.read_json(card).get("class_names") or ())
 
 
 def decode_predictions(

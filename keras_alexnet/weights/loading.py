@@ -11,12 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.weights.described import UNKNOWN
 from keras_alexnet.weights.names import Named, named_weights
 from keras_alexnet.weights.opening import Weights
 from keras_alexnet.weights.plausibility import warn_if_untrained
 
-_LAST = "fc8"
-_TOP = ("fc6", "fc7", _LAST)
+LAST = "fc8"  # the layer of the classes
+_TOP = ("fc6", "fc7", LAST)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _log = logging.getLogger("keras_alexnet")
 
@@ -51,20 +52,19 @@ def load_weights(
     if weights.taken:
         _log.info("%s: %s", weights.origin, weights.taken)
     values = weights.read(record)
-    # Of few pictures conv1 learns little; names say that somebody trained it.
-    if weights.checked and not weights.description.class_names:
-        warn_if_untrained(values, weights.origin)
+    if weights.checked:
+        warn_if_untrained(values, weights.origin, weights.description != UNKNOWN)
     other = _other_classes(model, weights, class_names)
-    assign_weights(model, values, weights.origin, frozenset({_LAST} if other else ()))
+    assign_weights(model, values, weights.origin, frozenset({LAST} if other else ()))
     if other:
+        units = model.get_layer(LAST).units
+        theirs = "others" if weights.classes in (None, units) else weights.classes
         _log.warning(
             "%s: all layers but fc8 were loaded; fc8 has new weights for %d classes, "
             "where the file has %s",
             weights.origin,
-            model.get_layer(_LAST).units,
-            "others"
-            if other_names(weights, class_names)
-            else weights.classes or "none",
+            units,
+            theirs,
         )
 
 
@@ -86,7 +86,7 @@ def _channels(origin: str, theirs: int, ours: int) -> str:
 def _other_classes(
     model: keras.Model, weights: Weights, class_names: tuple[str, ...]
 ) -> bool:
-    last = [layer for layer in model.layers if layer.name == _LAST]
+    last = [layer for layer in model.layers if layer.name == LAST]
     others = other_names(weights, class_names)
     return bool(last) and (others or last[0].units != weights.classes)
 

@@ -23,6 +23,7 @@ from keras_alexnet.weights.formats import (
     torch_files,
 )
 from keras_alexnet.weights.names import Named
+from keras_alexnet.weights.recipes import recorded_by_run
 
 _CAFFES = ("caffe", "caffenet")
 
@@ -170,15 +171,8 @@ def _run(run: Path, path: Path, origin: str) -> Weights:
         checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
         taken=runs.taken(path),
-        description=_of_run(run),
+        description=recorded_by_run(run),
     )
-
-
-def _of_run(run: Path) -> Description:
-    """What a run has recorded of its pictures and classes."""
-    held = (run / runs.DATA).is_file()
-    recipe = runs.recipe(run) if held or (run / runs.RECIPE).is_file() else None
-    return Description(recipe, runs.class_names(run) if held else ())
 
 
 def _h5(path: Path, origin: str) -> Weights:

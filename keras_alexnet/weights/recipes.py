@@ -1,4 +1,4 @@
-"""Finds the recipe of weights, runs, exports and variants."""
+"""Finds the recipe of weights, runs, exports and variants, and what they record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights import published, runs
-from keras_alexnet.weights.described import description_in, has_description
+from keras_alexnet.weights.described import (
+    UNKNOWN,
+    Description,
+    description_in,
+    has_description,
+)
 from keras_alexnet.weights.published import WeightSet
 
 # Where an export holds its recipe; TensorFlow Serving does not read this folder.
@@ -75,7 +80,7 @@ def _named(what: Any, image_size: int | None) -> Recipe:
         return Recipe.of_colours(record.preprocessing, record.input_size)
     found = getattr(what, "recipe", None)  # of a model, or of a Classifier
     if isinstance(what, (str, os.PathLike)):
-        found = recipe_in(what)
+        found = recorded(what).recipe
     if isinstance(found, Recipe):
         return found
     raise must_be(
@@ -88,23 +93,32 @@ def _named(what: Any, image_size: int | None) -> Recipe:
     )
 
 
-def recipe_in(path: str | os.PathLike) -> Recipe | None:
-    """The recipe that is recorded at a path; None if there is none.
+def recorded(path: str | os.PathLike) -> Description:
+    """The recipe and the class names that are recorded at a path, as far as they are.
 
     Args:
         path: Of a training run, one of its checkpoints, an export, or a `.keras` or
-            `.weights.h5` file.
+            `.weights.h5` file; it need not exist.
 
     Raises:
-        ValueError: If what holds it is damaged.
+        ValueError: If what holds them is damaged.
     """
     place = Path(files.expanded(path))
     run = runs.run_of(place)
     if run is not None:
-        return runs.recipe(run)
+        return recorded_by_run(run)
     if has_description(place):
-        return description_in(place).recipe
+        return description_in(place)
     card = (newest_version(place) or place) / EXPORT_CARD
     if not card.is_file():
-        return None
-    return Recipe.from_dict(files.read_json(card, recipe=dict)["recipe"])
+        return UNKNOWN
+    held = files.read_json(card, recipe=dict)
+    names = held.get("class_names") or ()  # earlier versions wrote none
+    return Description(Recipe.from_dict(held["recipe"]), tuple(names))
+
+
+def recorded_by_run(run: Path) -> Description:
+    """What a run has recorded of its pictures and classes."""
+    held = (run / runs.DATA).is_file()
+    recipe = runs.recipe(run) if held or (run / runs.RECIPE).is_file() else None
+    return Description(recipe, runs.class_names(run) if held else ())

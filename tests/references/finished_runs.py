@@ -59,10 +59,8 @@ class Killed(BaseException):
     """Ends a run where it is raised, past every handler of an `Exception`."""
 
 
-def dies_after(
-    steps: int, monkeypatch: pytest.MonkeyPatch, config: TrainingConfig
-) -> str:
-    """Trains up to so many steps, and dies there; returns what was said."""
+def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a run die after so many steps, without any handler."""
     step = Loop._step
 
     def dying(self: Loop, batches: object, number: int) -> None:
@@ -71,6 +69,13 @@ def dies_after(
         step(self, batches, number)
 
     monkeypatch.setattr(Loop, "_step", dying)
+
+
+def dies_after(
+    steps: int, monkeypatch: pytest.MonkeyPatch, config: TrainingConfig
+) -> str:
+    """Trains up to so many steps, and dies there; returns what was said."""
+    killed_after(steps, monkeypatch)
     console = quiet()
     with pytest.raises(Killed):
         Trainer(config, console).fit()

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from finished_runs import assert_same, confused, quiet, rows
+from finished_runs import Killed, assert_same, confused, killed_after, quiet, rows
 
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
@@ -97,22 +97,6 @@ def test_a_finished_run_is_left_as_it_is(run: Path, pictures: Path) -> None:
     assert not result.fresh
     assert result.values == json.loads((run / "result.json").read_text())
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
-
-
-class Killed(Exception):
-    pass
-
-
-def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a run die after so many steps, without any handler."""
-    step = Loop._step
-
-    def dying(self: Loop, batches: object, number: int) -> None:
-        if number > steps:
-            raise Killed
-        step(self, batches, number)
-
-    monkeypatch.setattr(Loop, "_step", dying)
 
 
 @pytest.mark.parametrize("steps", [3, 4])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from finished_runs import quiet, rows
+from finished_runs import Killed, killed_after, quiet, rows
 
 import keras_alexnet
 from keras_alexnet.data import open_source
@@ -24,25 +24,14 @@ def photos(pictures: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pictures, tmp_path / "photos"))
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.fixture
 def begun(
     config: TrainingConfig, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> TrainingConfig:
     """A run that ended after its first epoch, where no handler saw it."""
     config = dataclasses.replace(config, data=f"folder:{photos}")
-    step = Loop._step
-
-    def dying(self: Loop, batches: object, number: int) -> None:
-        if number > 3:
-            raise Killed
-        step(self, batches, number)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "_step", dying)
+        killed_after(3, patch)
         with pytest.raises(Killed):
             Trainer(config, quiet()).fit()
     return config

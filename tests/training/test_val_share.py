@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from finished_runs import assert_same, quiet, rows
+from finished_runs import Killed, assert_same, killed_after, quiet, rows
 
 import keras_alexnet
 from keras_alexnet.data import open_source, preparation
 from keras_alexnet.training import Trainer, TrainingConfig
-from keras_alexnet.training.loop import Loop
 
 SCORES = ("val_loss", "val_top1", "val_top5")
 
@@ -27,21 +26,6 @@ def plain(pictures: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def divided(config: TrainingConfig, plain: Path) -> TrainingConfig:
     return dataclasses.replace(config, data=f"folder:{plain}", epochs=2)
-
-
-class Killed(Exception):
-    pass
-
-
-def killed_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Loop._step
-
-    def dying(self: Loop, batches: object, number: int) -> None:
-        if number > steps:
-            raise Killed
-        step(self, batches, number)
-
-    monkeypatch.setattr(Loop, "_step", dying)
 
 
 def test_a_run_keeps_its_division(

@@ -257,3 +257,10 @@ def test_fc8_of_classes_of_other_names_is_new(
     assert loaded.class_names == tuple(names)
     same = small(weights=tmp_path / "mine.weights.h5", classes=list("abcde"))
     assert equal(model, same)
+
+
+def test_names_of_classes_do_not_hide_that(tmp_path: Path) -> None:
+    path = tmp_path / "named.weights.h5"
+    small(classes=list("abcde")).save_weights(path)
+    with pytest.warns(UserWarning, match=r"named\.weights\.h5' look untrained"):
+        small(weights=path, classes=None)

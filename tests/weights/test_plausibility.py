@@ -41,10 +41,10 @@ def gabors(filters: int, noise: float) -> np.ndarray:
     return smooth + rng.normal(0, noise * smooth.std(), smooth.shape)
 
 
-def warned(named: Named) -> str:
+def warned(named: Named, ours: bool = False) -> str:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_if_untrained(named, "my.npy")
+        warn_if_untrained(named, "my.npy", ours)
     return " ".join(str(each.message) for each in caught)
 
 
@@ -63,6 +63,18 @@ def test_initial_values_are_detected(name: str, filters: int) -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.5, 1.0])
 def test_smooth_filters_pass(filters: int, noise: float) -> None:
     assert warned(network(gabors(filters, noise))) == ""
+
+
+@pytest.mark.compat
+def test_of_our_files_the_biases_decide() -> None:
+    """Few pictures leave conv1 as it was drawn, but they move the biases."""
+    noise = np.random.default_rng(0).normal(0, 0.01, (11, 11, 3, 96))
+    trained, new = network(noise), network(noise)
+    for values in new.values():
+        values["bias"] = np.zeros_like(values["bias"])
+    assert "conv1 are unrelated" in warned(trained)
+    assert warned(trained, ours=True) == ""
+    assert "biases of each layer are all the same" in warned(new, ours=True)
 
 
 def test_the_standard_error_is_that_of_independent_draws() -> None:
