@@ -92,13 +92,12 @@ class Classifier:
         preprocessing: Any = None,
     ) -> None:
         opened = open_model(what, variant, image_size, class_names)
-        given = isinstance(what, keras.Model)
-        self.origin = what.name if given else os.fspath(what)
+        self.origin = what.name if isinstance(what, keras.Model) else os.fspath(what)
         self.model = opened.model
         self.recipe = _chosen_recipe(opened, preprocessing)
         self.class_names, self.named = opened.class_names, opened.named
         self.taken = opened.taken
-        if isinstance(opened.model, Functional) and not given:
+        if isinstance(opened.model, Functional) and opened.model is not what:
             # What was given is saved with the model; guesses and defaults are not.
             guessed = opened.guessed is not None and preprocessing is None
             recipe = None if guessed else self.recipe
@@ -121,8 +120,9 @@ class Classifier:
             names = f" ({shown}{more})" if self.named else ""
             parts.append(f"{len(self.class_names)} classes{names}")
         if self.recipe is not None:
-            parts.append("{0}×{0} pixels".format(self.recipe.image_size))
-        kind = "Classifier by the export" if self.is_export else "Classifier of"
+            side = self.recipe.image_size
+            parts.append(f"{side}×{side} pixels")
+        kind = "Classifier of the export" if self.is_export else "Classifier of"
         return f"<{kind} {self.origin!r}: {'; '.join(parts)}>"
 
     @property

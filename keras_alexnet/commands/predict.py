@@ -151,8 +151,8 @@ def asked(config: Config) -> Iterator[Classify]:
             yield classify
         return
     classifier = config.open()
-    if classifier.taken:
-        errors = new_console(stderr=True)
+    errors = new_console(stderr=True)
+    if classifier.taken and errors.is_terminal:  # for people; output is for programs
         say(errors, f"predict: {classifier.origin}: {classifier.taken}")
     yield lambda pictures: [
         Answer(not fault, tuple((each.name, each.score) for each in classes))

@@ -304,9 +304,7 @@ def _wanted_part(
     return part
 
 
-def _without_pictures(
-    folder: Path, there: list[str], beside: list[str]
-) -> ValueError:
+def _without_pictures(folder: Path, there: list[str], beside: list[str]) -> ValueError:
     """The error for a folder in whose folders, those of classes, is no picture."""
     strays = [Path(path).name for path in beside if named_as_picture(path)]
     if strays and not there:

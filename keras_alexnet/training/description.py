@@ -112,8 +112,8 @@ def _of_few_classes(
         layers += [f"conv{number}", *normed]
         rates.append(f"conv{number}=0.1")
     return (
-        f"{config.init_from} is of {known} classes, and its last layers know no others: "
-        "take the first ones, after --flagfile=configs/finetune.flags by "
+        f"{config.init_from} is of {known} classes, and its last layers know no "
+        "others: take the first ones, after --flagfile=configs/finetune.flags by "
         f"--init_layers={','.join(layers)} --learning_rate=0.02 "
         f"--layer_rates={','.join(rates)}"
     )
