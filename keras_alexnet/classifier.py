@@ -112,7 +112,7 @@ class Classifier:
             self._network = ModelAnswers(opened.model, self.recipe, opened.class_names)
 
     def __repr__(self) -> str:
-        """What it is, as `<Classifier of 'imagenet': 1000 classes, 227×227 pixels>`."""
+        """What it is, as `<Classifier of 'imagenet': 1000 classes; 227×227 pixels>`."""
         parts = [self.taken] if self.taken else []
         if self.class_names:
             shown = ", ".join(self.class_names[:_SHOWN])
