@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files
-from keras_alexnet.data.formats import HEAD, format_of
+from keras_alexnet.data.formats import unread
 from keras_alexnet.fine_tuning import features
 from keras_alexnet.reasons import reason
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.classes import class_names as published_names
 from keras_alexnet.weights.classes import imagenet_classes
 
-_NO_FILE = "neither JPEG nor PNG, or cut short"
 Outputs = dict[str, np.ndarray]
 
 
@@ -160,7 +158,7 @@ class ExportAnswers:
         outputs = {name: value.numpy() for name, value in found.items()}
         valid = outputs.pop("valid", np.ones(len(encoded), bool))
         answered = iter(
-            "" if good else _refused(each)
+            "" if good else unread(each)
             for each, good in zip(encoded, valid, strict=True)
         )
         faults = [each if isinstance(each, str) else next(answered) for each in read]
@@ -186,7 +184,7 @@ def _encoded(picture: Any) -> bytes | str:
     """The bytes of a file, or why it cannot be read."""
     try:
         if isinstance(picture, (str, os.PathLike)):
-            return Path(files.expanded(picture)).read_bytes()
+            return files.read_picture(picture)
     except (OSError, ValueError) as error:
         return _fault(error)
     if tf.is_tensor(picture) and picture.dtype == tf.string:
@@ -194,14 +192,6 @@ def _encoded(picture: Any) -> bytes | str:
     if isinstance(picture, bytes):
         return picture
     return f"a {type(picture).__name__}: an export reads files only"
-
-
-def _refused(image: bytes) -> str:
-    """Why an export does not read a file."""
-    found = format_of(image[:HEAD])
-    if found in (None, "JPEG", "PNG"):
-        return _NO_FILE
-    return f"{found}: an export reads JPEG and PNG, so convert it"
 
 
 def _fault(error: Exception) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -27,6 +28,7 @@ from keras_alexnet.whole_numbers import entries, whole_number
 
 _log = logging.getLogger("keras_alexnet")
 _MANY = 256  # pictures from which on progress is shown
+_SHOWN = 3  # names of classes in the description of a classifier
 
 
 class Answer(NamedTuple):
@@ -49,16 +51,17 @@ class Classifier:
     Args:
         what: Published weights by name; a training run `RUN` (its newest checkpoint),
             `RUN/best` (its best epoch) or one of its checkpoints; an export; or a file:
-            `.keras`, `.weights.h5`, `.caffemodel`, `.npy` or `.pth`.
+            `.keras`, `.weights.h5`, `.caffemodel`, `.npy` or `.pth`. Or a
+            `keras.Model` from prepared pictures to scores, which stays as it is.
         class_names: Name of each output; those that the run, the export or the file
             records, ImageNet's for 1000 classes, else `"class 0"` and so on by default.
-        variant: Variant of a file that does not determine it.
+        variant: Variant of a file or a model that does not determine it.
         image_size: Side of the input, for weights; their own by default.
         preprocessing: How pictures become the input, as
             `keras_alexnet.weights.recipe_of` takes it; that of `what` by default.
 
     Attributes:
-        origin: The given name or path.
+        origin: The given name or path; of a model its name.
         model: The `keras.Model`, from prepared pictures to scores; for an export, the
             loaded SavedModel.
         recipe: How pictures become the model's input; None for an export that does
@@ -81,7 +84,7 @@ class Classifier:
 
     def __init__(
         self,
-        what: str | os.PathLike,
+        what: str | os.PathLike | keras.Model,
         *,
         class_names: Sequence[str] | None = None,
         variant: str | None = None,
@@ -89,12 +92,12 @@ class Classifier:
         preprocessing: Any = None,
     ) -> None:
         opened = open_model(what, variant, image_size, class_names)
-        self.origin = os.fspath(what)
+        self.origin = what.name if isinstance(what, keras.Model) else os.fspath(what)
         self.model = opened.model
         self.recipe = _chosen_recipe(opened, preprocessing)
         self.class_names, self.named = opened.class_names, opened.named
         self.taken = opened.taken
-        if isinstance(opened.model, Functional):
+        if isinstance(opened.model, Functional) and opened.model is not what:
             # What was given is saved with the model; guesses and defaults are not.
             guessed = opened.guessed is not None and preprocessing is None
             recipe = None if guessed else self.recipe
@@ -107,6 +110,20 @@ class Classifier:
         else:
             assert self.recipe is not None
             self._network = ModelAnswers(opened.model, self.recipe, opened.class_names)
+
+    def __repr__(self) -> str:
+        """What it is, as `<Classifier of 'imagenet': 1000 classes; 227×227 pixels>`."""
+        parts = [self.taken] if self.taken else []
+        if self.class_names:
+            shown = ", ".join(self.class_names[:_SHOWN])
+            more = ", …" if len(self.class_names) > _SHOWN else ""
+            names = f" ({shown}{more})" if self.named else ""
+            parts.append(f"{len(self.class_names)} classes{names}")
+        if self.recipe is not None:
+            side = self.recipe.image_size
+            parts.append(f"{side}×{side} pixels")
+        kind = "Classifier of the export" if self.is_export else "Classifier of"
+        return f"<{kind} {self.origin!r}: {'; '.join(parts)}>"
 
     @property
     def is_export(self) -> bool:
@@ -126,12 +143,13 @@ class Classifier:
             batch_size: Pictures at a time.
 
         Returns:
-            For each picture its classes, the highest score first; an empty list for a
-            picture that cannot be read, with a warning from the logger
+            For each picture its classes, the highest score first. For one of a list
+            that cannot be read, an empty list, with a warning from the logger
             `keras_alexnet`.
 
         Raises:
-            ValueError: If `top` or `batch_size` is out of range.
+            ValueError: If `top` or `batch_size` is out of range, or one picture was
+                given, not in a list, which cannot be read.
 
         Example:
 
@@ -142,7 +160,7 @@ class Classifier:
         rows: list[list[Prediction]] = []
         for batch in _batches(pictures, batch_size):
             answers = self.answers(batch)
-            _warn([(answer.picture, answer.fault) for answer in answers])
+            _report(pictures, [(answer.picture, answer.fault) for answer in answers])
             rows += [answer.classes[:top] for answer in answers]
         return rows
 
@@ -184,11 +202,12 @@ class Classifier:
             batch_size: Pictures at a time.
 
         Returns:
-            For each layer an array float32 `[pictures, …]`; NaN for a picture that
-            cannot be read, with a warning from the logger `keras_alexnet`.
+            For each layer an array float32 `[pictures, …]`; NaN for a picture of a
+            list that cannot be read, with a warning from the logger `keras_alexnet`.
 
         Raises:
-            ValueError: If there is no such layer, or `batch_size` is out of range.
+            ValueError: If there is no such layer, `batch_size` is out of range, or one
+                picture was given, not in a list, which cannot be read.
 
         Example:
 
@@ -205,7 +224,7 @@ class Classifier:
         found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
         for batch in _batches(pictures, batch_size):
             faults, outputs = describe(batch)
-            _warn(list(zip(_names(batch), faults, strict=True)))
+            _report(pictures, list(zip(_names(batch), faults, strict=True)))
             for layer in layers:
                 found[layer].append(_spread(outputs[layer], faults))
         if not all(found.values()):
@@ -246,10 +265,14 @@ def _listed(pictures: Any) -> Sequence[Any]:
     """A list of pictures, from one picture, a batch or a list."""
     if isinstance(pictures, (list, tuple)):
         return pictures
+    return [pictures] if _is_one(pictures) else list(pictures)
+
+
+def _is_one(pictures: Any) -> bool:
+    """Whether it is one picture, neither in a list nor in a batch."""
     strings = tf.is_tensor(pictures) and pictures.dtype == tf.string
-    if getattr(pictures, "ndim", None) == (1 if strings else 4):
-        return list(pictures)
-    return [pictures]
+    batch = getattr(pictures, "ndim", None) == (1 if strings else 4)
+    return not batch and not isinstance(pictures, (list, tuple))
 
 
 def _names(pictures: Sequence[Any]) -> list[str]:
@@ -260,8 +283,14 @@ def _names(pictures: Sequence[Any]) -> list[str]:
     ]
 
 
-def _warn(faults: list[tuple[str, str]]) -> None:
+def _report(given: Any, faults: list[tuple[str, str]]) -> None:
+    """Warns of pictures that cannot be read; raises ValueError for a single one."""
     for name, fault in faults:
+        if fault and _is_one(given):
+            raise ValueError(
+                "the picture must be there, and of a kind that can be read. "
+                f"Received: {name!r} ({fault})"
+            )
         if fault:
             _log.warning("%s cannot be read: %s", name, fault)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -85,6 +86,20 @@ def read_text(path: Path, errors: str = "strict") -> str:
             f"a text file must be UTF-8. Received: {str(path)!r} "
             f"({error.reason} at byte {error.start})"
         ) from None
+
+
+def read_picture(path: str | os.PathLike) -> bytes:
+    """Reads the file of a picture.
+
+    Raises:
+        OSError: If it cannot be read; of a folder the message says what to give.
+    """
+    place = Path(expanded(path))
+    if place.is_dir():
+        name = os.fsdecode(path)
+        what = f"a folder: give its files, as sorted(Path({name!r}).glob('*.jpg'))"
+        raise IsADirectoryError(errno.EISDIR, what, name)
+    return place.read_bytes()
 
 
 def read_json(path: Path, **fields: type) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from keras_alexnet.given_pictures import warn_of_values
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
 from keras_alexnet.weights import published, runs
+from keras_alexnet.weights.opening import check_variant
 from keras_alexnet.weights.recipes import recipe_of, recorded
 from keras_alexnet.whole_numbers import entries, is_whole
 
@@ -57,6 +58,7 @@ def preprocess_input(
     """
     x = _numbers(x)
     warn_of_values(x)
+    check_variant(variant)
     if weights is None:
         record = architectures.get("paper" if variant is None else variant)
         return record.preprocessing(x)

@@ -22,6 +22,7 @@ from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.described import Functional, counted
 from keras_alexnet.weights.formats.keras_files import body
 from keras_alexnet.weights.loading import load_weights
+from keras_alexnet.weights.opening import check_variant
 from keras_alexnet.whole_numbers import as_boolean, whole_number
 
 
@@ -60,7 +61,8 @@ def AlexNet(
             whose file is downloaded from its publisher, checked and cached; or a
             path: a `.weights.h5`, `.keras`, `.caffemodel`, `.npy` or `.pth` file, a
             training run `RUN` (its newest checkpoint), `RUN/best` (its best epoch) or
-            one of its checkpoints. The logger `keras_alexnet` says which, as INFO.
+            one of its checkpoints. The logger `keras_alexnet` says which, as INFO, and
+            warns of a run that has not ended.
         include_top: Whether `fc6`, `fc7` and `fc8` are there.
         input_tensor: Keras tensor to use as the model's input.
         input_shape: `(height, width, channels)`, a tuple, a list, an array or a
@@ -112,6 +114,7 @@ def AlexNet(
         - Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep
           Convolutional Neural Networks, NIPS 2012.
     """
+    check_variant(variant)
     found = None if weights is None else _with_variants(open_weights(weights))
     if found is not None:
         variant = found.variant(variant)

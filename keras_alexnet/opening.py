@@ -21,12 +21,13 @@ from keras_alexnet.weights import open_weights, published, runs
 from keras_alexnet.weights.classes import class_names as published_names
 from keras_alexnet.weights.described import checked_names, description_of
 from keras_alexnet.weights.formats.keras_files import arrays, body, load_keras
+from keras_alexnet.weights.opening import variant_named
 from keras_alexnet.weights.plausibility import warn_if_untrained
 from keras_alexnet.weights.recipes import EXPORT_CARD, newest_version, recipe_of
 
 _EXPECTED = (
     "a model must be a run's directory, one of its checkpoints, an export, a .keras "
-    "file, or what AlexNet(weights=…) takes"
+    "file, a keras.Model, or what AlexNet(weights=…) takes"
 )
 
 
@@ -56,12 +57,12 @@ class Opened:
 
 
 def open_model(
-    what: str | os.PathLike,
+    what: str | os.PathLike | keras.Model,
     variant: str | None = None,
     image_size: int | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Opened:
-    """Opens a model by name or path.
+    """Opens a model by name or path, or takes one.
 
     Args:
         what: As for `keras_alexnet.Classifier`, like the other arguments.
@@ -78,6 +79,8 @@ def open_model(
     >>> open_model("runs/quickstart").class_names[:2]  # doctest: +SKIP
     ('arrow', 'crescent')
     """
+    if isinstance(what, keras.Model):
+        return _of_model(what, what.name, variant, image_size, class_names)
     if not isinstance(what, (str, os.PathLike)) or not os.fspath(what):
         raise ValueError(f"{_EXPECTED}. Received: {what!r}")
     if os.fspath(what) in published.names():
@@ -87,7 +90,8 @@ def open_model(
     if run is None and not path.exists():
         meant = near(os.fspath(what), published.names())
         raise ValueError(
-            f"{_EXPECTED}{meant}. Received: {str(what)!r}, which does not exist"
+            f"{_EXPECTED}{meant}. Received: {str(what)!r}, "
+            f"{variant_named(what) or 'which does not exist'}"
         )
     export = newest_version(path) if run is None else None
     if run is not None or export is not None:
@@ -100,7 +104,8 @@ def open_model(
     if export is not None:
         return _open_export(export)
     if path.suffix == ".keras":
-        return _open_keras(path, variant, class_names)
+        model = load_keras(path, str(path))
+        return _of_model(model, str(path), variant, image_size, class_names)
     return _open_weights(path, variant, image_size, class_names)
 
 
@@ -154,28 +159,36 @@ def _open_weights(
     return Opened(model, recipe_of(model), names, named)
 
 
-def _open_keras(
-    path: Path, variant: str | None, class_names: Sequence[str] | None
+def _of_model(
+    model: keras.Model,
+    origin: str,
+    variant: str | None,
+    image_size: int | None,
+    class_names: Sequence[str] | None,
 ) -> Opened:
     """The model itself, whoever built it; its recipe its own, or of its variant."""
-    model = load_keras(path, str(path))
+    side, _ = classifier_sizes(model)
+    if image_size not in (None, side):
+        raise ValueError(
+            f"image_size must be {side}, which the model reads, or None. "
+            f"Received: image_size={image_size!r} with {origin!r}"
+        )
     like = variants_like(body(model))
     if like and variant not in (None, *like):
         raise ValueError(
             f"variant must be {' or '.join(map(repr, like))}, by the layers of the "
-            f"model, or None. Received: variant={variant!r} with {str(path)!r}"
+            f"model, or None. Received: variant={variant!r} with {origin!r}"
         )
     known = variant or (like[0] if like else None)
     own = description_of(model).recipe
     guessed = None
     if known is None and own is None:
         guessed = (
-            f"{str(path)!r} is a model of no known variant: its preprocessing is "
+            f"{origin!r} is a model of no known variant: its preprocessing is "
             "guessed to be the paper's; set preprocessing= to be sure"
         )
     if like:
-        warn_if_untrained(arrays(model), str(path), ours=own is not None)
-    side, _ = classifier_sizes(model)
+        warn_if_untrained(arrays(model), origin, ours=own is not None)
     names, named = _class_names(model, class_names)
     recipe = own or recipe_of(known or "paper", side)
     return Opened(model, recipe, names, named, guessed)

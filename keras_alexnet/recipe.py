@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -160,8 +159,8 @@ class Recipe:
 
     def _of_one(self, picture: Any, name: str) -> tf.Tensor:
         if isinstance(picture, (str, os.PathLike)):
-            path = Path(files.expanded(picture))
-            picture, name = path.read_bytes(), repr(str(path))
+            name = repr(files.expanded(picture))
+            picture = files.read_picture(picture)
         if isinstance(picture, bytes):
             picture = tf.constant(picture)
         if tf.is_tensor(picture) and picture.dtype == tf.string:

@@ -13,6 +13,8 @@ from keras_alexnet.reasons import must_be, near
 from keras_alexnet.whole_numbers import as_boolean, as_whole, number
 
 _TRUTH = {"true": True, "false": False}
+# What the text of a value must be, by the type of its setting.
+TEXTS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def setting(
@@ -90,7 +92,7 @@ def _from_text(name: str, kind: type, text: str) -> Any:
     try:
         return convert(text)
     except (KeyError, ValueError) as error:
-        raise must_be(name, f"text of a value of type {kind.__name__}", text) from error
+        raise must_be(name, TEXTS.get(kind, "a text"), text) from error
 
 
 def _kind(hint: Any) -> type:

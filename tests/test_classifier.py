@@ -211,3 +211,81 @@ def test_many_pictures_show_progress(
     rows = Classifier(run).predict([files[0]] * 300, top=1, batch_size=128)
     assert len(rows) == 300
     assert len({row[0] for row in rows}) == 1
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("model", ["", "servable"])
+@pytest.mark.parametrize("method", ["predict", "features"])
+def test_one_picture_that_cannot_be_read_is_an_error(
+    run: Path, files: list[Path], tmp_path: Path, model: str, method: str
+) -> None:
+    (tmp_path / "notes.jpg").write_text("a cat, I think")
+    ask = getattr(Classifier(run / model), method)
+    folder = files[0].parent
+    for given, fault in (
+        (tmp_path / "none.jpg", "(No such file or directory)"),
+        (str(tmp_path / "notes.jpg"), "notes.jpg' ("),
+        (b"a cat, I think", "'picture 0' ("),
+        (folder, f"(a folder: give its files, as sorted(Path({str(folder)!r}).glob("),
+    ):
+        with pytest.raises(ValueError, match=r"^the picture must be there, ") as caught:
+            ask(given)
+        assert fault in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert len(ask([folder, files[0]])) == (
+        2 if method == "predict" else len(ask(files))
+    )
+
+
+def test_a_folder_is_no_picture_of_a_recipe(run: Path, files: list[Path]) -> None:
+    with pytest.raises(OSError, match=r"a folder: give its files, as sorted\(Path\("):
+        keras_alexnet.load_pictures(files[0].parent, run)
+
+
+@pytest.mark.compat
+def test_a_model_is_taken_as_it_is(
+    run: Path, files: list[Path], tmp_path: Path
+) -> None:
+    of_run = Classifier(run)
+    model = keras_alexnet.AlexNet(weights=run)
+    taken = Classifier(model)
+    assert taken.model is model
+    assert (taken.origin, taken.recipe) == (model.name, of_run.recipe)
+    assert taken.predict(files) == of_run.predict(files)
+    # What it is asked with is not what it is.
+    other = Classifier(model, class_names=["a", "b", "c"], preprocessing="owt")
+    assert other.predict(files[0])[0][0].name in "abc"
+    assert model.class_names == of_run.class_names
+    assert model.recipe == of_run.recipe
+    with pytest.raises(ValueError, match="image_size must be 64, which the model"):
+        Classifier(model, image_size=96)
+    with pytest.raises(ValueError, match="variant must be 'paper', by the layers"):
+        Classifier(model, variant="owt")
+
+
+def test_a_model_of_others_is_taken_and_its_recipe_guessed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = keras.saving.load_model(foreign(tmp_path / "mine.keras"))
+    with caplog.at_level(logging.WARNING, "keras_alexnet"):
+        found = Classifier(model).predict(np.zeros([70, 80, 3], "uint8"))
+    assert "guessed to be the paper's" in caplog.text
+    assert {each.name for each in found[0]} == {"class 0", "class 1"}
+    with pytest.raises(ValueError, match=r"Received: a model from .* to"):
+        Classifier(keras.Sequential())
+
+
+@pytest.mark.compat
+def test_a_classifier_says_what_it_is(run: Path, tmp_path: Path) -> None:
+    of_run = Classifier(run)
+    assert repr(of_run) == (
+        f"<Classifier of {str(run)!r}: {of_run.taken}; "
+        "3 classes (0_red, 1_green, 2_blue); 64×64 pixels>"
+    )
+    export = repr(Classifier(run / "servable"))
+    assert (
+        export == f"<Classifier of the export {str(run / 'servable')!r}: 64×64 pixels>"
+    )
+    many = keras_alexnet.AlexNet(input_shape=(64, 64, 3), classes=list("abcdef"))
+    with pytest.warns(UserWarning, match="untrained"):
+        assert "6 classes (a, b, c, …); 64" in repr(Classifier(many))

@@ -241,3 +241,35 @@ def test_labels_as_text_are_one_line(model: keras.Model, labels: Any) -> None:
     for call in (model.fit, model.evaluate, model.train_on_batch):
         with pytest.raises(ValueError, match=r"y must be numbers.*Received: labels"):
             call(x, labels)
+
+
+# A name of weights where a variant's belongs, and the other way round.
+EXCHANGED: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "weights as variant": (
+        lambda run: AlexNet("imagenet"),
+        "weights='imagenet'. Received: variant='imagenet'",
+    ),
+    "a run as variant": (lambda run: AlexNet(str(run)), "weights={run!r}. Received: "),
+    "a path as variant": (lambda run: AlexNet(run), "weights={run!r}. Received: "),
+    "colours of weights": (
+        lambda run: keras_alexnet.preprocess_input(PIXELS, "bvlc_alexnet"),
+        "weights='bvlc_alexnet'. Received: variant='bvlc_alexnet'",
+    ),
+    "variant as weights": (
+        lambda run: AlexNet(weights="paper"),
+        "Received: 'paper', a variant: AlexNet('paper') has new weights",
+    ),
+    "variant as model": (
+        lambda run: keras_alexnet.Classifier("caffe"),
+        "Received: 'caffe', a variant: AlexNet('caffe') has new weights",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXCHANGED)
+def test_a_name_for_the_other_argument_is_known(case: str, run: Path) -> None:
+    call, message = EXCHANGED[case]
+    with pytest.raises(ValueError, match="Received: ") as caught:
+        call(run)
+    assert message.format(run=str(run)) in str(caught.value)
+    assert "\n" not in str(caught.value)

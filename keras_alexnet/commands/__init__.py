@@ -32,6 +32,8 @@ def chosen(arguments: list[str]) -> Callable[[], int]:
     name = arguments[1] if len(arguments) > 1 else ""
     if name in ("--help", "-h", "help"):
         return _usage
+    if not arguments[1:]:
+        return _ask_for_a_command
     if name in ("--version", "-V", "version"):
         return _version
     if name not in COMMANDS:
@@ -43,15 +45,26 @@ def chosen(arguments: list[str]) -> Callable[[], int]:
 
 
 def _usage() -> int:
+    print(_usage_text())
+    return 0
+
+
+def _ask_for_a_command() -> int:
+    """As `_usage`, but nothing was done: a script that calls it so must notice."""
+    print(_usage_text(), file=sys.stderr)
+    return 2
+
+
+def _usage_text() -> str:
     rows = "\n".join(f"  {name:10}{does}" for name, does in COMMANDS.items())
-    print(
+    return (
         f"usage: keras-alexnet COMMAND [flags]\n\n{rows}\n\n"
         "--help after a command shows its flags; --version shows the versions.\n\n"
         "next:\n"
-        "  keras-alexnet predict --model=imagenet PICTURE...\n"
-        "  keras-alexnet train --data=folder:DIR --model_dir=RUN"
+        "  keras-alexnet train --flagfile=configs/quickstart.flags\n"
+        "  keras-alexnet train --data=folder:DIR --model_dir=RUN\n"
+        "  keras-alexnet predict --model=imagenet PICTURE..."
     )
-    return 0
 
 
 def _version() -> int:

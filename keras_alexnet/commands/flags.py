@@ -11,7 +11,7 @@ from absl import flags
 from keras_alexnet.commands import suggestions
 from keras_alexnet.commands.flagfiles import Flags
 from keras_alexnet.reasons import near
-from keras_alexnet.settings import kinds
+from keras_alexnet.settings import TEXTS, kinds
 
 Config = TypeVar("Config")
 _VERSION = "version"
@@ -64,6 +64,13 @@ def parse(
         rest = values(arguments)[1:]
     except flags.UnrecognizedFlagError as error:
         raise suggestions.unknown_flag(error.flagname, values) from error
+    except flags.Error as error:
+        if type(error) is flags.Error:  # the only one: "Missing value for flag --name"
+            name = str(error).split()[-1]
+            raise ValueError(
+                f"{name} must have a value: {name}=VALUE. Received: {name} alone"
+            ) from error
+        raise
     if values["help"].value:
         usage = f"usage: {arguments[0]} [flags] {usage}".rstrip()
         print(f"{usage}\n{values.get_help()}{help_end}")
@@ -90,15 +97,45 @@ def _define(values: flags.FlagValues, field: Any, kind: type) -> None:
         flag_values=values,
         **more,
     )
-    if field.metadata["choices"]:
-        values[field.name].parser = _Choice(field.metadata["choices"])
+    flag = values[field.name]
+    flag.parser = _Parser(flag.parser, field.name, kind, field.metadata["choices"])
 
 
-class _Choice(flags.EnumParser):
-    """One of a few values; the message about another names the nearest."""
+class _Parser(flags.ArgumentParser):
+    """A parser of absl's that says in the package's words what a value must be.
 
-    def parse(self, argument: str) -> str:
+    Args:
+        parser: That of absl.
+        name: Name of the flag.
+        kind: Type of its values.
+        choices: The values that are allowed; any of its type if None.
+    """
+
+    def __init__(
+        self,
+        parser: flags.ArgumentParser,
+        name: str,
+        kind: type,
+        choices: tuple[str, ...] | None,
+    ) -> None:
+        self._parser, self._name = parser, name
+        self._kind, self._choices = kind, choices
+        self.syntactic_help = parser.syntactic_help  # for --help
+
+    def parse(self, argument: Any) -> Any:
         try:
-            return super().parse(argument)
-        except ValueError as error:
-            raise ValueError(f"{error}{near(argument, self.enum_values)}") from error
+            return self._parser.parse(argument)
+        except (TypeError, ValueError, OverflowError) as error:
+            # absl would put its own words before those of a ValueError.
+            raise flags.IllegalFlagValueError(
+                f"--{self._name} must be {self._expected(argument)}. "
+                f"Received: --{self._name}={argument}"
+            ) from error
+
+    def _expected(self, argument: Any) -> str:
+        if self._choices is None:
+            return TEXTS.get(self._kind, "a text")
+        return f"one of {', '.join(self._choices)}{near(argument, self._choices)}"
+
+    def flag_type(self) -> str:
+        return str(self._parser.flag_type())

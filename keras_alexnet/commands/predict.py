@@ -20,7 +20,7 @@ from keras_alexnet.client import Answer, Target, connect
 from keras_alexnet.client.answers import Classify
 from keras_alexnet.commands.named_pictures import NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
-from keras_alexnet.data.formats import HEAD, format_of
+from keras_alexnet.data.formats import unread
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.reasons import reason
 from keras_alexnet.settings import setting
@@ -28,7 +28,6 @@ from keras_alexnet.terminal import new_console, say
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message
-_NO_PICTURE = "no picture"
 _MANY = 256  # pictures from which on progress is shown
 USAGE = "PICTURE... (files, folders with all that is below, patterns as 'photos/*.jpg')"
 WRITES = False
@@ -127,8 +126,8 @@ def main(config: Config, rest: list[str]) -> None:
     if bad:
         more = ", …" if len(bad) > _SHOWN else ""
         raise ValueError(
-            "pictures must be readable as JPEG or PNG. Received: "
-            f"{len(bad)} of {len(paths)} that are not "
+            "every PICTURE must be a picture that can be read. Received: "
+            f"{len(bad)} of {len(paths)} that cannot "
             f"({', '.join(map(_named, bad[:_SHOWN]))}{more})"
         )
 
@@ -152,6 +151,9 @@ def asked(config: Config) -> Iterator[Classify]:
             yield classify
         return
     classifier = config.open()
+    errors = new_console(stderr=True)
+    if classifier.taken and errors.is_terminal:  # for people; output is for programs
+        say(errors, f"predict: {classifier.origin}: {classifier.taken}")
     yield lambda pictures: [
         Answer(not fault, tuple((each.name, each.score) for each in classes))
         for _, fault, classes in classifier.answers(pictures)
@@ -177,15 +179,7 @@ def _read(path: str) -> bytes | str:
 
 
 def _row(path: str, image: bytes, answer: Answer) -> Row:
-    return Row(path, "" if answer.valid else _fault(image), answer.classes)
-
-
-def _fault(image: bytes) -> str:
-    """Why a file gets no answer; what can be converted is said to be."""
-    found = format_of(image[:HEAD])
-    if found in (None, "JPEG", "PNG"):
-        return _NO_PICTURE
-    return f"{found}: convert it to JPEG or PNG"
+    return Row(path, "" if answer.valid else unread(image), answer.classes)
 
 
 def _cut(row: Row, top_k: int) -> Row:
@@ -193,7 +187,7 @@ def _cut(row: Row, top_k: int) -> Row:
 
 
 def _named(bad: Row) -> str:
-    return bad.path if bad.fault == _NO_PICTURE else f"{bad.path}: {bad.fault}"
+    return f"{bad.path}: {bad.fault}"
 
 
 def _print_line(rows: list[Row]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 
 from absl import flags as absl_flags
@@ -47,7 +48,8 @@ def run(command: ModuleType, arguments: list[str]) -> int:
         )
         if command.WRITES:
             output.go_on_without()
-        command.main(config, rest)
+        with _log_shown(name):
+            command.main(config, rest)
     except _faults() as error:
         say(new_console(stderr=True), f"{name}: {_one_line(error)}")
         return USAGE_ERROR
@@ -55,6 +57,34 @@ def run(command: ModuleType, arguments: list[str]) -> int:
         print(f"{name}: interrupted", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+class _Lines(logging.Handler):
+    """Shows what is logged as lines of a command on standard error."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(logging.WARNING)
+        self._name = name
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(new_console(stderr=True), f"{self._name}: {record.getMessage()}")
+
+
+@contextlib.contextmanager
+def _log_shown(name: str) -> Iterator[None]:
+    """Shows the package's warnings as the command's own.
+
+    The handlers of the process, which libraries may have set, would show the name of
+    the logger.
+    """
+    log, lines = logging.getLogger("keras_alexnet"), _Lines(name)
+    log.addHandler(lines)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.propagate = True
+        log.removeHandler(lines)
 
 
 def _faults() -> tuple[type[Exception], ...]:

@@ -28,13 +28,28 @@ NEXT = (
 
 
 def configured(**given: Any) -> TrainingConfig:
-    """The settings: those that are given, and else those of the run in `model_dir`."""
-    run = given.pop("model_dir", None)
-    if run is None:
-        return TrainingConfig(**given)
-    if runs.is_run(Path(files.expanded(run))):
-        return config_of_run(run, **given)
-    return TrainingConfig(model_dir=run, **given)
+    """The settings: those that are given, and else those of the run in `model_dir`.
+
+    Raises:
+        ValueError: If they do not fit, or neither data nor a run are given: a typing
+            error in the name of a run would begin another one, of many hours.
+    """
+    run = given.get("model_dir")
+    if run is not None and runs.is_run(Path(files.expanded(run))):
+        return config_of_run(**given)
+    config = TrainingConfig(**given)
+    if "data" not in given:
+        raise ValueError(_without_data(run))
+    return config
+
+
+def _without_data(run: str | None) -> str:
+    what = "no --data" if run is None else f"--model_dir={run}, where no run is"
+    return (
+        "what to train on must be given: --data=folder:DIR, photos in DIR/CLASS/; or "
+        "--flagfile=configs/quickstart.flags for a first run on drawn pictures (some 4 "
+        f"minutes). Received: {what}"
+    )
 
 
 def main(config: TrainingConfig, rest: list[str]) -> None:

@@ -166,10 +166,7 @@ class FolderSource(Source):
             paths += found
             labels += [label] * len(found)
         if not paths:
-            raise ValueError(
-                "the folders of the classes must hold pictures. "
-                f"Received: {str(folder)!r} without any"
-            )
+            raise _without_pictures(folder, there, beside)
         return paths, labels
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
@@ -305,6 +302,21 @@ def _wanted_part(
             "with val_share=0"
         )
     return part
+
+
+def _without_pictures(folder: Path, there: list[str], beside: list[str]) -> ValueError:
+    """The error for a folder in whose folders, those of classes, is no picture."""
+    strays = [Path(path).name for path in beside if named_as_picture(path)]
+    if strays and not there:
+        return ValueError(
+            "pictures must be in a folder for each class, named as the class is, such "
+            f"as {str(folder / 'CLASS' / strays[0])!r}. Received: {str(folder)!r}, "
+            f"where {len(strays)} pictures are in no such folder"
+        )
+    return ValueError(
+        "the folders of the classes must hold pictures. "
+        f"Received: {str(folder)!r} without any"
+    )
 
 
 def _check_each_has_pictures(folder: Path, names: list[str], labels: list[int]) -> None:

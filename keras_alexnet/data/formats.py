@@ -53,6 +53,25 @@ def format_of(beginning: bytes) -> str | None:
     return None
 
 
+def unread(content: bytes) -> str:
+    """Why an export, which reads JPEG and PNG, or a network gives no answer for a file.
+
+    Args:
+        content: Of the file.
+
+    Example:
+
+    >>> unread(b"a cat, I think"), unread(b"BM......")
+    ('no picture', 'BMP: convert it to JPEG or PNG')
+    """
+    found = format_of(content[:HEAD])
+    if found is None:
+        return "no picture"
+    if found in ("JPEG", "PNG"):
+        return f"{found}, damaged or cut short"
+    return f"{found}: convert it to JPEG or PNG"
+
+
 def named_as_picture(path: str) -> bool:
     """Whether the ending of a file's name is that of a picture.
 

@@ -39,7 +39,11 @@ class TrainingConfig(Settings):
 
     # ---- Data and pictures ----
 
-    data: str = setting("shapes", f"{GRAMMAR}.", defines_run=False)
+    data: str = setting(
+        "shapes",
+        f"{GRAMMAR}; by command it must be given for a new run.",
+        defines_run=False,
+    )
     data_dir: str | None = setting(
         None,
         "Where tensorflow-datasets keeps its data; its own default if not given.",

@@ -15,11 +15,15 @@ from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.profiling import expected_memory
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.schedules import LayerRates, whole_epochs
+from keras_alexnet.training.starting import Beginning
 from keras_alexnet.training.updates import RULES
+from keras_alexnet.weights.loading import other_names
 
 # Of 192 photos in four classes the defaults learnt 0.25; 200 steps of 64, of 3,000
 # photos in ten, were 0.34; 882 steps of the embedded 2,000 pictures are 0.99.
 _FEW_PICTURES, _FEW_STEPS = 2000, 500
+# Of a run of six classes the first layers alone were of use, `configs/finetune.flags`.
+_FEW_CLASSES, _FIRST_LAYERS = 100, 3
 _MOST_OF_THE_FIRST = 0.1  # an average over a quarter of the run has 0.02 of them
 
 
@@ -43,16 +47,25 @@ def first_lines(
     )
 
 
-def notes(config: TrainingConfig, pictures: int, rates: Rates) -> list[str]:
+def notes(
+    config: TrainingConfig,
+    pictures: int,
+    rates: Rates,
+    beginning: Beginning | None = None,
+    class_names: Sequence[str] = (),
+) -> list[str]:
     """What a person should know before the first step, a line each; often nothing.
 
     Args:
         config: The run's settings.
         pictures: Number of training pictures.
         rates: The run's rates and steps.
+        beginning: The weights to begin with, if there are any.
+        class_names: Names of the run's classes.
     """
     found = (
         _few(config, pictures, rates.total_steps),
+        _of_few_classes(config, pictures, beginning, class_names),
         _average_that_stays(config, rates),
         _warmup_that_fills(config, rates),
         *_beyond_the_end(config),
@@ -76,6 +89,34 @@ def _few(config: TrainingConfig, pictures: int, steps: int) -> str | None:
     if steps < _FEW_STEPS:
         return f"{steps} steps are few to train from scratch: give more --epochs"
     return None
+
+
+def _of_few_classes(
+    config: TrainingConfig,
+    pictures: int,
+    beginning: Beginning | None,
+    class_names: Sequence[str],
+) -> str | None:
+    """What weights of few classes need: their last layers know little else."""
+    if beginning is None or config.init_layers or pictures >= _FEW_PICTURES:
+        return None
+    weights, record = beginning.weights, beginning.architecture
+    known, others = weights.classes, other_names(weights, class_names)
+    if known is None or known >= _FEW_CLASSES:
+        return None
+    if known == len(class_names) and not others:
+        return None
+    layers, rates = [], []
+    for number, convolution in enumerate(record.convolutions[:_FIRST_LAYERS], start=1):
+        normed = [] if convolution.has_biases else [f"bn{number}"]
+        layers += [f"conv{number}", *normed]
+        rates.append(f"conv{number}=0.1")
+    return (
+        f"{config.init_from} is of {known} classes, and its last layers know no "
+        "others: take the first ones, after --flagfile=configs/finetune.flags by "
+        f"--init_layers={','.join(layers)} --learning_rate=0.02 "
+        f"--layer_rates={','.join(rates)}"
+    )
 
 
 def _average_that_stays(config: TrainingConfig, rates: Rates) -> str | None:
@@ -160,6 +201,31 @@ def rate_ahead(rates: Rates, start: int, errors: Sequence[float]) -> str:
     return line
 
 
+def rate_course(rates: Rates) -> list[str]:
+    """The learning rate from the first step to the last, in lines.
+
+    If it changes and is known before: also at the first step, at the end of the
+    warm-up, after each quarter and at the last step.
+
+    Example:
+
+    >>> config = TrainingConfig(epochs=4, schedule="cosine", learning_rate=0.02)
+    >>> print(*rate_course(Rates(config, [], steps_per_epoch=100)), sep="\\n")
+    rate 0.02 falling to 0 by the cosine over 4 epochs
+    step 1: 0.02, 100: 0.0171, 200: 0.0101, 300: 0.00297, 400: 3.08e-07
+    """
+    steps = rates.total_steps
+    words = _ahead(rates, 1, ())
+    if rates.schedule == "plateau":
+        return [words]
+    quarters = [max(1, round(steps * part / 4)) for part in range(5)]
+    at = sorted({*quarters, min(max(rates.warmup_steps, 1), steps)})
+    each = [(step, rates.weights(step, ())) for step in at]
+    if len({rate for _, rate in each}) == 1:
+        return [words]
+    return [words, "step " + ", ".join(f"{step}: {rate:.3g}" for step, rate in each)]
+
+
 def _span(first: int, last: int, steps_per_epoch: int) -> str:
     """The epochs of some steps, and the steps if these are not whole epochs."""
     one, other = math.ceil(first / steps_per_epoch), math.ceil(last / steps_per_epoch)
@@ -203,15 +269,17 @@ def layer_table(model: keras.Model) -> Table:
 
 
 def sizes(config: TrainingConfig, model: keras.Model, rates: Rates) -> str:
-    """Steps, checkpoints and memory, a line each."""
+    """Steps, the course of the rate, checkpoints and memory."""
     rule = RULES.get(config.update_rule)
     slots = len(rule.slot_names) if rule else 1  # tensorflow-addons keeps a velocity
     slots += config.average != "none"
     state = model.count_params() * 4 * (1 + slots)
     memory = expected_memory(model, config.batch_size, slots)
     steps = rates.total_steps
+    course = f"\n{13 * ' '}".join(rate_course(rates)).removeprefix("rate ")
     return (
         f"steps        {steps:,}: {config.epochs} epochs of {rates.steps_per_epoch:,}\n"
+        f"rate         {course}\n"
         f"pictures     {steps * config.batch_size:,}\n"
         f"checkpoint   {math.ceil(state / 1e6):,} MB\n"
         f"memory       about {memory:.1f} GiB beside the program, over all devices"

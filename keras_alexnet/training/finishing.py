@@ -158,8 +158,10 @@ def finish(
 
 def _export(run: Path, keep: str, path: str) -> Path:
     best = keep == runs.BEST and runs.best_checkpoint(run) is not None
+    # Its checkpoint, by its path: the run has not ended before it is exported.
+    checkpoint = runs.checkpoint_of(run / runs.BEST if best else run)
     # A new model from the checkpoint has plain variables on one device.
-    return export_saved_model(AlexNet(weights=run / runs.BEST if best else run), path)
+    return export_saved_model(AlexNet(weights=checkpoint), path)
 
 
 def _is_version_of(export: str | None, directory: str) -> bool:

@@ -18,6 +18,7 @@ from keras_alexnet.reasons import near
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import Weights, open_weights
+from keras_alexnet.weights.download import Unavailable
 from keras_alexnet.weights.loading import LAST, other_names
 from keras_alexnet.weights.names import Named, named_weights
 
@@ -147,7 +148,12 @@ def start_from(
     'from runs/full_imagenet: conv1, …, fc7; fresh: fc8'
     """
     origin = beginning.weights.origin
-    values = beginning.weights.read(beginning.architecture)
+    try:
+        values = beginning.weights.read(beginning.architecture)
+    except Unavailable as error:
+        raise error.or_else(
+            "without weights, --flagfile=configs/few_photos.flags trains from scratch"
+        ) from None
     form = PackedForm(model, named_weights(model))
     form.gather()
     ours = form.variables

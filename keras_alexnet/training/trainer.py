@@ -210,7 +210,8 @@ class Trainer:
         replicas = strategy.num_replicas_in_sync
         name, mean = network.architecture.name, train_step.recipe.preprocessing.mean
         self._say(first_lines(config, name, source, rates, replicas, mean))
-        for note in notes(config, source.sizes[TRAIN], rates):
+        count, begun = source.sizes[TRAIN], network.beginning
+        for note in notes(config, count, rates, begun, source.class_names):
             self._say(note)
         # Before the directory is claimed: weights that do not fit are refused.
         self._begin(strategy, network, train_step, source.class_names)

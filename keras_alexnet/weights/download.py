@@ -27,6 +27,23 @@ _TIMEOUT = 30.0  # seconds without an answer or a byte
 _Show = Callable[[int], object]  # takes the number of bytes received so far
 
 
+class Unavailable(ValueError):
+    """A publisher's file that cannot be had.
+
+    Args:
+        expected: What must be, and what can be done.
+        received: What was found.
+    """
+
+    def __init__(self, expected: str, received: str) -> None:
+        super().__init__(f"{expected}. Received: {received}")
+        self.expected, self.received = expected, received
+
+    def or_else(self, instead: str) -> Unavailable:
+        """The same error, which says what else can be done."""
+        return Unavailable(f"{self.expected}; {instead}", self.received)
+
+
 def fetch(record: WeightSet, directory: Path) -> Path:
     """Returns the path of the publisher's file, its size and hash checked.
 
@@ -41,7 +58,8 @@ def fetch(record: WeightSet, directory: Path) -> Path:
             there.
 
     Raises:
-        ValueError: If the file cannot be downloaded or is not the published one.
+        Unavailable: If the file cannot be downloaded.
+        ValueError: If it is not the published one.
 
     Example:
 
@@ -65,9 +83,10 @@ def _from_folder(record: WeightSet, folder: Path) -> Path:
     path = folder / record.file_name
     if not path.is_file():
         found = "has no such file" if folder.is_dir() else "is no folder"
-        raise ValueError(
+        raise Unavailable(
             f"{VARIABLE} must be an http:// or https:// address or a folder that holds "
-            f"{_wanted(record)}. Received: {VARIABLE}={str(folder)!r}, which {found}"
+            f"{_wanted(record)}",
+            f"{VARIABLE}={str(folder)!r}, which {found}",
         )
     _check(record, path, f"the file {str(path)!r}", "it is not used")
     return path
@@ -201,9 +220,9 @@ def _wanted(record: WeightSet) -> str:
     return f"{record.file_name} ({record.algorithm} {record.digest})"
 
 
-def _unavailable(record: WeightSet, url: str, reason: str) -> ValueError:
-    return ValueError(
+def _unavailable(record: WeightSet, url: str, reason: str) -> Unavailable:
+    return Unavailable(
         f"the weights {record.name!r} must be available at {url}; set {VARIABLE} to a "
-        f"mirror's address or to a folder that holds {_wanted(record)}. "
-        f"Received: {reason}"
+        f"mirror's address or to a folder that holds {_wanted(record)}",
+        reason,
     )

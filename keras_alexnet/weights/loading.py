@@ -51,6 +51,8 @@ def load_weights(
     _check_channels(model, weights)
     if weights.taken:
         _log.info("%s: %s", weights.origin, weights.taken)
+    if weights.unfinished:
+        _log.warning("%s: %s", weights.origin, weights.unfinished)
     values = weights.read(record)
     if weights.checked:
         warn_if_untrained(values, weights.origin, weights.description != UNKNOWN)

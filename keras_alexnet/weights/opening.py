@@ -43,6 +43,7 @@ class Weights:
         architecture: The architecture of a run that is none of the variants.
         foreign: What the weights belong to, if that is no variant.
         taken: Which weights of a run they are, as "epoch 14, the last"; else empty.
+        unfinished: How far a run is that has not ended, in words; else empty.
         description: The recipe and the names of the classes, as far as recorded.
     """
 
@@ -56,6 +57,7 @@ class Weights:
     architecture: Architecture | None = None
     foreign: str | None = None
     taken: str = ""
+    unfinished: str = ""
     description: Description = UNKNOWN
 
     def variant(self, given: str | None) -> str | None:
@@ -115,8 +117,39 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
         if path.name.endswith(suffix) and path.is_file():
             return opener(path, origin)
     found = "which is something else" if path.exists() else "which does not exist"
+    found = variant_named(origin) or found
     meant = near(origin, published.names())
     raise ValueError(f"{_expected()}{meant}. Received: {origin!r}, {found}")
+
+
+def variant_named(weights: str | os.PathLike) -> str:
+    """What a name of weights is if it is a variant's, in words; empty if it is none.
+
+    Example:
+
+    >>> variant_named("paper")
+    "a variant: AlexNet('paper') has new weights"
+    """
+    name = os.fspath(weights)
+    if name not in architectures.names():
+        return ""
+    return f"a variant: AlexNet({name!r}) has new weights"
+
+
+def check_variant(variant: str | None) -> None:
+    """Raises ValueError if the name of a variant is one of weights, or their path.
+
+    `keras.applications` has a single network behind each name, so that people write
+    `AlexNet("imagenet")`.
+    """
+    if not isinstance(variant, (str, os.PathLike)) or variant in architectures.names():
+        return
+    name = os.fspath(variant)
+    if name in published.names() or os.path.exists(files.expanded(name)):
+        raise ValueError(
+            f"variant must be one of {architectures.names()}, or None for that of the "
+            f"weights: weights={name!r}. Received: variant={name!r}"
+        )
 
 
 def _expected() -> str:
@@ -171,6 +204,7 @@ def _run(run: Path, path: Path, origin: str) -> Weights:
         checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
         taken=runs.taken(path),
+        unfinished=runs.unfinished(path),
         description=recorded_by_run(run),
     )
 

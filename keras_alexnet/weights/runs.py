@@ -262,6 +262,31 @@ def taken(path: Path) -> str:
     return f"{own}; {run / BEST} is epoch {of_best}"
 
 
+def unfinished(path: Path) -> str:
+    """How far a run is, in words, if a path names it and it has not ended; else empty.
+
+    Args:
+        path: As `run_of` takes it. Who names a checkpoint means that one.
+
+    Raises:
+        ValueError: If the run has no checkpoint, or it cannot be read.
+
+    Example:
+
+    >>> unfinished(Path("runs/flowers"))  # doctest: +SKIP
+    'not finished, 3 of 14 epochs are done: train --model_dir=runs/flowers resumes it'
+    """
+    run = run_of(path)
+    names_it = is_run(path) or path.name in (BEST, LAST)
+    if run is None or not names_it or (run / RESULT).is_file():
+        return ""
+    done, epochs = len(errors(newest_checkpoint(run))), settings(run).get("epochs")
+    return (
+        f"not finished, {done} of {epochs} epochs are done: "
+        f"train --model_dir={run} resumes it"
+    )
+
+
 def _is_last(checkpoint: str, run: Path) -> bool:
     """Whether a checkpoint is the last of all that the run has written."""
     if checkpoint != newest_checkpoint(run):

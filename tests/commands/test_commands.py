@@ -123,13 +123,48 @@ def test_help_shows_every_setting(command) -> None:
 
 
 BAD = {
-    "no command": ((), "the first argument must be one of"),
     "unknown command": (("trian",), "Received: 'trian'"),
     "unknown flag": (("train", "--batch_sze=3"), "batch_sze"),
-    "value of another type": (("train", "--batch_size=many"), "--batch_size=many"),
-    "unknown variant": (("train", "--variant=vgg"), "--variant=vgg"),
+    "no number": (
+        ("train", "--batch_size=many"),
+        "train: --batch_size must be a whole number. Received: --batch_size=many\n",
+    ),
+    "half a number": (
+        ("train", "--epochs=1.5"),
+        "train: --epochs must be a whole number. Received: --epochs=1.5\n",
+    ),
+    "an empty number": (
+        ("predict", "--top_k="),
+        "predict: --top_k must be a whole number. Received: --top_k=\n",
+    ),
+    "a word for a rate": (
+        ("train", "--learning_rate=fast"),
+        "train: --learning_rate must be a number. Received: --learning_rate=fast\n",
+    ),
+    "neither true nor false": (
+        ("train", "--deterministic=maybe"),
+        "--deterministic must be true or false. Received: --deterministic=maybe\n",
+    ),
+    "unknown variant": (
+        ("train", "--variant=vgg"),
+        "--variant must be one of paper, original, caffe, caffenet, owt, one_column, "
+        "six_conv, modern. Received: --variant=vgg\n",
+    ),
+    "no value": (
+        ("train", "--epochs"),
+        "train: --epochs must have a value: --epochs=VALUE. Received: --epochs alone\n",
+    ),
+    "no data": (("train",), "configs/quickstart.flags"),
+    "no data for a network": (("train", "--variant=paper"), "Received: no --data\n"),
+    "no run": (
+        ("train", "--model_dir=runs/foto"),
+        "Received: --model_dir=runs/foto, where no run is\n",
+    ),
     "missing flagfile": (("train", "--flagfile=none.flags"), "none.flags"),
-    "words that are no flags": (("train", "fast"), "Received: ['fast']"),
+    "words that are no flags": (
+        ("train", "--data=shapes", "fast"),
+        "Received: ['fast']",
+    ),
     "missing folder": (("train", "--data=folder:none"), "'none'"),
     "unknown data": (("train", "--data=imagenet"), "Received: data='imagenet'"),
     "no model": (("evaluate",), "exactly one of --model and --model_dir"),
@@ -145,6 +180,18 @@ BAD = {
     "no batch": (("evaluate", "--batch_size=0"), "Received: batch_size=0"),
     "no answer": (("predict", "--top_k=0", "no.jpg"), "Received: top_k=0"),
 }
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_the_usage_names_every_command(command, arguments: tuple[str, ...]) -> None:
+    """A call of nothing has done nothing: it is an error, in as many words."""
+    code, *streams = command(*arguments)
+    assert code == (0 if arguments else 2)
+    (text,) = filter(None, streams)
+    assert bool(streams[0]) == bool(arguments)
+    assert all(f"  {name} " in text for name in commands.COMMANDS)
+    assert "keras-alexnet train --flagfile=configs/quickstart.flags\n" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("case", BAD)

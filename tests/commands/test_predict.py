@@ -59,7 +59,8 @@ def test_every_way_gives_the_same(
 ) -> None:
     code, out, err = predict(ways[way], "--json", "--batch_size=2", *files)
     assert (code, err.count("\n")) == (2, 1)
-    assert f"2 of 5 that are not ({files[1]}, {files[3]})" in err
+    faults = f"({files[1]}: no picture, {files[3]}: JPEG, damaged or cut short)"
+    assert f"2 of 5 that cannot {faults}" in err
     answers = lines(out)
     assert [answer["picture"] for answer in answers] == files
     assert [answer["valid"] for answer in answers] == [True, False, True, False, True]
@@ -86,8 +87,8 @@ def test_what_cannot_be_read_is_marked_and_the_others_are_answered(
     given = [gone, files[0], cycle, files[1], files[2]]
     code, out, err = predict(ways[way], "--json", "--batch_size=1", *given)
     assert (code, err.count("\n")) == (2, 1)
-    assert f"3 of 5 that are not ({gone}: No such file or directory, " in err
-    assert f"{cycle}: {os.strerror(errno.ELOOP)}, {files[1]})" in err
+    assert f"3 of 5 that cannot ({gone}: No such file or directory, " in err
+    assert f"{cycle}: {os.strerror(errno.ELOOP)}, {files[1]}: no picture)" in err
     answers = lines(out)
     assert [answer["picture"] for answer in answers] == given
     assert [answer["valid"] for answer in answers] == [False, True, False, False, True]
@@ -153,6 +154,18 @@ def test_many_that_are_no_pictures_are_named_in_part(
     assert err.count("notes.txt") == 3
     assert err.endswith(", …)\n")
     assert out.count("(no picture)") == 5
+
+
+def test_a_person_sees_which_epoch_is_asked(
+    predict: Command, ways: dict, files: list[str], run: Path, monkeypatch
+) -> None:
+    code, _, err = predict(ways["run"], files[0])
+    assert (code, err) == (0, "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich it is a terminal then
+    for name in ("", "/best"):
+        _, _, err = predict(f"--model={run}{name}", files[0])
+        taken = keras_alexnet.Classifier(f"{run}{name}").taken
+        assert "".join(err.split()) == f"predict:{run}{name}:{taken}".replace(" ", "")
 
 
 @pytest.mark.parametrize("way", ["run", "export"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,23 @@ def test_classes_are_the_names_of_the_folders(pictures: Path) -> None:
     for example in source.ordered("validation"):
         folder = Path(example["name"].numpy().decode()).parent.name
         assert folder == source.class_names[int(example["label"])]
+
+
+@pytest.mark.parametrize("place", [".", "train", "val"])
+def test_pictures_in_no_class_are_shown_where_they_belong(
+    pictures: Path, tmp_path: Path, place: str
+) -> None:
+    root = tmp_path / "photos"
+    if place == "val":
+        shutil.copytree(pictures / "train", root / "train")
+    (root / place).mkdir(parents=True, exist_ok=True)
+    shutil.copy(pictures / "val" / "0_red" / "000.jpg", root / place / "one.jpg")
+    (root / place / ".DS_Store").write_bytes(b"")
+    where = str(root / place) if place != "." else str(root)
+    wanted = f"such as {f'{where}/CLASS/one.jpg'!r}. Received: {where!r}, where 1 "
+    with pytest.raises(ValueError, match=re.escape(wanted)) as caught:
+        open_source(f"folder:{root}")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.compat

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from finished_runs import Killed, directory, quiet, rows, trained
+from finished_runs import Killed, dies_after, directory, quiet, rows, trained
 
 from keras_alexnet import AlexNet, Classifier, commands
 from keras_alexnet.evaluation import Scores
@@ -321,3 +321,38 @@ def test_a_damaged_best_and_a_folder_of_that_name_leave_the_last(
     other.mkdir()
     with pytest.raises(ValueError, match="which is something else"):
         AlexNet(weights=other)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("dies", [3, 5])
+def test_of_a_run_that_has_not_ended_it_is_said(
+    four: TrainingConfig,
+    scored: dict[int, Named],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    predict: Callable[..., tuple[int, str, str]],
+    dies: int,
+) -> None:
+    """Whoever opens it; who names a checkpoint knows."""
+    run = Path(four.model_dir)
+    with monkeypatch.context() as patch:
+        dies_after(dies, patch, four)
+    done = (dies - 1) // 2
+    words = (
+        f"not finished, {done} of 4 epochs are done: train --model_dir={run} resumes"
+    )
+    for name in ("", "last", "best"):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "keras_alexnet"):
+            Classifier(run / name)
+        (line,) = caplog.messages
+        assert line == f"{run / name}: {words} it"
+    picture = next(Path(four.data.partition(":")[2]).rglob("*.jpg"))
+    code, _, err = predict(f"--model={run}", str(picture))
+    assert (code, err) == (0, f"predict: {run}: {words} it\n")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "keras_alexnet"):
+        AlexNet(weights=runs.newest_checkpoint(run))
+        trained(four)
+        Classifier(run)
+    assert caplog.messages == []

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from finished_runs import quiet
 
+from keras_alexnet import architectures
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.description import notes
 from keras_alexnet.training.rates import Rates
+from keras_alexnet.training.starting import Beginning
+from keras_alexnet.weights import Weights
 from keras_alexnet.weights.checkpoint_files import CheckpointReader
+from keras_alexnet.weights.described import Description
 
 ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 LONG = {"epochs": 90, "init_from": "imagenet"}  # of which there is nothing to say
@@ -112,3 +116,36 @@ def test_a_batch_may_hold_a_picture_twice(config: TrainingConfig) -> None:
     values = Trainer(config, console).fit().values
     assert "1 steps of 32" in console.file.getvalue()  # of 24 pictures
     assert values["steps"] == 1
+
+
+def beginning(variant: str, classes: tuple[str, ...]) -> Beginning:
+    described = Description(None, classes)
+    weights = Weights("RUN", read=dict, classes=len(classes), description=described)
+    return Beginning(weights, architectures.get(variant), None, False)
+
+
+SIX = tuple("abcdef")
+MANY = tuple(map(str, range(100)))
+
+
+@pytest.mark.parametrize("variant", ["paper", "modern"])
+def test_weights_of_few_classes_are_for_the_first_layers(variant: str) -> None:
+    """As `configs/finetune.flags` has it: bn1 to bn3 of a network that has them."""
+    config = TrainingConfig(init_from="RUN", epochs=90)
+    rates = Rates(config, [("conv1", "kernel")], 20)
+    begun = beginning(variant, SIX)
+    (line,) = notes(config, 192, rates, begun, ("g", "h"))
+    flags = [word for word in line.split() if word.startswith("--")]
+    recipe = Path(__file__).parents[2] / "configs" / "finetune.flags"
+    named = [each[2:] for each in recipe.read_text().splitlines() if each[:4] == "# --"]
+    wanted = [each for each in named if "init_from" not in each and "preci" not in each]
+    layers = wanted[0] if variant == "modern" else "--init_layers=conv1,conv2,conv3"
+    assert flags == ["--flagfile=configs/finetune.flags", layers, *wanted[1:]]
+    layers = dataclasses.replace(config, init_layers="conv1")
+    for other in (
+        (config, 192, rates, begun, SIX),
+        (config, 2000, rates, begun, ("g", "h")),
+        (config, 192, rates, beginning(variant, MANY), ("g", "h")),
+        (layers, 192, rates, begun, ("g", "h")),
+    ):
+        assert notes(*other) == []

@@ -205,7 +205,8 @@ tf.config.set_logical_device_configuration(cpu, devices)
 variant = sys.argv[4]
 record = dataclasses.replace(architectures.get(variant), dense=(16, 16))
 config = TrainingConfig(data=data, image_size=64, batch_size=8,
-                        epochs=3, steps_per_epoch=2, model_dir=path)
+                        epochs=int(sys.argv[5]), steps_per_epoch=2,
+                        keep_optimizer=True, model_dir=path)
 console = Console(file=io.StringIO())
 Trainer(config, console, record).fit()
 print(f"on {count} device(s)" in console.file.getvalue())
@@ -219,7 +220,7 @@ def test_two_devices_train_as_one(
 ) -> None:
     data = f"folder:{pictures}"
     for count in ("1", "2"):
-        out = python(TWO_DEVICES, count, data, str(tmp_path / count), variant)
+        out = python(TWO_DEVICES, count, data, str(tmp_path / count), variant, "3")
         assert out.strip() == "True"
     one, two = rows(tmp_path / "1"), rows(tmp_path / "2")
     for first, second in zip(one, two, strict=True):
@@ -233,3 +234,23 @@ def test_two_devices_train_as_one(
             corrected = name == "moving_variance" and keras.__version__ < "3"
             rtol = 0.01 if corrected else 1e-7
             np.testing.assert_allclose(value, alone[layer][name], rtol, atol=1e-6)
+
+
+@pytest.mark.compat
+def test_two_devices_are_given_more_epochs(
+    python, pictures: Path, tmp_path: Path
+) -> None:
+    """Two epochs and one more, each a process of its own, are as three on one."""
+    data, path = f"folder:{pictures}", str(tmp_path / "two")
+    for epochs in ("2", "3"):
+        out = python(TWO_DEVICES, "2", data, path, "paper", epochs)
+        assert out.strip() == "True"
+    python(TWO_DEVICES, "1", data, str(tmp_path / "one"), "paper", "3")
+    alone = read_weights(newest_checkpoint(tmp_path / "one"))
+    for layer, values in read_weights(newest_checkpoint(tmp_path / "two")).items():
+        for name, value in values.items():
+            np.testing.assert_allclose(value, alone[layer][name], 1e-7, atol=1e-6)
+    for first, second in zip(rows(tmp_path / "one"), rows(path), strict=True):
+        for name in ("loss", "val_loss"):
+            assert float(first[name]) == pytest.approx(float(second[name]), rel=1e-5)
+    assert (tmp_path / "two" / "result_2_epochs.json").is_file()

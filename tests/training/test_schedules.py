@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_alexnet.training import TrainingConfig
+from keras_alexnet.training.description import rate_course
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.schedules import (
     LayerRates,
@@ -151,3 +152,41 @@ def test_the_latest_change_of_a_layer_holds() -> None:
 def test_a_layer_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match=r"layer_rates must name.*Received: 'conv7'"):
         Rates(TrainingConfig(layer_rates="conv7=2"), NAMES, 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({"schedule": "constant"}, ["rate 0.2 to the end"]),
+        (
+            {"schedule": "constant", "warmup_steps": 4},
+            [
+                "rate 0.05 rising to 0.2 until step 4, then to the end",
+                "step 1: 0.05, 4: 0.2, 10: 0.2, 20: 0.2, 30: 0.2, 40: 0.2",
+            ],
+        ),
+        (
+            {"schedule": "step", "step_epochs": "1,3"},
+            [
+                "rate 0.2, divided by 10 after epoch 1, 3",
+                "step 1: 0.2, 10: 0.2, 20: 0.02, 30: 0.02, 40: 0.002",
+            ],
+        ),
+        (
+            {"schedule": "plateau"},
+            ["rate 0.2, divided by 10 when the validation error stops improving"],
+        ),
+        (
+            {"schedule": "cosine", "warmup": 0.1},
+            [
+                "rate 0.05 rising to 0.2 until step 4, then falling to 0 by the cosine "
+                "over 4 epochs",
+                # 0.1 (1 + cos(π (t - 5) / 36))
+                "step 1: 0.05, 4: 0.2, 10: 0.191, 20: 0.126, 30: 0.0426, 40: 0.000381",
+            ],
+        ),
+    ],
+)
+def test_the_course_of_the_rate_is_said(settings: dict, lines: list[str]) -> None:
+    config = TrainingConfig(epochs=4, learning_rate=0.2, **settings)
+    assert rate_course(Rates(config, NAMES, steps_per_epoch=10)) == lines

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from finished_runs import quiet
+from weights_server import NOWHERE
 
 from keras_alexnet import AlexNet, architectures
 from keras_alexnet.architectures import Architecture, BatchNorm, Convolution, ReLU
@@ -22,7 +23,7 @@ from keras_alexnet.training.starting import (
     open_beginning,
     start_from,
 )
-from keras_alexnet.weights import Weights
+from keras_alexnet.weights import Weights, open_weights
 from keras_alexnet.weights.names import Named, named_weights
 
 PAPER = architectures.get("paper")
@@ -221,6 +222,26 @@ def test_a_dry_run_tells_layers_steps_and_memory(config: TrainingConfig) -> None
     assert "--epochs=5" in shown
     assert "conv1" in shown
     assert "15 × 15 × 96" in shown
-    assert "10: 5 epochs of 2" in shown
+    assert "10: 5 epochs of 2\nrate         0.01 to the end\n" in shown
     assert "GiB" in shown
     assert not Path(config.model_dir).exists()
+
+
+def test_weights_that_cannot_be_had_leave_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who trains may do so without; who wants to predict may not."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    begin = open_beginning("imagenet")
+    model = AlexNet("caffe", input_shape=(67, 67, 3), classes=3)
+    # A mirror that is not there, and a folder without the file.
+    for source in (NOWHERE, str(tmp_path)):
+        monkeypatch.setenv("KERAS_ALEXNET_WEIGHTS", source)
+        with pytest.raises(ValueError, match="Received: ") as trains:
+            start_from(model, begin, begin.reads().preprocessing)
+        with pytest.raises(ValueError, match="Received: ") as predicts:
+            open_weights("imagenet").read(begin.architecture)
+        expected, received = str(predicts.value).split(". Received: ")
+        instead = "without weights, --flagfile=configs/few_photos.flags trains from scr"
+        assert str(trains.value).startswith(f"{expected}; {instead}")
+        assert str(trains.value).endswith(f". Received: {received}")
