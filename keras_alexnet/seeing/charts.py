@@ -112,8 +112,8 @@ def splits(found: Findings) -> Chart | None:
         axes.plot([split.area], [row], "D", color=FIRST, markersize=7)
         rows.append(f"{layer}\n{name}")
         words.append(
-            f"{layer}, {name}: area {split.area:.2f}, {p_value(split.p)}, random halves "
-            f"{low:.2f} to {high:.2f}"
+            f"{layer}, {name}: area {split.area:.2f}, {p_value(split.p)}, "
+            f"random halves {low:.2f} to {high:.2f}"
             + (f", other models {_numbers(others)}" if others else "")
         )
     axes.axvline(0.5, color=FAINT, linewidth=1, zorder=0)

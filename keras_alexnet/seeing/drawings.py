@@ -74,7 +74,7 @@ def charts_of(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, C
     if found.layers:
         drawn["separation"] = charts.separation(found.layers, len(found.data_classes))
         drawn["dead_units"] = charts.dead(found.layers)
-    if found.reliability.counts.any():
+    if found.reliability is not None and found.reliability.counts.any():
         drawn["reliability"] = charts.reliability(found.reliability)
     for name, chart in charts.run(rows).items():
         drawn[f"run_{name}"] = chart

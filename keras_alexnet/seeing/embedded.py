@@ -1,4 +1,4 @@
-"""Pictures inside a page: small, of bounded size, each as an address of its own data."""
+"""Pictures inside a page: small, of bounded size, each as a `data:` address."""
 
 from __future__ import annotations
 

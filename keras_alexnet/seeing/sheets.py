@@ -22,6 +22,7 @@ from keras_alexnet.seeing.figures import new_figure, shown
 
 _GAP, _EDGE, _LINE = 8, 20, 20  # pixels: between pictures, around all, of a text
 _TEXT = 8.5
+_MARKS = {True: "✓ ", False: "✗ ", None: ""}  # None: it has not the data's classes
 MAPS = 24  # of a tower that are shown: those that answer most to the picture
 
 
@@ -46,8 +47,8 @@ def answers(
         left = _EDGE + index % columns * wide
         top = _EDGE + index // columns * tall
         _image(figure, row.picture.pixels, left, top, side)
-        name = shown(data_classes[row.picture.label], 24)
-        _text(figure, f"{'✓' if row.right else '✗'} {name}", left, top + side)
+        name = shown(data_classes[row.picture.label], 19)
+        _text(figure, f"{_MARKS[row.right]}{name}", left, top + side)
         below = height - top - side - _LINE - bars
         axes = figure.add_axes(
             (left / width, below / height, side / width, bars / height)
@@ -70,7 +71,7 @@ def neighbours(found: Retrieval, data_classes: Sequence[str]) -> Figure:
         for column, picture in enumerate((each.picture, *each.nearest)):
             left = _EDGE + column * (side + _GAP) + (2 * _GAP if column else 0)
             _image(figure, picture.pixels, left, top, side)
-            _text(figure, shown(data_classes[picture.label], 17), left, top + side)
+            _text(figure, shown(data_classes[picture.label], 14), left, top + side)
     return figure
 
 
