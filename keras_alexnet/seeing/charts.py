@@ -29,9 +29,10 @@ from keras_alexnet.seeing.figures import new_figure
 INK, FAINT, FIRST, SECOND = "#333333", "#999999", "#2f7ac0", "#c8660a"
 TOWERS = (FIRST, SECOND)
 _WIDTH, _HEIGHT = 400, 270
-_SIZE = 9.0  # of text
+_SIZE = 9.5  # of text
+_LEAST = -0.5  # what is lower is drawn there
 _LEVEL = 0.05
-_RANGE = 20.0  # highest over lowest rate from which on the axis is logarithmic
+_RANGE = 9.0  # highest rate over a low one from which the axis is logarithmic
 
 
 class Chart(NamedTuple):
@@ -64,9 +65,9 @@ def colours(found: KernelColours, value: str) -> Chart:
         known = [unit for unit in units if math.isfinite(values[unit])]
         if not known:
             continue
-        own = values[known]
+        own = values[known]  # selectivity has no lowest value
         line = axes.plot(
-            own,
+            np.maximum(own, _LEAST),
             tower + rng.uniform(-0.3, 0.3, len(known)),
             "o",
             markersize=3.6,
@@ -82,7 +83,8 @@ def colours(found: KernelColours, value: str) -> Chart:
         words.append(f"{name}: median {median:.2f}, {own.min():.2f} to {own.max():.2f}")
     axes.set_yticks(range(found.towers), _tower_names(found.towers))
     axes.set_ylim(found.towers - 0.5, -0.5)
-    axes.set_xlim(-0.02, 1.02)
+    lowest = float(np.nanmin(values, initial=0))
+    axes.set_xlim(max(lowest, _LEAST) - 0.03, 1.02)
     label = {"colourfulness": "colourfulness c", "selectivity": "colour selectivity"}
     axes.set_xlabel(f"{label[value]}: 0 grey, 1 colour alone")
     text = f"{label[value].capitalize()} of the kernels of {found.layer}. "
@@ -142,9 +144,11 @@ def separation(layers: Sequence[LayerActivity], classes: int) -> Chart:
     axes.set_ylabel("nearest centroid is right")
     if towers:
         _legend(axes)
-    words = ", ".join(f"{n} {v:.0%}" for n, v in zip(names, whole, strict=True))
+    words = ", ".join(
+        f"{name} {percent(value)}" for name, value in zip(names, whole, strict=True)
+    )
     text = f"Pictures whose nearest centroid is of their class: {words}; chance "
-    return Chart(figure, f"{text}{1 / max(classes, 1):.1%}.")
+    return Chart(figure, f"{text}{percent(1 / max(classes, 1))}.")
 
 
 def dead(layers: Sequence[LayerActivity]) -> Chart:
@@ -183,12 +187,12 @@ def reliability(found: Reliability) -> Chart:
         found.confidence[seen], found.confidence[seen], "o", color=SECOND, markersize=4
     )
     _percent(axes)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
     axes.set_xlim(0, 1)
     axes.set_xlabel("probability of the answer")
     axes.set_ylabel("answers that are right")
     words = "; ".join(
-        f"{low:.0%} to {high:.0%}: {right:.0%} of {count:,}"
+        f"{percent(low)} to {percent(high)}: {percent(right)} of {count:,}"
         for low, high, right, count in zip(
             found.edges[:-1][seen],
             found.edges[1:][seen],
@@ -247,10 +251,7 @@ def _course(
     axes.set_ylabel(title)
     if title == "top-1 error":
         _percent(axes)
-    positive = [each for each in drawn if each > 0]
-    if title == "learning rate" and max(positive, default=1) > _RANGE * min(
-        positive, default=1
-    ):
+    if title == "learning rate" and _falls_by_steps(drawn):
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -259,6 +260,27 @@ def _course(
     if len(parts) > 1:
         _legend(axes)
     return Chart(figure, f"{title.capitalize()} by epoch. {'; '.join(words)}.")
+
+
+def _falls_by_steps(rates: Sequence[float]) -> bool:
+    """Whether a fourth of the rates is so low that only a logarithm shows them."""
+    positive = [each for each in rates if each > 0]
+    return bool(positive) and max(positive) > _RANGE * np.quantile(positive, 0.25)
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """A fraction for people.
+
+    Args:
+        value: The fraction.
+        digits: Of the percentage after its point.
+
+    Example:
+
+    >>> percent(0.904), percent(0.904, 1), percent(float("nan"))
+    ('90 %', '90.4 %', 'not known')
+    """
+    return f"{100 * value:.{digits}f} %" if math.isfinite(value) else "not known"
 
 
 def p_value(p: float) -> str:
@@ -312,7 +334,7 @@ def _line(
 
 def _percent(axes: Axes, top: float = 1.0) -> None:
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
 
 
 def _legend(axes: Axes) -> None:

@@ -81,9 +81,7 @@ def look(
     return write(found, directory.path, [] if run is None else metrics(run))
 
 
-def write(
-    found: Findings, out: Path, rows: Sequence[Mapping[str, Any]] = ()
-) -> Path:
+def write(found: Findings, out: Path, rows: Sequence[Mapping[str, Any]] = ()) -> Path:
     """Writes a report of findings into a directory.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_alexnet._version import __version__
 from keras_alexnet.inspection.findings import Findings
-from keras_alexnet.seeing import drawings, inline, page_pictures, page_text
+from keras_alexnet.seeing import charts, drawings, inline, page_pictures, page_text
 from keras_alexnet.seeing.charts import Chart
 from keras_alexnet.seeing.confusion import MOST_CLASSES
 from keras_alexnet.seeing.page_pictures import PagePictures
@@ -47,7 +47,7 @@ def page(found: Findings, rows: Sequence[Mapping[str, Any]] = ()) -> str:
     )
     environment.filters.update(
         named=page_text.named,
-        percent=page_text.percent,
+        percent=charts.percent,
         counted=lambda number: f"{number:,}",
     )
     style, script = _part("report.css"), _part("report.js")
@@ -79,7 +79,7 @@ def _hash(text: str) -> str:
 
 
 def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    charts = drawings.charts_of(found, rows)
+    drawn = drawings.charts_of(found, rows)
     pictures = PagePictures(found)
     content: dict[str, Any] = {
         "found": found,
@@ -87,16 +87,18 @@ def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         "sizes": page_text.sizes(found),
         "guessing": math.log(len(found.classes)),
         "first": page_text.first(found),
-        "charts": {name: _inline(name, chart) for name, chart in charts.items()},
-        "captions": {name: page_text.CAPTIONS.get(name, "") for name in charts},
-        "run_charts": [name for name in charts if name.startswith(_RUN)],
+        "charts": {name: _inline(name, chart) for name, chart in drawn.items()},
+        "captions": {name: page_text.CAPTIONS.get(name, "") for name in drawn},
+        "run_charts": [name for name in drawn if name.startswith(_RUN)],
         "kernel_size": page_text.kernel_size(found),
+        "hero": page_pictures.hero(found),
         "kernel_scales": page_pictures.kernel_scales(found),
         "colour_layers": _colour_layers(found),
         "split_rows": page_text.split_rows(found),
         "split_sentence": page_text.split_sentence(found),
         "sign_free": page_text.sign_free(found),
         "compared": page_pictures.compared(found),
+        "verdicts": {True: "right", False: "wrong", None: ""},
         "answers": [pictures.answered(each) for each in found.examples],
         "worst": [pictures.answered(each) for each in found.worst],
         "retrieval": found.retrieval,

@@ -18,6 +18,7 @@ from keras_alexnet.inspection.findings import (
     Unit,
 )
 from keras_alexnet.seeing import embedded, page_text, sheets
+from keras_alexnet.seeing.charts import percent
 
 # Sides in pixels, and numbers. With the largest of all a page stays below 8 MB.
 _PHOTO, _NEIGHBOUR, _WHOLE, _PATCH, _MAP, _HEAT = 192, 88, 72, 60, 55, 168
@@ -49,8 +50,8 @@ class PagePictures:
             "right": each.right,
             "classes": [
                 {
-                    "name": page_text.named(found.classes[output], 36),
-                    "score": page_text.percent(score),
+                    "name": page_text.named(found.classes[output], 28),
+                    "score": percent(score, 1),
                     "width": f"{100 * score:.1f}",
                     "own": _same(found, output, each.picture.label),
                 }
@@ -117,13 +118,13 @@ class PagePictures:
             "maps": [
                 {
                     "method": one.method,
-                    "correlation": f"{one.correlation:.2f}",
+                    "correlation": page_text.correlation(one.correlation),
                     "src": _heat(picture, one.values),
                     "random_src": _heat(picture, one.randomised),
                     "alt": f"{one.method} for {output}: {page_text.peak(one.values)}",
                     "random_alt": f"{one.method} with random weights: "
-                    f"{page_text.peak(one.randomised)}; rank correlation with the "
-                    f"network’s {one.correlation:.2f}",
+                    f"{page_text.peak(one.randomised)}; "
+                    f"{page_text.correlation(one.correlation)}",
                 }
                 for one in each.maps
             ],
@@ -238,6 +239,12 @@ def _towers(own: KernelColours, centred: bool) -> list[dict[str, Any]]:
     return towers
 
 
+def hero(found: Findings) -> list[dict[str, Any]]:
+    """The kernels of conv1 at a glance: a picture for each tower."""
+    own = next((each for each in found.colours if each.kernels is not None), None)
+    return [] if own is None else _sheets(own)
+
+
 def compared(found: Findings) -> list[dict[str, Any]]:
     """The other models: their kernels as one picture for each tower."""
     cards = []
@@ -247,7 +254,7 @@ def compared(found: Findings) -> list[dict[str, Any]]:
             {
                 "name": each.name,
                 "text": page_text.compared(each),
-                "towers": _sheets(own) if own is not None else [],
+                "towers": [] if own is None else _sheets(own),
             }
         )
     return cards
@@ -280,11 +287,11 @@ def _map(
     step = -(-max(values.shape) // _MAP) if unit >= 0 else 1
     pixels = embedded.activation(values, highest)[::step, ::step]
     if unit < 0:
-        active = f"{np.mean(values > 0):.0%} of the units are above 0"
+        active = f"{percent(float(np.mean(values > 0)))} of the units are above 0"
         alt = f"{layer.layer}, tower {tower + 1}: {active}"
         return {"unit": "", "src": embedded.exact(pixels), "alt": alt}
     name = page_text.unit_name(layer.layer, unit)
-    share = f"{np.mean(values > 0):.0%} of its places above 0"
+    share = f"{percent(float(np.mean(values > 0)))} of its places above 0"
     alt = f"map of {name}: at most {values.max():.3g}, {share}"
     return {"unit": name, "src": embedded.exact(pixels), "alt": alt}
 

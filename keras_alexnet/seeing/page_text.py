@@ -14,7 +14,7 @@ from keras_alexnet.inspection.findings import (
     LayerActivity,
 )
 from keras_alexnet.reasons import shortened
-from keras_alexnet.seeing.charts import is_clear, p_value
+from keras_alexnet.seeing.charts import is_clear, p_value, percent
 
 CAPTIONS = {
     "figure3_colourfulness_conv1": "Each point is a kernel: point at one.",
@@ -57,17 +57,6 @@ def named(name: str, length: int = 40) -> str:
         for each in name
     )
     return shortened(printable, length)
-
-
-def percent(value: float) -> str:
-    """A fraction for people.
-
-    Example:
-
-    >>> percent(0.9041), percent(0.0004), percent(float("nan"))
-    ('90.4 %', '0.0 %', 'not known')
-    """
-    return f"{100 * value:.1f} %" if math.isfinite(value) else "not known"
 
 
 def unit_name(layer: str, unit: int) -> str:
@@ -141,7 +130,7 @@ def units(found: Findings) -> dict[str, str]:
 
 def _activity(layer: LayerActivity, unit: int) -> str:
     return (
-        f"above 0 at {layer.active[unit]:.1%} of the places, at most "
+        f"above 0 at {percent(layer.active[unit], 1)} of the places, at most "
         f"{layer.highest[unit]:.3g}"
     )
 
@@ -190,7 +179,7 @@ def compared(each: Compared) -> str:
     """Another model in a line."""
     parts = []
     if math.isfinite(each.accuracy):
-        parts.append(f"{percent(each.accuracy)} right")
+        parts.append(f"{percent(each.accuracy, 1)} right")
     for own in each.colours:
         split = own.splits.get("colourfulness")
         if split is not None:
@@ -204,14 +193,23 @@ def layer(each: LayerActivity) -> str:
     parts = [shape, f"sees {each.receptive_field} px"]
     parts.append(f"{int(each.dead.sum()):,} of {each.shape[-1]:,} dead")
     if math.isfinite(each.separation):
-        parts.append(f"nearest centroid right: {each.separation:.0%}")
+        parts.append(f"nearest centroid right: {percent(each.separation)}")
     return ", ".join(parts)
+
+
+def correlation(value: float) -> str:
+    """The rank correlation of a map with that of random weights."""
+    if not math.isfinite(value):
+        return "no ρ: one of the two is the same everywhere"
+    return f"ρ = {value:.2f}".replace("-", "−")
 
 
 def peak(values: np.ndarray) -> str:
     """Where a map is strongest, in words."""
     row, column = np.unravel_index(int(np.argmax(values)), values.shape)
     height, width = values.shape
+    if values.min() == values.max():
+        return "the same everywhere"
     down = ("top", "middle", "bottom")[min(2, 3 * int(row) // height)]
     across = ("left", "centre", "right")[min(2, 3 * int(column) // width)]
     return f"strongest at the {down} {across}"
@@ -253,14 +251,18 @@ def _kernels(found: Findings) -> tuple[str, str] | None:
 
 
 def _neighbours(found: Findings) -> tuple[str, str] | None:
-    by_space = {each.space: each for each in found.retrieval}
-    fc7, pixels = by_space.get("fc7"), by_space.get("pixels")
+    pixels = next((each for each in found.retrieval if each.space == "pixels"), None)
+    # The last layer before the classes; a network of one's own may lack fc7.
+    fc7 = next((each for each in found.retrieval if each.space != "pixels"), None)
     if fc7 is None:
         return None
-    beside = f", in pixels {percent(pixels.precision)}" if pixels is not None else ""
+    beside = ""
+    if pixels is not None:
+        beside = f", of those nearest in pixels {percent(pixels.precision, 1)}"
     return "neighbours", (
-        f"Of the six training pictures nearest in fc7, {percent(fc7.precision)} are of "
-        f"the picture’s class{beside}, by chance {percent(fc7.chance)}."
+        f"Of the six training pictures nearest in {fc7.space}, "
+        f"{percent(fc7.precision, 1)} are of the picture’s class{beside}, by chance "
+        f"{percent(fc7.chance, 1)}."
     )
 
 
@@ -271,8 +273,8 @@ def _separation(found: Findings) -> tuple[str, str] | None:
     one, last = known[0], known[-1]
     return "layers", (
         f"Classes come apart layer by layer: the nearest centroid is right for "
-        f"{one.separation:.0%} of the pictures in {one.layer}, for "
-        f"{last.separation:.0%} in {last.layer}."
+        f"{percent(one.separation)} of the pictures in {one.layer}, for "
+        f"{percent(last.separation)} in {last.layer}."
     )
 
 
@@ -298,11 +300,16 @@ def _mistakes(found: Findings) -> tuple[str, str] | None:
 
 
 def _maps(found: Findings) -> tuple[str, str] | None:
-    every = [each for one in found.attributions for each in one.maps]
+    every = [
+        each
+        for one in found.attributions
+        for each in one.maps
+        if math.isfinite(each.correlation)
+    ]
     if not every:
         return None
     least = min(every, key=lambda each: abs(each.correlation))
     return "maps", (
-        f"Where in the picture: {least.method} depends most on what was learnt (rank "
-        f"correlation {least.correlation:.2f} with random weights)."
+        f"Where in the picture: {least.method} depends most on what was learnt; with "
+        f"random weights its map is another one ({correlation(least.correlation)})."
     )
