@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_alexnet.inspection.findings import Split
+from keras_alexnet.inspection.ranks import ranks_of
 from keras_alexnet.whole_numbers import whole_number
 
 _PERMUTATIONS = 10_000
@@ -223,27 +224,6 @@ def sign_free(
         return float("nan"), float("nan")
     mean = float(np.mean(found))
     return mean, _p(np.mean(drawn, axis=0), mean)
-
-
-def ranks_of(values: Any) -> np.ndarray:
-    """The ranks of values from 1 on; those that tie have the mean of their ranks.
-
-    Args:
-        values: `[count]`, finite.
-
-    Returns:
-        float64 `[count]`.
-
-    Example:
-
-    >>> ranks_of([3, 1, 3]).tolist()
-    [2.5, 1.0, 2.5]
-    """
-    _, places, counts = np.unique(
-        np.asarray(values), return_inverse=True, return_counts=True
-    )
-    last = np.cumsum(counts)
-    return ((2 * last - counts + 1) / 2)[places.ravel()]
 
 
 def _ranked(values: Any, towers: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -221,7 +221,8 @@ class Reliability:
         counts: `[bins]`, pictures.
         confidence: `[bins]`, mean probability; NaN where there are none.
         accuracy: `[bins]`, fraction that is right; NaN where there are none.
-        error: Expected calibration error: Σ counts · |accuracy − confidence| / Σ counts.
+        error: Expected calibration error,
+            `Σ counts · |accuracy − confidence| / Σ counts`.
     """
 
     edges: np.ndarray
