@@ -278,6 +278,8 @@ class Findings:
             answers among them.
         compared: The other models.
         notes: Lines for people, as what could not be measured and why.
+        outputs: The output of each class of the data, whose names may differ; None if
+            the network has not all of them.
     """
 
     model: str
@@ -301,3 +303,4 @@ class Findings:
     confused: tuple[tuple[int, int, int], ...]
     compared: tuple[Compared, ...]
     notes: tuple[str, ...]
+    outputs: tuple[int, ...] | None = None

@@ -133,6 +133,7 @@ def look(
         confused=answers.confused(),
         compared=tuple(others),
         notes=(*notes, *(line for each in networks for line in each.notes)),
+        outputs=None if network.outputs is None else tuple(network.outputs),
     )
     progress.finish()
     return found

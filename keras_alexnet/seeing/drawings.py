@@ -53,7 +53,7 @@ def of_findings(
             yield f"patches_{layer.layer}", partial(sheets.patches, layer, units)
     for number, attribution in enumerate(found.attributions, 1):
         yield f"maps_{number}", partial(sheets.attribution, attribution, classes)
-    if classes == data_classes and found.confused:
+    if in_order(found) and found.confused:
         yield "confusion", partial(confusion.draw, confusion_of(found), classes)
 
 
@@ -79,6 +79,11 @@ def charts_of(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, C
     for name, chart in charts.run(rows).items():
         drawn[f"run_{name}"] = chart
     return drawn
+
+
+def in_order(found: Findings) -> bool:
+    """Whether the outputs are the classes of the data, in their order."""
+    return found.outputs == tuple(range(len(found.classes)))
 
 
 def confusion_of(found: Findings) -> Confusion:

@@ -142,7 +142,7 @@ def _colour_layers(found: Findings) -> list[dict[str, Any]]:
 
 def _matrix(found: Findings) -> dict[str, Any] | None:
     """The confusion matrix, if it is small enough to be read."""
-    if found.classes != found.data_classes or len(found.classes) > MOST_CLASSES:
+    if not drawings.in_order(found) or len(found.classes) > MOST_CLASSES:
         return None
     if not found.confused:
         return None

@@ -53,7 +53,7 @@ class PagePictures:
                     "name": page_text.named(found.classes[output], 28),
                     "score": percent(score, 1),
                     "width": f"{100 * score:.1f}",
-                    "own": _same(found, output, each.picture.label),
+                    "own": page_text.is_right(found, each.picture.label, output),
                 }
                 for output, score in each.classes[:5]
             ],
@@ -298,7 +298,3 @@ def _map(
 
 def _heat(picture: Shown, values: np.ndarray) -> str:
     return embedded.photo(embedded.heat(picture.pixels, values), _HEAT)
-
-
-def _same(found: Findings, output: int, label: int) -> bool:
-    return found.classes[output] == found.data_classes[label]

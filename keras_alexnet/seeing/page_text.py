@@ -22,7 +22,7 @@ CAPTIONS = {
     "figure3_colourfulness_conv2": "Of conv2, whose kernels read the maps of conv1.",
     "figure3_selectivity_conv2": "The units of conv2 by what excites them.",
     "figure3_split": "Blue: this model. Orange: those compared. Grey: random halves.",
-    "separation": "Dashed: chance. Each tower alone, and all units together.",
+    "separation": "Dashed: chance.",
     "dead_units": "The number of dead units above each bar.",
     "reliability": "Bars: right answers. Dots: what the probability promises.",
     "run_loss": "Loss, natural logarithm.",
@@ -215,12 +215,17 @@ def peak(values: np.ndarray) -> str:
     return f"strongest at the {down} {across}"
 
 
+def is_right(found: Findings, label: int, output: int) -> bool:
+    """Whether an output is the class of the data with that number."""
+    return found.outputs is not None and found.outputs[label] == output
+
+
 def pairs(found: Findings, most: int) -> list[tuple[str, str, int]]:
     """The classes that are confused most: class, taken for, pictures."""
     wrong = [
         (label, output, count)
         for label, output, count in found.confused
-        if found.classes[output] != found.data_classes[label]
+        if not is_right(found, label, output)
     ]
     wrong.sort(key=lambda each: -each[2])
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -14,7 +15,6 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = "Chromium is not installed; on Debian: apt-get install chromium"
-_READ, _WRITE = 3, 4  # the descriptors at which Chromium expects the pipe
 
 
 def path() -> str | None:
@@ -118,14 +118,23 @@ class Browser:
         self._answers.close()
 
 
+def _pipe() -> tuple[int, int]:
+    """A pipe whose descriptors are none of those that Chromium expects."""
+    pair = os.pipe()
+    moved = tuple(fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in pair)
+    for each in pair:
+        os.close(each)
+    return moved[0], moved[1]
+
+
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
     """Chromium, with its profile in an empty folder; it ends with the context."""
     program = path()
     assert program is not None, MISSING
-    their_read, commands = os.pipe()
-    answers, their_write = os.pipe()
-    # A shell sets the descriptors, since Python cannot without a function between
+    their_read, commands = _pipe()
+    answers, their_write = _pipe()
+    # Chromium expects them at 3 and 4. A shell puts them there, since Python cannot without a function between
     # fork and exec, which is not safe beside TensorFlow's threads.
     line = 'read=$1; write=$2; shift 2; exec "$@" 3<&"$read" 4>&"$write"'
     process = subprocess.Popen(

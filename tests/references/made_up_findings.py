@@ -52,6 +52,7 @@ def findings(
     units: int = 4,
     conv1: int = 96,
     validated: bool = True,
+    pictures: int = 40,
 ) -> Findings:
     """Findings of the shapes that a real network gives.
 
@@ -63,17 +64,22 @@ def findings(
         units: Units of each layer that have patches.
         conv1: Number of kernels of `conv1`.
         validated: Whether there are validation pictures of several kinds of answers.
+        pictures: Number of different pictures.
     """
-    return _Maker(classes, side, towers, conv1).findings(compared, units, validated)
+    return _Maker(classes, side, towers, conv1, pictures).findings(
+        compared, units, validated
+    )
 
 
 class _Maker:
-    def __init__(self, classes: int, side: int, towers: int, conv1: int) -> None:
+    def __init__(
+        self, classes: int, side: int, towers: int, conv1: int, pictures: int
+    ) -> None:
         self.rng = np.random.default_rng(0)
         more = (f"class {index}" for index in range(classes))
         self.names = (*ODD_CLASSES, *more)[:classes]
         self.side, self.towers, self.conv1 = side, towers, conv1
-        self.pictures = [self.shown(index) for index in range(40)]
+        self.pictures = [self.shown(index) for index in range(pictures)]
 
     def shown(self, index: int) -> Shown:
         rows, columns = np.mgrid[: self.side, : self.side] / self.side
@@ -136,7 +142,7 @@ class _Maker:
         tower = unit * self.towers // count
         patches = []
         for place in range(9):
-            picture = self.pictures[(unit + place * 4) % len(self.pictures)]
+            picture = self.pictures[self.rng.integers(len(self.pictures))]
             size = min(field, self.side)
             top, left = self.rng.integers(0, self.side - size + 1, 2)
             box = (int(top), int(left), int(top) + size, int(left) + size)
@@ -240,6 +246,7 @@ class _Maker:
                 for number in range(compared)
             ),
             notes=("selectivity of conv2 was measured on 400 pictures",),
+            outputs=tuple(range(len(self.names))),
         )
 
 
