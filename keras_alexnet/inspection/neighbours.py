@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from keras_alexnet.whole_numbers import whole_number
 
-_BLOCK = 128  # vectors at a time: 150 MB of float64 for pictures of 224×224
+_BLOCK = 64  # vectors at a time: 77 MB of float64 for pictures of 224×224
 _SPARE = 4  # more than are asked for, before distances are computed exactly
 
 
@@ -66,8 +67,11 @@ def _candidates(block: np.ndarray, among: np.ndarray, kept: int) -> np.ndarray:
     """The nearest by `|b|² − 2 a·b`, which leaves out what is the same for all."""
     parts = []
     for start in range(0, len(among), _BLOCK):
-        part = among[start : start + _BLOCK].astype(np.float64)
-        parts.append((part**2).sum(axis=1) - 2 * (block @ part.T))
+        part: np.ndarray = among[start : start + _BLOCK].astype(np.float64)
+        # TensorFlow's product: NumPy's can be 20 times slower beside TensorFlow's
+        # threads.
+        products = tf.matmul(block, part, transpose_b=True).numpy()
+        parts.append((part**2).sum(axis=1) - 2 * products)
     return np.argsort(np.concatenate(parts, axis=1), axis=1, kind="stable")[:, :kept]
 
 
