@@ -340,7 +340,8 @@ def _attributions(
     trained = Explained(network.model, colours)
     random = Explained(randomised(network.model, seed), colours)
     found = []
-    for index in chosen[:_EXPLAINED]:
+    # The first is answered rightly, the last wrongly, as far as there are such.
+    for index in dict.fromkeys([*chosen[: _EXPLAINED - 1], chosen[-1]]):
         picture = answers.answered(index)
         output = picture.classes[0][0]
         pixels = picture.picture.pixels
