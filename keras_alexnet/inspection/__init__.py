@@ -1,6 +1,6 @@
 """Looking into a network."""
 
-from keras_alexnet.inspection.attribution import Explained, randomised
+from keras_alexnet.inspection.attribution import Explained, explained_beside, randomised
 from keras_alexnet.inspection.calibration import reliability
 from keras_alexnet.inspection.centroids import nearest_centroid, separation
 from keras_alexnet.inspection.colour import (
@@ -61,6 +61,7 @@ __all__ = [
     "colourfulness",
     "colourfulness_through",
     "draw",
+    "explained_beside",
     "filter_grid",
     "layer_facts",
     "look",

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.inputs import check_model
+from keras_alexnet.inspection.findings import Map
+from keras_alexnet.inspection.ranks import rank_correlation
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
 from keras_alexnet.whole_numbers import whole_number
@@ -36,7 +38,7 @@ class Explained:
 
     >>> model = AlexNet(input_shape=(64, 64, 3), classes=10)
     >>> network = Explained(model, Preprocessing())
-    >>> network.input_gradient(np.zeros([64, 64, 3], "uint8"), output=3).shape
+    >>> network.grad_cam(np.zeros([64, 64, 3], "uint8"), output=3).shape
     (64, 64)
     """
 
@@ -122,16 +124,17 @@ class Explained:
         return (sums / counts).astype(np.float32)
 
     def input_gradient(self, pixels: Any, output: int) -> np.ndarray:
-        """How much a class's score changes with each pixel.
+        """How a class's score changes with each pixel: `∂ score / ∂ pixel`.
 
-        `max_c |∂ score / ∂ pixel_c|` over the colours c, for pixels of 0 to 255.
+        Simonyan et al. show `max_c |∂ score / ∂ pixel_c|` over the colours c, as does
+        `explained_beside`.
 
         Args:
             pixels: uint8 `[side, side, 3]`, R, G, B.
             output: Index of the class.
 
         Returns:
-            float32 `[side, side]`, 0 or more.
+            float32 `[side, side, 3]`, for pixels of 0 to 255 in R, G, B.
 
         Raises:
             ValueError: If an argument is out of range.
@@ -142,7 +145,7 @@ class Explained:
         """
         given = self._checked(pixels, output)
         by_pixel, _, _ = self._gradients(tf.constant(given), tf.constant(output))
-        return np.abs(by_pixel.numpy()[0]).max(axis=-1).astype(np.float32)
+        return by_pixel.numpy()[0]
 
     def grad_cam(self, pixels: Any, output: int) -> np.ndarray:
         """Which places of the last convolution's maps speak for a class.
@@ -186,6 +189,7 @@ class Explained:
         return given[None]
 
 
+# Methods by name; each gives `[side, side]` or, by colour, `[side, side, 3]`.
 METHODS: dict[str, Callable[[Explained, Any, int], np.ndarray]] = {
     "occlusion": Explained.occlusion,
     "input gradient": Explained.input_gradient,
@@ -193,15 +197,43 @@ METHODS: dict[str, Callable[[Explained, Any, int], np.ndarray]] = {
 }
 
 
-def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
-    """A copy of a network that has learnt nothing: its weights are shuffled.
+def explained_beside(
+    method: str, trained: Explained, random: Explained, pixels: Any, output: int
+) -> Map:
+    """A picture's map by one method, beside that of a randomised network.
 
-    The values of each weight are permuted, so that their distribution remains. A map of
-    a method that explains what a network has learnt must change with it.
+    The correlation is that of the gradients with their signs: magnitudes alone agree in
+    part for any weights, since fewer units read the pixels near the border.
+
+    Args:
+        method: `"occlusion"`, `"input gradient"` or `"Grad-CAM"`.
+        trained: The network.
+        random: The same with random weights, see `randomised`.
+        pixels: uint8 `[side, side, 3]`, R, G, B.
+        output: Index of the class.
+    """
+    explain = METHODS[method]
+    values, others = (explain(each, pixels, output) for each in (trained, random))
+    correlation = rank_correlation(values, others)
+    return Map(method, shown(values), shown(others), correlation)
+
+
+def shown(values: np.ndarray) -> np.ndarray:
+    """A map `[side, side]`; of gradients by colour, their largest magnitude."""
+    return values if values.ndim == 2 else np.abs(values).max(axis=-1)
+
+
+def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
+    """A copy of a network that has learnt nothing, with random weights.
+
+    Kernels are normal with variance 2 / fan-in (He et al. 2015), at which the signal
+    neither grows nor vanishes from layer to layer; biases are 0, and batch
+    normalisation is as new. A method that explains what a network has learnt must give
+    another map for it.
 
     Args:
         model: A model of Keras; it is not changed.
-        seed: Of the permutations.
+        seed: Of the weights.
 
     Returns:
         A new model with the same layers.
@@ -211,7 +243,7 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     >>> model = AlexNet(input_shape=(64, 64, 3), classes=10)
     >>> copy = randomised(model)
     >>> old, new = (each.get_layer("fc8").get_weights()[0] for each in (model, copy))
-    >>> bool((old == new).all())
+    >>> bool((old == new).any())
     False
 
     Reference:
@@ -220,16 +252,13 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     check_model(model)
     copy = keras.models.clone_model(model)
     rng = np.random.default_rng(seed)
-    for layer, new in zip(model.layers, copy.layers, strict=True):
-        values = layer.get_weights()
-        if values:
-            shuffled = [rng.permutation(each.ravel()) for each in values]
-            new.set_weights(
-                [
-                    new.reshape(old.shape)
-                    for new, old in zip(shuffled, values, strict=True)
-                ]
-            )
+    for layer in copy.layers:
+        if getattr(layer, "kernel", None) is None:
+            continue
+        kernel, *biases = layer.get_weights()
+        drawn = rng.standard_normal(kernel.shape, np.float32)
+        drawn *= np.sqrt(2 / np.prod(kernel.shape[:-1]))
+        layer.set_weights([drawn, *(np.zeros_like(each) for each in biases)])
     return copy
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 _BLOCK = 2**22  # distances at a time
 
@@ -51,10 +52,10 @@ def nearest_centroid(training: Any, classes: Any, asked: Any) -> np.ndarray:
     centroids, asked = centroids - centre, asked - centre
     squares = (centroids**2).sum(axis=1)
     rows = max(1, _BLOCK // len(known))
-    nearest = [
-        np.argmin(squares - 2 * (asked[start : start + rows] @ centroids.T), axis=1)
-        for start in range(0, len(asked), rows)
-    ]
+    nearest = []
+    for start in range(0, len(asked), rows):
+        products = tf.matmul(asked[start : start + rows], centroids, transpose_b=True)
+        nearest.append(np.argmin(squares - 2 * products.numpy(), axis=1))
     return known[np.concatenate(nearest)] if nearest else known[:0]
 
 

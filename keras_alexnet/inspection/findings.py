@@ -189,7 +189,8 @@ class Map(NamedTuple):
         method: `"occlusion"`, `"input gradient"` or `"Grad-CAM"`.
         values: float32 `[side, side]`.
         randomised: The same of a copy of the network with random weights.
-        correlation: Rank correlation of the two.
+        correlation: Rank correlation of the two, of gradients with their signs; NaN if
+            one of them is the same everywhere.
     """
 
     method: str

@@ -11,7 +11,12 @@ from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN, VALIDATION
 from keras_alexnet.fine_tuning import features
 from keras_alexnet.inspection.answers import Answers
-from keras_alexnet.inspection.attribution import METHODS, Explained, randomised
+from keras_alexnet.inspection.attribution import (
+    METHODS,
+    Explained,
+    explained_beside,
+    randomised,
+)
 from keras_alexnet.inspection.centroids import separation
 from keras_alexnet.inspection.findings import (
     Attribution,
@@ -19,7 +24,6 @@ from keras_alexnet.inspection.findings import (
     Findings,
     KernelColours,
     LayerActivity,
-    Map,
     Neighbours,
     Retrieval,
 )
@@ -33,7 +37,6 @@ from keras_alexnet.inspection.neighbours import chance, nearest, precision
 from keras_alexnet.inspection.networks import Network
 from keras_alexnet.inspection.observing import Observed
 from keras_alexnet.inspection.pictures import Pictures, draw
-from keras_alexnet.inspection.ranks import rank_correlation
 from keras_alexnet.inspection.units import named_units, some_units, unit_with_patches
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.whole_numbers import whole_number
@@ -338,16 +341,15 @@ def _attributions(
     trained = Explained(network.model, colours)
     random = Explained(randomised(network.model, seed), colours)
     found = []
-    for index in chosen[:_EXPLAINED]:
+    # The first is answered rightly, the last wrongly, as far as there are such.
+    for index in dict.fromkeys([*chosen[: _EXPLAINED - 1], chosen[-1]]):
         picture = answers.answered(index)
         output = picture.classes[0][0]
-        maps = []
-        for method, explain in METHODS.items():
-            values, other = (
-                explain(each, picture.picture.pixels, output)
-                for each in (trained, random)
-            )
-            maps.append(Map(method, values, other, rank_correlation(values, other)))
+        pixels = picture.picture.pixels
+        maps = [
+            explained_beside(method, trained, random, pixels, output)
+            for method in METHODS
+        ]
         found.append(Attribution(picture, output, tuple(maps)))
         progress.advance(_EXPLAINING)
     return tuple(found)

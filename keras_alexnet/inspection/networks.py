@@ -63,7 +63,7 @@ class Network:
         name = f"{classifier.origin}{taken}"
         known = output_names(classifier.class_names, classifier.named, source)
         missing = [each for each in source.class_names if each not in known]
-        notes = ()
+        notes: tuple[str, ...] = ()
         if missing:
             notes = (
                 f"{classifier.origin} has no class {missing[0]!r}: its answers for "

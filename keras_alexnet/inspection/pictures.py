@@ -83,7 +83,8 @@ def draw(
     view = recipe.views_of(source).centre
     count = min(limit, source.sizes[split])
     side = recipe.image_size
-    names, labels = [], np.zeros(count, np.int64)
+    names: list[str] = []
+    labels: np.ndarray = np.zeros(count, np.int64)
     pixels: np.ndarray = np.empty([count, side, side, 3], np.uint8)
     examples = _drawn(source, split, limit, seed).map(
         lambda each: (each["name"], each["label"], view(each["image"])),
@@ -113,7 +114,7 @@ def _drawn(source: Source, split: str, limit: int, seed: int) -> tf.data.Dataset
     if split == TRAIN:  # in a random order, see Source.random_access
         return source.ordered(split).take(limit)
     # Validation pictures can be in the order of their classes.
-    wanted = np.zeros(size, bool)
+    wanted: np.ndarray = np.zeros(size, bool)
     wanted[drawn] = True
     kept = tf.constant(wanted)
     examples = source.ordered(split).enumerate()
