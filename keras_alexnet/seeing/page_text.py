@@ -130,7 +130,7 @@ def units(found: Findings) -> dict[str, str]:
 
 def _activity(layer: LayerActivity, unit: int) -> str:
     return (
-        f"above 0 at {percent(layer.active[unit], 1)} of the places, at most "
+        f"above 0 at {percent(float(layer.active[unit]), 1)} of the places, at most "
         f"{layer.highest[unit]:.3g}"
     )
 

@@ -182,7 +182,7 @@ def _image(
     size = tuple(max(1, round(each * scale)) for each in picture.size)
     sized = np.asarray(picture.resize(size, how).convert("RGB"))
     bottom = figure.bbox.height - top - sized.shape[0]
-    figure.figimage(sized, left, bottom, origin="upper")
+    figure.figimage(sized, round(left), round(bottom), origin="upper")
 
 
 def _text(figure: Figure, text: str, left: float, top: float) -> None:

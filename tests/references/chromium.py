@@ -134,8 +134,8 @@ def browser(profile: Path) -> Iterator[Browser]:
     assert program is not None, MISSING
     their_read, commands = _pipe()
     answers, their_write = _pipe()
-    # Chromium expects them at 3 and 4. A shell puts them there, since Python cannot without a function between
-    # fork and exec, which is not safe beside TensorFlow's threads.
+    # Chromium expects them at 3 and 4. A shell puts them there, since Python cannot
+    # without a function between fork and exec, which is not safe beside threads.
     line = 'read=$1; write=$2; shift 2; exec "$@" 3<&"$read" 4>&"$write"'
     process = subprocess.Popen(
         [

@@ -27,7 +27,8 @@ CONTRAST = """
     const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
     return [r, g, b, a];
   };
-  const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
+  const over = (top, below) =>
+    [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
   const light = (colour) => {
     const [r, g, b] = colour.slice(0, 3).map((value) => {
       const c = value / 255;
@@ -37,14 +38,18 @@ CONTRAST = """
   };
   const behind = (element) => {
     const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.push(parts(getComputedStyle(at).backgroundColor));
-    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);
+    for (let at = element; at; at = at.parentElement)
+      layers.push(parts(getComputedStyle(at).backgroundColor));
+    const white = [255, 255, 255, 1];
+    return layers.reverse().reduce((below, top) => over(top, below), white);
   };
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
-    const text = walk.currentNode.textContent.trim(), element = walk.currentNode.parentElement;
-    if (!text || ["SCRIPT", "STYLE"].includes(element.tagName) || !element.checkVisibility()) continue;
+    const text = walk.currentNode.textContent.trim();
+    const element = walk.currentNode.parentElement;
+    if (!text || ["SCRIPT", "STYLE"].includes(element.tagName)) continue;
+    if (!element.checkVisibility()) continue;
     const style = getComputedStyle(element);
     const own = parts(element instanceof SVGElement ? style.fill : style.color);
     const back = behind(element);
@@ -175,8 +180,8 @@ def test_a_patch_shows_where_in_its_picture_it_is(
           const box = document.getElementById("box");
           return [
             own === document.querySelector(".lit[data-picture]").dataset.picture,
-            ["x", "y", "width", "height"].map((name) => box.getAttribute(name)).join(" ")
-              === {patch}.dataset.box,
+            ["x", "y", "width", "height"].map((each) => box.getAttribute(each))
+              .join(" ") === {patch}.dataset.box,
             document.querySelectorAll(".lit[data-picture]").length
               === document.querySelectorAll(`[data-picture="${{own}}"]`).length,
           ];
