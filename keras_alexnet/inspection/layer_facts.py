@@ -18,42 +18,64 @@ _LAYER = re.compile(r"(conv|fc)\d+")
 _LAST = "fc8"  # its units are the classes
 
 
-class Field(NamedTuple):
-    """Where the units of a layer look: their squares of the picture, along one side.
+class Window(NamedTuple):
+    """What a value reads of the maps before it, along one side.
 
     Args:
-        start: First pixel of the first unit, below 0 where it begins in the padding.
-        size: Side of the square, the padding included.
-        stride: From one unit to the next; 0 if all see the same.
-        side: Of the picture.
+        size: Places that it reads.
+        step: From one window to the next.
+        before: Zeros before the first place.
+        side: Of those maps; a window that reaches beyond it reads zeros, or is cut.
     """
 
-    start: int
     size: int
-    stride: int
+    step: int
+    before: int
     side: int
 
+
+class Field(NamedTuple):
+    """Where the units of a layer look.
+
+    Args:
+        windows: Of each layer from the picture on.
+        units: How many there are along a side.
+    """
+
+    windows: tuple[Window, ...]
+    units: int
+
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
-        """Top, left, bottom and right of a unit's square, cut at the border.
+        """Top, left, bottom and right of what a unit reads of the picture.
+
+        It is cut at the border, and leaves out pixels that no window of a layer before
+        reads, as there can be at the ends of a side.
 
         Example:
 
-        >>> Field(start=-2, size=5, stride=1, side=8).box(0, 6)
+        >>> Field((Window(5, 1, 2, 8),), units=8).box(0, 6)
         (0, 4, 3, 8)
         """
-        top, left = (self.start + place * self.stride for place in (row, column))
-        bottom, right = top + self.size, left + self.size
-        return (
-            max(top, 0),
-            max(left, 0),
-            min(bottom, self.side),
-            min(right, self.side),
-        )
+        (top, bottom), (left, right) = map(self._seen, (row, column))
+        return top, left, bottom, right
+
+    def _seen(self, place: int) -> tuple[int, int]:
+        first = last = place
+        for size, step, before, side in reversed(self.windows):
+            first = max(0, first * step - before)
+            last = min(side - 1, last * step - before + size - 1)
+        return first, last + 1
 
     @property
-    def seen(self) -> int:
-        """Side of what a unit in the middle sees of the picture, in pixels."""
-        return min(self.size, self.side)
+    def size(self) -> int:
+        """Side of what the unit in the middle reads of the picture, in pixels."""
+        first, end = self._seen(self.units // 2)
+        return end - first
+
+    def through(self, size: int, step: int, before: int, units: int) -> Field:
+        """That of a layer with such windows, of so many units along a side."""
+        window = Window(size, step, before, self.units)
+        return Field((*self.windows, window), units)
 
 
 class LayerFacts(NamedTuple):
@@ -113,7 +135,7 @@ def layer_facts(model: keras.Model) -> dict[str, LayerFacts]:
     groups = max(getattr(layer, "groups", 1) for layer in model.layers)
     towers = max(map(_towers, model.layers))
     found: dict[str, LayerFacts] = {}
-    field = Field(0, 1, 1, side)
+    field = Field((), side)
     for layer in model.layers:
         field = _through(layer, field)
         if _LAYER.fullmatch(layer.name) and layer.name != _LAST:
@@ -131,36 +153,24 @@ def _towers(layer: keras.layers.Layer) -> int:
 
 def _through(layer: Any, field: Field) -> Field:
     """Where a layer's units look, by where those look that they read."""
-    if isinstance(layer, keras.layers.ZeroPadding2D):
-        return field._replace(start=field.start - layer.padding[0][0] * field.stride)
     if isinstance(layer, (AdaptiveAveragePooling2D, keras.layers.Flatten)):
-        return _all_of(field, layer.input.shape[1])
+        return field.through(field.units, 1, 0, 1)  # together they read all
+    if isinstance(layer, keras.layers.ZeroPadding2D):
+        return field.through(1, 1, layer.padding[0][0], layer.output.shape[1])
     if isinstance(layer, keras.layers.Conv2D):
-        window, step, padding = layer.kernel_size[0], layer.strides[0], layer.padding
+        size, step, padding = layer.kernel_size[0], layer.strides[0], layer.padding
     elif isinstance(layer, keras.layers.MaxPooling2D):
-        window, step, padding = layer.pool_size[0], layer.strides[0], layer.padding
+        size, step, padding = layer.pool_size[0], layer.strides[0], layer.padding
     elif isinstance(layer, CrossConnection) and layer.pools:
         config = layer.get_config()
-        window, step = config["pool_size"][0], config["pool_strides"][0]
+        size, step = config["pool_size"][0], config["pool_strides"][0]
         padding = "valid"
     else:
         return field
-    before = _before(layer.input.shape[1], window, step) if padding == "same" else 0
-    return Field(
-        field.start - before * field.stride,
-        field.size + (window - 1) * field.stride,
-        field.stride * step,
-        field.side,
-    )
+    before = _before(field.units, size, step) if padding == "same" else 0
+    return field.through(size, step, before, layer.output.shape[1])
 
 
 def _before(side: int, window: int, step: int) -> int:
     """The zeros before a side that "same" adds, the smaller half of all."""
     return max(0, (-(-side // step) - 1) * step + window - side) // 2
-
-
-def _all_of(field: Field, units: int) -> Field:
-    """What all units of a map together see, cut at the border."""
-    first = max(0, field.start)
-    last = min(field.side, field.start + (units - 1) * field.stride + field.size)
-    return Field(first, last - first, 0, field.side)

@@ -244,7 +244,7 @@ def _layers(
                 layer=name,
                 towers=facts.towers,
                 shape=facts.shape,
-                receptive_field=facts.field.seen,
+                receptive_field=facts.field.size,
                 example=given[name],
                 highest=observed.highest,
                 active=observed.active,
