@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +14,11 @@ from finished_runs import quiet
 from PIL import Image
 
 from keras_alexnet import commands
+from keras_alexnet.commands.look import Config
 from keras_alexnet.seeing import look
 from keras_alexnet.training import Trainer, TrainingConfig
 
+ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -156,6 +160,23 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     assert errors.count("\n") == 1
     assert "pip install 'keras-alexnet[seeing]'" in errors
     assert not (tmp_path / "out").exists()
+
+
+def test_the_docs_say_what_there_is(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "seeing.md").read_text()
+    (section,) = (each for each in page.split("\n## ") if each.startswith("Look"))
+    flags = {field.name for field in dataclasses.fields(Config)}
+    assert set(re.findall(r"--([a-z_]+)", section)) - flags == {"report"}
+    for name in re.findall(r"\]\(([^)]+)\)", section):
+        assert (ROOT / "docs" / name).is_file()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "quickstart").symlink_to(run)
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exec(block, {})
+    assert Path("look/report.html").is_file()
 
 
 def trained(run: Path, data: Path, **given: object) -> tuple[object, str]:
