@@ -106,11 +106,12 @@ def draw(
 
 def _drawn(source: Source, split: str, limit: int, seed: int) -> tf.data.Dataset:
     size = source.sizes[split]
-    if size <= limit:
-        return source.ordered(split)
-    drawn = np.sort(np.random.default_rng(seed).choice(size, limit, replace=False))
+    count = min(size, limit)
+    drawn = np.sort(np.random.default_rng(seed).choice(size, count, replace=False))
     if source.random_access:
         return _at(source, split, drawn)
+    if count == size:
+        return source.ordered(split)
     if split == TRAIN:  # in a random order, see Source.random_access
         return source.ordered(split).take(limit)
     # Validation pictures can be in the order of their classes.

@@ -209,7 +209,7 @@ def test_data_with_training_or_validation_pictures_alone(
 
 
 def test_few_pictures_are_drawn_and_always_the_same(
-    opened: Opened, source: Source
+    opened: Opened, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = opened().recipe
     assert recipe is not None
@@ -223,6 +223,18 @@ def test_few_pictures_are_drawn_and_always_the_same(
         np.testing.assert_array_equal(drawn.pixels[index], everything.pixels[row])
     assert draw(source, "train", recipe, limit=10, seed=1).names == drawn.names
     assert draw(source, "train", recipe, limit=10, seed=2).names != drawn.names
+    # Of data that are read from the start on, some of all validation pictures.
+    monkeypatch.setattr(type(source), "random_access", False)
+    validation = draw(source, "validation", recipe, limit=5)
+    order = [
+        each["name"].decode()
+        for each in source.ordered("validation").as_numpy_iterator()
+    ]
+    places = [order.index(name) for name in validation.names]
+    assert places == sorted(places) != list(range(5))
+    first = draw(source, "train", recipe, limit=5)
+    np.testing.assert_array_equal(first.pixels, everything.pixels[:5])
+    monkeypatch.undo()
     found = look(opened(), source, limit=6)
     assert found.sizes == {"train": 6, "validation": 6}
     assert found.notes[0] == "6 of the 24 train pictures were drawn, with seed 0"
