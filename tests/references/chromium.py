@@ -141,7 +141,12 @@ def browser(profile: Path) -> Iterator[Browser]:
         [
             *("bash", "-c", line, "chromium", str(their_read), str(their_write)),
             *(program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox"),
-            *("--disable-gpu", "--no-first-run", "--disable-background-networking"),
+            *(
+                "--disable-gpu",
+                "--hide-scrollbars",
+                "--no-first-run",
+                "--disable-background-networking",
+            ),
             *("--disable-dev-shm-usage", f"--user-data-dir={profile}", "about:blank"),
         ],
         pass_fds=(their_read, their_write),
