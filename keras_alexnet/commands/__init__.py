@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "the likeliest classes of pictures",
     "export": "a SavedModel for a server, and a TFLite file",
     "prepare": "brings every picture to its final size once",
+    "look": "what a network has learnt, in pictures: a page of figures and numbers",
     "anatomy": "a network layer by layer: sizes, work, memory, receptive fields",
     "doctor": "what this installation has, what it lacks, and what to do",
 }

@@ -23,6 +23,7 @@ Config = TrainingConfig
 NEXT = (
     ("predict", "--model=RUN", "PICTURE..."),
     ("evaluate", "--model=RUN", "--data=SPEC"),
+    ("look", "--model=RUN", "--out=DIR"),
     ("export", "--model=RUN", "--export_dir=DIR"),
 )
 
@@ -74,6 +75,7 @@ def main(config: TrainingConfig, rest: list[str]) -> None:
             for done, holds in (
                 ("it was exported", result.exported),
                 ("its pictures were drawn", result.drawn),
+                ("its report was made", result.reported),
             )
             if holds
         ]
@@ -106,6 +108,9 @@ def _report(console: Console, config: TrainingConfig, values: dict) -> None:
     drawn = [name for name in runs.PICTURES if (Path(run) / name).is_file()]
     if drawn:
         say(console, "pictures     " + "  ".join(f"{run}/{name}" for name in drawn))
+    page = Path(run) / runs.REPORT / "report.html"
+    if page.is_file():
+        say(console, f"report       {page}")
     if values.get("export") is not None:
         say(console, f"SavedModel   {values['export']}")
     data = [f"--data={config.data}"]
@@ -118,6 +123,11 @@ def _report(console: Console, config: TrainingConfig, values: dict) -> None:
         [
             ("predict", model, f"{run}/{runs.EXAMPLE}"),
             *([("evaluate", model, *data)] if validated else []),
+            *(
+                []
+                if page.is_file()
+                else [("look", model, f"--out={run}/{runs.REPORT}")]
+            ),
             ("export", model, "--export_dir=exports/mine"),
         ],
     )

@@ -28,12 +28,13 @@ class Answered(NamedTuple):
     Args:
         picture: The picture.
         classes: Pairs of output index and probability, the likeliest first.
-        right: Whether the likeliest is its class.
+        right: Whether the likeliest is its class; None if the network has not the
+            classes of the data.
     """
 
     picture: Shown
     classes: tuple[tuple[int, float], ...]
-    right: bool
+    right: bool | None
 
 
 class Neighbours(NamedTuple):
@@ -95,14 +96,16 @@ class KernelColours:
 
     Args:
         layer: `"conv1"` or `"conv2"`.
-        towers: Number of towers.
+        towers: Number of towers; for a network of one stream whose convolutions are
+            in groups, as Caffe's, number of groups.
         kernels: float32 `[height, width, 3, count]` in R, G, B; None for `conv2`,
             whose kernels read maps.
         colourfulness: `[count]`, tower after tower: 0 is grey, 1 without grey.
         selectivity: `[count]`, the index of Rafegas and Vanrell, from the pictures that
             excite each most; NaN for dead units.
-        splits: By the name of the value, `"colourfulness"` and `"selectivity"`; empty
-            for a network of one tower.
+        splits: By the name of the value, `"colourfulness"` and `"selectivity"`. Of a
+            network of one tower, between the first and the second half of its kernels,
+            which nothing distinguishes: a control.
     """
 
     layer: str
@@ -120,6 +123,8 @@ class Patch(NamedTuple):
         picture: The picture.
         box: Top, left, bottom, right of the receptive field, cut at the border.
         value: What the unit gives there.
+
+    The box is not empty: `pixels[top:bottom, left:right]` is the patch.
     """
 
     picture: Shown
@@ -149,7 +154,7 @@ class LayerActivity:
     """What a layer gives for the pictures.
 
     Args:
-        layer: Name of the layer, `conv1` to `fc7`, after its ReLU.
+        layer: Name of the layer, `conv1` to `fc7`, rectified.
         towers: Number of towers; the units of one stand together.
         shape: Of its output: `(height, width, units)`, or `(units,)`.
         receptive_field: Side of what a unit reads of the picture, in pixels.
@@ -158,7 +163,8 @@ class LayerActivity:
         active: `[units]`, fraction of pictures and places where it is above 0.
         dead: `[units]`, bool: never above 0.
         separation: Fraction of the validation pictures whose class has the nearest
-            centroid of all, the centroids being those of the training pictures.
+            centroid of all, the centroids being those of the training pictures; maps
+            are averaged over their places. NaN without pictures to compare.
         separation_of_towers: The same from each tower alone; empty without towers.
         units: Some of its units.
     """
@@ -183,7 +189,8 @@ class Map(NamedTuple):
         method: `"occlusion"`, `"input gradient"` or `"Grad-CAM"`.
         values: float32 `[side, side]`.
         randomised: The same of a copy of the network with random weights.
-        correlation: Rank correlation of the two.
+        correlation: Rank correlation of the two, of gradients with their signs; NaN if
+            one of them is the same everywhere.
     """
 
     method: str
@@ -215,7 +222,8 @@ class Reliability:
         counts: `[bins]`, pictures.
         confidence: `[bins]`, mean probability; NaN where there are none.
         accuracy: `[bins]`, fraction that is right; NaN where there are none.
-        error: Expected calibration error: Σ counts · |accuracy − confidence| / Σ counts.
+        error: Expected calibration error,
+            `Σ counts · |accuracy − confidence| / Σ counts`.
     """
 
     edges: np.ndarray
@@ -251,22 +259,28 @@ class Findings:
         classes: Name of each output.
         data_classes: Name of each class of the data.
         sizes: Number of training and of validation pictures that were read.
-        accuracy: Top-1 on the validation pictures.
+        accuracy: Top-1 on the validation pictures; NaN, like the next two, if the
+            network has not the data's classes.
         top5: Top-5 on them; NaN below six classes.
         loss: Mean −log p, natural logarithm.
         colours: Of `conv1` and `conv2`.
-        sign_free: Over this model and those compared: for each layer and value, the mean
-            of `|area − 1/2|` and its p by permutation; empty without any compared.
-        retrieval: In `fc7` and in pixels.
+        sign_free: Over this model and those compared that have as many towers: by
+            layer and value, as `"conv1 colourfulness"`, the mean of `|area − 1/2|` and
+            its p by permutation; empty without any such.
+        retrieval: In `fc7` and in pixels; empty without pictures to compare.
         examples: A few validation pictures with their classes, right and wrong.
-        worst: The validation pictures of the largest loss, the worst first.
+        worst: The validation pictures of the largest loss, the worst first; none, like
+            `confused` and `reliability`, if the network has not the data's classes.
         example: The picture of the layers' activations.
         layers: From `conv1` to `fc7`.
         attributions: Of a few pictures.
-        reliability: Of the validation pictures.
-        confused: Triples of class of the data, output and number of pictures.
+        reliability: Of the validation pictures; None as above.
+        confused: Triples of class of the data, output and number of pictures, the right
+            answers among them.
         compared: The other models.
         notes: Lines for people, as what could not be measured and why.
+        outputs: The output of each class of the data, whose names may differ; None if
+            the network has not all of them.
     """
 
     model: str
@@ -286,7 +300,8 @@ class Findings:
     example: Answered
     layers: tuple[LayerActivity, ...]
     attributions: tuple[Attribution, ...]
-    reliability: Reliability
+    reliability: Reliability | None
     confused: tuple[tuple[int, int, int], ...]
     compared: tuple[Compared, ...]
     notes: tuple[str, ...]
+    outputs: tuple[int, ...] | None = None

@@ -1,5 +1,9 @@
-"""Pictures of a run and of its network, drawn with matplotlib.
+"""Pictures of a run and of its network, drawn with matplotlib, and reports of them.
 
-matplotlib comes with the extra `seeing`: nothing else imports it, and nothing imports
-this package before it has something to draw.
+matplotlib and Jinja come with the extra `seeing`: nothing else imports them, and this
+package does not before it has something to draw.
 """
+
+from keras_alexnet.seeing.looking import look
+
+__all__ = ["look"]

@@ -8,6 +8,7 @@ import io
 import warnings
 from collections.abc import Iterator
 
+import matplotlib
 import matplotlib.style
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -59,6 +60,15 @@ def png(figure: Figure) -> bytes:
     """A figure as a PNG file; the same figure gives the same bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    return content.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as an SVG file; the same figure gives the same bytes."""
+    content = io.BytesIO()
+    # The salt of the ids, which are random without it.
+    with matplotlib.rc_context({"svg.hashsalt": "keras-alexnet"}):
+        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
     return content.getvalue()
 
 

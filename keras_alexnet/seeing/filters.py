@@ -13,7 +13,12 @@ TITLE = 30  # pixels above each tower
 _SIDE = 40  # pixels of a kernel, at least
 
 
-def draw(kernels: np.ndarray, towers: int = 1, channel_order: str = "RGB") -> Figure:
+def draw(
+    kernels: np.ndarray,
+    towers: int = 1,
+    channel_order: str = "RGB",
+    limits: tuple[float, float] | None = None,
+) -> Figure:
     """Draws each tower's kernels below a line that names it.
 
     All have one scale of grey. Weights are squares of whole pixels.
@@ -22,9 +27,11 @@ def draw(kernels: np.ndarray, towers: int = 1, channel_order: str = "RGB") -> Fi
         kernels: `[height, width, 3, count]`, tower after tower.
         towers: Number of towers.
         channel_order: Of the channels that they read: `"RGB"` or `"BGR"`.
+        limits: The weights that are black and white; the smallest and the largest if
+            not given, as in the source.
     """
     scale = -(-_SIDE // kernels.shape[0])
-    limits = float(kernels.min()), float(kernels.max())
+    limits = limits or (float(kernels.min()), float(kernels.max()))
     parts = np.split(kernels, towers, axis=-1)
     grids = [filter_grid(part, scale, limits, channel_order) for part in parts]
     height = sum(TITLE + grid.shape[0] for grid in grids) + MARGIN * (towers + 1)

@@ -270,6 +270,12 @@ class TrainingConfig(Settings):
         "First and last step of a profile for TensorBoard, as in 20,30.",
         defines_run=False,
     )
+    report: bool = setting(
+        False,
+        "Look into the network when the run ends: a page of figures and numbers in "
+        "RUN/report.",
+        defines_run=False,
+    )
     dry_run: bool = setting(
         False, "Print what would be done, and stop.", defines_run=False
     )

@@ -38,12 +38,14 @@ class Result:
         fresh: False if the run was finished before this call.
         exported: Whether this call exported a run that was finished before.
         drawn: Whether this call drew pictures that a run finished before lacked.
+        reported: Whether this call made the report that such a run lacked.
     """
 
     values: dict[str, Any]
     fresh: bool
     exported: bool = False
     drawn: bool = False
+    reported: bool = False
 
 
 def finished(
@@ -80,7 +82,8 @@ def finished(
                 values = {**values, "export": str(path)}
                 run.finish(values)
     drawn = pictures.complete(run, config, say)
-    return Result(values, fresh=False, exported=export, drawn=drawn)
+    reported = pictures.complete_report(run, config, say)
+    return Result(values, False, exported=export, drawn=drawn, reported=reported)
 
 
 def _check_data(run: RunDirectory, config: TrainingConfig) -> None:

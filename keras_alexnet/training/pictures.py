@@ -1,4 +1,4 @@
-"""The pictures that a run draws when it ends, and a finished one if they are missing.
+"""What a run draws when it ends, or a finished one that lacks it: pictures, a report.
 
 Whatever goes wrong here is a line, never an error: the run is good without them.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from keras_alexnet.data import Source
 from keras_alexnet.evaluation import Confusion, Evaluator
 from keras_alexnet.models import AlexNet
 from keras_alexnet.reasons import reason
@@ -81,6 +82,57 @@ def complete(run: RunDirectory, config: TrainingConfig, say: Say) -> bool:
             say(f"{runs.CONFUSION} was not written: {reason(error)}")
             missing.remove(runs.CONFUSION_PICTURE)
     return bool(missing) and draw(run.path, say, missing)
+
+
+def report(
+    run: Path,
+    source: Source,
+    say: Say,
+    watch: Callable[[int, int], object] | None = None,
+) -> bool:
+    """Makes the report of a run that has ended, in its directory.
+
+    Args:
+        run: Its directory.
+        source: Its data.
+        say: Shows a line about why there is none.
+        watch: Called with how much is done and how much there is, in pictures.
+
+    Returns:
+        Whether it was made.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as for `draw`
+            from keras_alexnet.seeing import look
+
+            look(run, run / runs.REPORT, source, watch=watch)
+    except Exception as error:  # whatever it is, the run itself is good
+        say(f"no report was made: {reason(error)}")
+        return False
+    return True
+
+
+def complete_report(run: RunDirectory, config: TrainingConfig, say: Say) -> bool:
+    """Makes the report of a finished run, if it is wanted and missing.
+
+    Args:
+        run: Its directory.
+        config: Its settings, with the data.
+        say: Shows a line about why there is none.
+
+    Returns:
+        Whether it was missing, and is there now.
+    """
+    if not config.report or (run.path / runs.REPORT / "report.html").is_file():
+        return False
+    try:
+        source = config.open_data()
+        run.check_data(source)
+    except (ValueError, OSError) as error:  # the data have gone, or are others
+        say(f"no report was made: {reason(error)}")
+        return False
+    return report(run.path, source, say)
 
 
 def _count(run: RunDirectory, config: TrainingConfig) -> None:

@@ -18,6 +18,7 @@ from rich.console import Console
 from keras_alexnet import files, terminal
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data.sources import TRAIN, Source
+from keras_alexnet.live_line import PictureCount
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.training import pictures
 from keras_alexnet.training.checkpoints import Checkpoints
@@ -249,7 +250,14 @@ class Trainer:
                 values = self._train(setup, run, began)
                 if setup.is_chief:
                     pictures.draw(run.path, self._say)
+                    self._report(run.path, setup.source)
                 return Result(values, fresh=True)
+
+    def _report(self, run: Path, source: Source) -> None:
+        if self.config.report:
+            self._say("looking into the network ...")
+            with PictureCount(self._console) as progress:
+                pictures.report(run, source, self._say, progress.update)
 
     def _train(self, setup: _Setup, run: RunDirectory, began: float) -> dict[str, Any]:
         """Resumes from the newest checkpoint; returns the content of result.json."""

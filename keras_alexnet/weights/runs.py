@@ -40,6 +40,7 @@ CURVES = "curves.png"
 CONFUSION_PICTURE = "confusion.png"
 FILTERS = "filters.png"
 PICTURES = (CURVES, CONFUSION_PICTURE, FILTERS)
+REPORT = "report"  # a directory
 LOCK = ".lock"
 # A member of data.json: how the pictures were divided, or null.
 DIVISION = "division"

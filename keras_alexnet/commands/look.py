@@ -1,0 +1,121 @@
+"""`look`: what a network has learnt and how it works, as a page and as drawings."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from keras_alexnet import files
+from keras_alexnet.classifier import Classifier
+from keras_alexnet.commands.opening import ModelOptions
+from keras_alexnet.commands.running import no_arguments, show_next
+from keras_alexnet.data import Source, open_source
+from keras_alexnet.data.division import Division
+from keras_alexnet.data.opening import GRAMMAR
+from keras_alexnet.live_line import PictureCount
+from keras_alexnet.seeing import look
+from keras_alexnet.seeing.looking import check_installed, data_of
+from keras_alexnet.seeing.report_directory import ReportDirectory
+from keras_alexnet.settings import setting
+from keras_alexnet.terminal import new_console, say
+from keras_alexnet.weights import runs
+
+WRITES = True
+NEXT = (
+    ("evaluate", "--model=MODEL", "--data=SPEC"),
+    ("anatomy", "--variant=VARIANT"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(ModelOptions):
+    """The flags of `look`."""
+
+    data: str | None = setting(None, f"{GRAMMAR}; a run's own by default.")
+    data_dir: str | None = setting(
+        None, "Where tensorflow-datasets keeps its data.", path=True
+    )
+    manual_dir: str | None = setting(
+        None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
+    )
+    out: str | None = setting(
+        None,
+        "Directory for the page, the numbers and the drawings: a new one, or that of "
+        "an earlier look, whose files are replaced.",
+        path=True,
+    )
+    units: str = setting(
+        "",
+        "Which units to show, with commas between, as in conv5:12,fc7:0; a few of each "
+        "layer by default.",
+    )
+    compare: tuple[str, ...] = setting(
+        (),
+        "Another model to set beside it, such as the same network from another seed; "
+        "may be given several times.",
+        path=True,
+    )
+    limit: int = setting(1000, "How many pictures of each split to look at, at most.")
+    seed: int = setting(0, "Seed of all that is drawn at random.")
+
+    def check(self) -> None:
+        """Raises ValueError for values that are out of range."""
+        self.require("out", bool(self.out), "given: a directory")
+        self.at_least(1, "limit")
+        self.at_least(0, "seed")
+
+
+def main(config: Config, rest: list[str]) -> None:
+    """Writes the report, and says where it is."""
+    no_arguments(rest)
+    assert config.out is not None
+    # Before anything is opened: what would be in vain.
+    check_installed()
+    ReportDirectory(Path(config.out)).check()
+    classifier = config.open()
+    source = _data(config, classifier)
+    console = new_console()
+    for line in source.notes:
+        say(console, line)
+    with PictureCount(new_console(stderr=True)) as progress:
+        page = look(
+            classifier,
+            config.out,
+            source,
+            units=tuple(filter(None, config.units.split(","))),
+            compare=config.compare,
+            limit=config.limit,
+            seed=config.seed,
+            watch=progress.update,
+        )
+    drawings = len(list(page.parent.glob("*.png")))
+    say(
+        console,
+        f"page      {page}\n"
+        f"numbers   {page.with_name('numbers.json')}\n"
+        f"drawings  {drawings}, each as PNG and SVG, in {page.parent}\n"
+        f"\n"
+        f"open in a browser: {page.absolute().as_uri()}",
+    )
+    if console.is_terminal:
+        show_next(console, [("evaluate", f"--model={classifier.origin}")])
+
+
+def _data(config: Config, classifier: Classifier) -> Source:
+    run = runs.run_of(Path(files.expanded(os.fspath(classifier.origin))))
+    if config.data is not None:
+        division = (runs.division(run) if run is not None else None) or Division()
+        return open_source(
+            config.data,
+            config.data_dir,
+            config.manual_dir,
+            val_share=division.val_share,
+            seed=division.seed,
+        )
+    if run is None:
+        raise ValueError(
+            "--data must be given for a model that is no run. "
+            f"Received: --model={classifier.origin}"
+        )
+    return data_of(run)

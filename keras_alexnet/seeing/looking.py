@@ -1,0 +1,161 @@
+"""`look`: what a network has learnt and how it works, as a page and as drawings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from keras_alexnet import files, inspection
+from keras_alexnet.classifier import Classifier
+from keras_alexnet.data import Source, open_source
+from keras_alexnet.data.division import Division
+from keras_alexnet.inspection import Findings
+from keras_alexnet.reasons import must_be
+from keras_alexnet.seeing.report_directory import ReportDirectory
+from keras_alexnet.weights import runs
+
+Watch = Callable[[int, int], object]
+_PACKAGES = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
+
+
+def look(
+    model: str | os.PathLike | Classifier,
+    out: str | os.PathLike,
+    data: str | Source | None = None,
+    *,
+    units: Sequence[str] = (),
+    compare: Sequence[str | os.PathLike | Classifier] = (),
+    limit: int = 1000,
+    seed: int = 0,
+    watch: Watch | None = None,
+) -> Path:
+    """Looks into a network, and writes what is to be seen into a directory.
+
+    `report.html` is one page that needs no network; `numbers.json` has all numbers; and
+    each drawing is a PNG and an SVG file.
+
+    Args:
+        model: The network, as `keras_alexnet.Classifier` takes it, but no export.
+        out: The directory: a new or an empty one, or that of an earlier look, whose
+            files are replaced.
+        data: The pictures, as `--data` names them; a run's own if not given.
+        units: Which units to show, as `"conv5:12"`; a few of each layer by default.
+        compare: Other networks to set beside it.
+        limit: At most as many training and as many validation pictures are drawn.
+        seed: Of all that is drawn at random.
+        watch: Called with how much is done and how much there is, in pictures.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ValueError: If matplotlib or Jinja is not installed, `out` is not such a
+            directory, there are no data, or as `keras_alexnet.inspection.look` raises
+            it.
+
+    Example:
+
+    >>> import keras_alexnet.seeing
+    >>> keras_alexnet.seeing.look("runs/quickstart", "look")  # doctest: +SKIP
+    PosixPath('look/report.html')
+    """
+    check_installed()
+    directory = ReportDirectory(files.given_path("out", out))
+    directory.check()
+    classifier = _opened(model)
+    run = runs.run_of(Path(files.expanded(classifier.origin)))
+    found = inspection.look(
+        classifier,
+        _data(data, run),
+        units=units,
+        compare=[_opened(each) for each in compare],
+        limit=limit,
+        seed=seed,
+        watch=watch,
+    )
+    return write(found, directory.path, [] if run is None else metrics(run))
+
+
+def write(found: Findings, out: Path, rows: Sequence[Mapping[str, Any]] = ()) -> Path:
+    """Writes a report of findings into a directory.
+
+    Args:
+        found: The findings.
+        out: The directory, as for `look`.
+        rows: The lines of a run's `metrics.csv`; none for other models.
+
+    Returns:
+        The path of the page.
+    """
+    check_installed()
+    # Here, since no other command needs matplotlib.
+    from keras_alexnet.seeing import drawings, figures
+    from keras_alexnet.seeing.page import page
+
+    directory = ReportDirectory(out)
+    directory.check()
+    with figures.drawing():
+        drawn = dict(drawings.of_findings(found, rows))
+        directory.begin(inspection.numbers(found), drawn)
+        for name, draw in drawn.items():
+            directory.write_drawing(name, draw())
+        html = page(found, rows)
+    return directory.end(html)
+
+
+def check_installed() -> None:
+    """Raises ValueError if a package that draws is not installed."""
+    lacking = [name for package, name in _PACKAGES.items() if not find_spec(package)]
+    if lacking:
+        raise ValueError(
+            "a report needs matplotlib and Jinja2: pip install "
+            f"'keras-alexnet[seeing]'. Received: no {' and no '.join(lacking)}"
+        )
+
+
+def data_of(run: Path) -> Source:
+    """The data of a run, divided as it had divided them.
+
+    Raises:
+        ValueError: If they cannot be opened.
+    """
+    own = runs.settings(run)
+    division = runs.division(run)
+    if division is None:
+        # Data with validation pictures of their own: with 0 it did without them.
+        share = float(own.get("val_share", Division().val_share))
+        division = Division(share, int(own.get("seed", 0)))
+    return open_source(
+        own["data"],
+        own.get("data_dir"),
+        own.get("manual_dir"),
+        val_share=division.val_share,
+        seed=division.seed,
+    )
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    """The lines of a run's `metrics.csv`; none if it has not written any."""
+    path = run / runs.METRICS
+    if not path.is_file():
+        return []
+    return list(csv.DictReader(io.StringIO(files.read_text(path))))
+
+
+def _opened(model: str | os.PathLike | Classifier) -> Classifier:
+    return model if isinstance(model, Classifier) else Classifier(model)
+
+
+def _data(data: str | Source | None, run: Path | None) -> Source:
+    if isinstance(data, Source):
+        return data
+    if data is not None:
+        return open_source(data)
+    if run is None:
+        raise must_be("data", "given for a model that is no run", data)
+    return data_of(run)

@@ -1,0 +1,320 @@
+"""What a page says: names, numbers in words, and what to look at first."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from keras_alexnet.inspection.findings import (
+    Compared,
+    Findings,
+    KernelColours,
+    LayerActivity,
+)
+from keras_alexnet.reasons import shortened
+from keras_alexnet.seeing.charts import is_clear, p_value, percent
+
+CAPTIONS = {
+    "figure3_colourfulness_conv1": "Each point is a kernel: point at one.",
+    "figure3_selectivity_conv1": "The same kernels by what excites them.",
+    "figure3_colourfulness_conv2": "Of conv2, whose kernels read the maps of conv1.",
+    "figure3_selectivity_conv2": "The units of conv2 by what excites them.",
+    "figure3_split": "Blue: this model. Orange: those compared. Grey: random halves.",
+    "separation": "Dashed: chance.",
+    "dead_units": "The number of dead units above each bar.",
+    "reliability": "Bars: right answers. Dots: what the probability promises.",
+    "run_loss": "Loss, natural logarithm.",
+    "run_error": "Wrong answers: training crops, and validation pictures.",
+    "run_rate": "Learning rate at the end of each epoch.",
+    "run_speed": "Pictures that were trained on in a second.",
+}
+_TITLES = (
+    ("kernel_scales", "figure-3", "The kernels of the first layer"),
+    ("answers", "figure-4", "What it answers"),
+    ("retrieval", "neighbours", "What it finds alike"),
+    ("layers", "layers", "Layer by layer"),
+    ("attributions", "maps", "Where in the picture"),
+    ("run_charts", "run", "The run"),
+)
+
+
+def named(name: str, length: int = 40) -> str:
+    """A name that a person chose, as text of one line.
+
+    What cannot be printed, such as a sign that reverses what follows, is escaped.
+
+    Example:
+
+    >>> named("a\\u202eb")
+    'a\\\\u202eb'
+    """
+    printable = "".join(
+        each
+        if each.isprintable()
+        else each.encode("unicode_escape", "surrogatepass").decode()
+        for each in name
+    )
+    return shortened(printable, length)
+
+
+def unit_name(layer: str, unit: int) -> str:
+    """The name of a unit, as `--units` takes it."""
+    return f"{layer}:{unit}"
+
+
+def sizes(found: Findings) -> str:
+    """How many pictures were read."""
+    train, validation = found.sizes.get("train", 0), found.sizes.get("validation", 0)
+    parts = [f"{validation:,} validation pictures"] if validation else []
+    parts += [f"{train:,} training pictures"] if train else []
+    return " and ".join(parts) or "no pictures"
+
+
+def contents(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """The id and the title of each section that the page has."""
+    rows = [("look-first", "What to look at first")]
+    has = dict(content)
+    has["answers"] = content["answers"] or content["worst"]
+    mistakes = content["charts"].get("reliability") or content["matrix"]
+    has["run_charts"] = content["run_charts"] or mistakes or content["pairs"]
+    for key, anchor, title in _TITLES:
+        if has[key]:
+            alone = anchor == "run" and not content["run_charts"]
+            rows.append((anchor, "Its mistakes" if alone else title))
+    return [*rows, ("about", "About this page")]
+
+
+def first(found: Findings) -> list[tuple[str, str]]:
+    """Sentences on what is most worth a look, each with the section that shows it."""
+    rows = [_kernels(found), _neighbours(found), _separation(found), _dead(found)]
+    rows += [_mistakes(found), _maps(found)]
+    return [each for each in rows if each is not None]
+
+
+def kernel_size(found: Findings) -> str:
+    """As "11 × 11"."""
+    for each in found.colours:
+        if each.kernels is not None:
+            return f"{each.kernels.shape[0]} × {each.kernels.shape[1]}"
+    return ""
+
+
+def kernel(own: KernelColours, unit: int) -> str:
+    """A kernel in words."""
+    tower = unit * own.towers // len(own.colourfulness) + 1
+    place = f", tower {tower}" if own.towers > 1 else ""
+    text = f"kernel {unit_name(own.layer, unit)}{place}: "
+    text += f"colourfulness {own.colourfulness[unit]:.2f}"
+    if math.isfinite(own.selectivity[unit]):
+        text += f", selectivity {own.selectivity[unit]:.2f}"
+    return text
+
+
+def units(found: Findings) -> dict[str, str]:
+    """What the script shows of a unit, by its name."""
+    texts = {
+        unit_name(each.layer, unit): kernel(each, unit)
+        for each in found.colours
+        for unit in range(len(each.colourfulness))
+    }
+    for layer in found.layers:
+        if len(layer.shape) == 3:
+            for unit in range(layer.shape[-1]):
+                name = unit_name(layer.layer, unit)
+                active = "dead" if layer.dead[unit] else _activity(layer, unit)
+                texts[name] = f"{texts.get(name, name)}\n{active}"
+    return texts
+
+
+def _activity(layer: LayerActivity, unit: int) -> str:
+    return (
+        f"above 0 at {percent(float(layer.active[unit]), 1)} of the places, at most "
+        f"{layer.highest[unit]:.3g}"
+    )
+
+
+def split_rows(found: Findings) -> list[tuple[str, ...]]:
+    """The table of the split between towers."""
+    return [
+        (
+            each.layer,
+            value,
+            f"{split.area:.3f}",
+            p_value(split.p).removeprefix("p ").removeprefix("= "),
+            f"{split.halves[0]:.2f} to {split.halves[2]:.2f}",
+        )
+        for each in found.colours
+        for value, split in each.splits.items()
+    ]
+
+
+def split_sentence(found: Findings) -> str:
+    """What the split of conv1 says."""
+    own = next((each for each in found.colours if each.layer == "conv1"), None)
+    if own is None or "colourfulness" not in own.splits:
+        return ""
+    if own.towers == 1:
+        return (
+            "This network has one tower: its two halves, which nothing distinguishes, "
+            "are compared as a control."
+        )
+    split = own.splits["colourfulness"]
+    if not is_clear(split.p):
+        return "Here chance alone can explain the difference in conv1."
+    more = 1 if split.area > 0.5 else 2
+    return f"Here chance hardly explains it: tower {more} of conv1 is the coloured one."
+
+
+def sign_free(found: Findings) -> list[str]:
+    """The split without its sign, over all models."""
+    return [
+        f"{name} {area:.3f} ({p_value(p)})"
+        for name, (area, p) in found.sign_free.items()
+    ]
+
+
+def compared(each: Compared) -> str:
+    """Another model in a line."""
+    parts = []
+    if math.isfinite(each.accuracy):
+        parts.append(f"{percent(each.accuracy, 1)} right")
+    for own in each.colours:
+        split = own.splits.get("colourfulness")
+        if split is not None:
+            parts.append(f"{own.layer}: area {split.area:.2f}, {p_value(split.p)}")
+    return "; ".join(parts)
+
+
+def layer(each: LayerActivity) -> str:
+    """A layer in a line."""
+    shape = " × ".join(f"{number:,}" for number in each.shape)
+    parts = [shape, f"sees {each.receptive_field} px"]
+    parts.append(f"{int(each.dead.sum()):,} of {each.shape[-1]:,} dead")
+    if math.isfinite(each.separation):
+        parts.append(f"nearest centroid right: {percent(each.separation)}")
+    return ", ".join(parts)
+
+
+def correlation(value: float) -> str:
+    """The rank correlation of a map with that of random weights."""
+    if not math.isfinite(value):
+        return "no ρ: one of the two is the same everywhere"
+    return f"ρ = {value:.2f}".replace("-", "−")
+
+
+def peak(values: np.ndarray) -> str:
+    """Where a map is strongest, in words."""
+    row, column = np.unravel_index(int(np.argmax(values)), values.shape)
+    height, width = values.shape
+    if values.min() == values.max():
+        return "the same everywhere"
+    down = ("top", "middle", "bottom")[min(2, 3 * int(row) // height)]
+    across = ("left", "centre", "right")[min(2, 3 * int(column) // width)]
+    return f"strongest at the {down} {across}"
+
+
+def is_right(found: Findings, label: int, output: int) -> bool:
+    """Whether an output is the class of the data with that number."""
+    return found.outputs is not None and found.outputs[label] == output
+
+
+def pairs(found: Findings, most: int) -> list[tuple[str, str, int]]:
+    """The classes that are confused most: class, taken for, pictures."""
+    wrong = [
+        (label, output, count)
+        for label, output, count in found.confused
+        if not is_right(found, label, output)
+    ]
+    wrong.sort(key=lambda each: -each[2])
+    return [
+        (named(found.data_classes[label]), named(found.classes[output]), count)
+        for label, output, count in wrong[:most]
+    ]
+
+
+def _kernels(found: Findings) -> tuple[str, str] | None:
+    own = next((each for each in found.colours if each.layer == "conv1"), None)
+    if own is None:
+        return None
+    split = own.splits.get("colourfulness")
+    if split is None or own.towers == 1:
+        median = float(np.median(own.colourfulness))
+        return (
+            "figure-3",
+            f"The kernels of conv1: their median colourfulness is {median:.2f}.",
+        )
+    facts = f"area under the curve {split.area:.2f}, {p_value(split.p)}"
+    if not is_clear(split.p):
+        return "figure-3", f"The towers of conv1 do not split by colour ({facts})."
+    more = 1 if split.area > 0.5 else 2
+    return "figure-3", (
+        "The towers of conv1 split by colour, as in the paper’s figure 3: tower "
+        f"{more} is the coloured one ({facts})."
+    )
+
+
+def _neighbours(found: Findings) -> tuple[str, str] | None:
+    pixels = next((each for each in found.retrieval if each.space == "pixels"), None)
+    # The last layer before the classes; a network of one's own may lack fc7.
+    fc7 = next((each for each in found.retrieval if each.space != "pixels"), None)
+    if fc7 is None:
+        return None
+    beside = ""
+    if pixels is not None:
+        beside = f", of those nearest in pixels {percent(pixels.precision, 1)}"
+    return "neighbours", (
+        f"Of the six training pictures nearest in {fc7.space}, "
+        f"{percent(fc7.precision, 1)} are of the picture’s class{beside}, by chance "
+        f"{percent(fc7.chance, 1)}."
+    )
+
+
+def _separation(found: Findings) -> tuple[str, str] | None:
+    known = [each for each in found.layers if math.isfinite(each.separation)]
+    if len(known) < 2:
+        return None
+    one, last = known[0], known[-1]
+    return "layers", (
+        f"Classes come apart layer by layer: the nearest centroid is right for "
+        f"{percent(one.separation)} of the pictures in {one.layer}, for "
+        f"{percent(last.separation)} in {last.layer}."
+    )
+
+
+def _dead(found: Findings) -> tuple[str, str] | None:
+    worst = max(found.layers, key=lambda each: float(np.mean(each.dead)), default=None)
+    if worst is None or not worst.dead.any():
+        return None
+    return "layers", (
+        f"{int(worst.dead.sum()):,} of the {len(worst.dead):,} units of {worst.layer} "
+        "are dead."
+    )
+
+
+def _mistakes(found: Findings) -> tuple[str, str] | None:
+    most = pairs(found, 1)
+    if not most:
+        return None
+    label, output, count = most[0]
+    return "run", (
+        f"It most often takes “{label}” for “{output}”: {count:,} "
+        f"{'picture' if count == 1 else 'pictures'}."
+    )
+
+
+def _maps(found: Findings) -> tuple[str, str] | None:
+    every = [
+        each
+        for one in found.attributions
+        for each in one.maps
+        if math.isfinite(each.correlation)
+    ]
+    if not every:
+        return None
+    least = min(every, key=lambda each: abs(each.correlation))
+    return "maps", (
+        f"Where in the picture: {least.method} depends most on what was learnt; with "
+        f"random weights its map is another one ({correlation(least.correlation)})."
+    )
