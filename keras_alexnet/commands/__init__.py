@@ -13,9 +13,13 @@ COMMANDS = {
     "predict": "the likeliest classes of pictures",
     "export": "a SavedModel for a server, and a TFLite file",
     "prepare": "brings every picture to its final size once",
+    "features": "the outputs of layers for many pictures, in an HDF5 file",
+    "retrieve": "pictures by content: builds an index, and asks it",
     "anatomy": "a network layer by layer: sizes, work, memory, receptive fields",
     "doctor": "what this installation has, what it lacks, and what to do",
 }
+
+_HELP = ("--help", "-h", "help")
 
 
 def main(arguments: list[str]) -> None:
@@ -30,27 +34,39 @@ def main(arguments: list[str]) -> None:
 def chosen(arguments: list[str]) -> Callable[[], int]:
     """A function that runs the command of `arguments[1]`, its modules imported."""
     name = arguments[1] if len(arguments) > 1 else ""
-    if name in ("--help", "-h", "help"):
-        return _usage
+    if name in _HELP:
+        return functools.partial(_usage, COMMANDS)
     if name in ("--version", "-V", "version"):
         return _version
     if name not in COMMANDS:
-        return functools.partial(_refuse, name)
+        return functools.partial(_refuse, name, COMMANDS)
     from keras_alexnet.commands.running import run
 
     command = importlib.import_module(f"keras_alexnet.commands.{name}")
+    # A command of several parts is a package, with a module for each.
+    parts = getattr(command, "PARTS", None)
+    if parts is not None:
+        part = arguments[2] if len(arguments) > 2 else ""
+        if part in _HELP:
+            return functools.partial(_usage, parts, f" {name}")
+        if part not in parts:
+            return functools.partial(_refuse, part, parts, f" after {name}")
+        command = importlib.import_module(f"{command.__name__}.{part}")
     return functools.partial(run, command, arguments)
 
 
-def _usage() -> int:
-    rows = "\n".join(f"  {name:10}{does}" for name, does in COMMANDS.items())
+def _usage(known: dict[str, str], command: str = "") -> int:
+    rows = "\n".join(f"  {name:10}{does}" for name, does in known.items())
     print(
-        f"usage: keras-alexnet COMMAND [flags]\n\n{rows}\n\n"
-        "--help after a command shows its flags; --version shows the versions.\n\n"
-        "next:\n"
-        "  keras-alexnet predict --model=imagenet PICTURE...\n"
-        "  keras-alexnet train --data=folder:DIR --model_dir=RUN"
+        f"usage: keras-alexnet{command} COMMAND [flags]\n\n{rows}\n\n"
+        "--help after a command shows its flags; --version shows the versions."
     )
+    if known is COMMANDS:
+        print(
+            "\nnext:\n"
+            "  keras-alexnet predict --model=imagenet PICTURE...\n"
+            "  keras-alexnet train --data=folder:DIR --model_dir=RUN"
+        )
     return 0
 
 
@@ -61,12 +77,12 @@ def _version() -> int:
     return 0
 
 
-def _refuse(name: str) -> int:
+def _refuse(name: str, known: dict[str, str], where: str = "") -> int:
     from keras_alexnet.commands.suggestions import command_like
 
     print(
-        f"keras-alexnet: the first argument must be one of {', '.join(COMMANDS)}"
-        f"{command_like(name, COMMANDS)} Received: {name!r}",
+        f"keras-alexnet: the first argument{where} must be one of {', '.join(known)}"
+        f"{command_like(name, known)} Received: {name!r}",
         file=sys.stderr,
     )
     return 2
