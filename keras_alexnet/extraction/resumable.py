@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import filelock
 import h5py
 import numpy as np
 
@@ -136,6 +135,8 @@ def opened(path: Path, request: Mapping[str, Any]) -> Iterator[ResumableFile]:
         ValueError: If it is of something else, is no such file, or another process
             writes it.
     """
+    import filelock  # only here: importing the package brings none of these
+
     partial = path.name.endswith(PARTIAL)
     lock = filelock.FileLock(f"{path}.lock", timeout=0) if partial else None
     try:

@@ -80,7 +80,8 @@ def candidates(vectors: np.ndarray, queries: np.ndarray, count: int) -> np.ndarr
     """
     queries = np.ascontiguousarray(queries, np.float32)
     parts = os.cpu_count() or 1
-    edges = np.linspace(0, len(vectors), min(parts, len(vectors)) + 1).astype(int)
+    parts = min(parts, len(vectors))
+    edges = [number * len(vectors) // parts for number in range(parts + 1)]
 
     def of_part(number: int) -> Found:
         first, last = edges[number], edges[number + 1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from keras_alexnet.extraction.pictures import Pictures
 
@@ -26,6 +26,8 @@ def thumbnail(
         raw_side: Side of the picture if it is the bytes of a square's pixels.
         side: The longest that a side may be, in pixels.
     """
+    from PIL import Image  # only here: importing the package does without it
+
     try:
         picture = _opened(image, raw_side)
         picture.draft("RGB", (2 * side, 2 * side))
@@ -38,7 +40,9 @@ def thumbnail(
     return content.getvalue()
 
 
-def _opened(image: bytes | str, raw_side: int | None) -> Image.Image:
+def _opened(image: bytes | str, raw_side: int | None) -> Any:
+    from PIL import Image
+
     if raw_side is not None and isinstance(image, bytes):
         pixels = np.frombuffer(image, np.uint8).reshape(raw_side, raw_side, 3)
         return Image.fromarray(pixels)
