@@ -10,6 +10,7 @@ from keras_alexnet import (  # noqa: E402
     layers,
     ops,
     optimizers,
+    retrieval,
     weights,
 )
 from keras_alexnet._version import __version__  # noqa: E402
@@ -21,6 +22,7 @@ from keras_alexnet.export import (  # noqa: E402
     export_saved_model,
     export_tflite,
 )
+from keras_alexnet.extraction import write_features  # noqa: E402
 from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
 from keras_alexnet.inputs import load_pictures, preprocess_input  # noqa: E402
 from keras_alexnet.models import AlexNet  # noqa: E402
@@ -52,5 +54,7 @@ __all__ = [
     "optimizers",
     "preprocess_input",
     "reset_classifier",
+    "retrieval",
     "weights",
+    "write_features",
 ]

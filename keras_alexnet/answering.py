@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +13,7 @@ import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.data.formats import unread
-from keras_alexnet.fine_tuning import features
+from keras_alexnet.fine_tuning import features, layer_names
 from keras_alexnet.reasons import reason
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.classes import class_names as published_names
@@ -39,6 +41,34 @@ class Prediction(NamedTuple):
     score: float
 
 
+class Describing(abc.ABC):
+    """Gives the outputs of layers for pictures.
+
+    Args:
+        shapes: Shape of each layer's output for a picture, by its name.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        self.shapes = shapes
+
+    @abc.abstractmethod
+    def __call__(
+        self, pictures: Sequence[Any], size: int = 0
+    ) -> tuple[list[str], Outputs]:
+        """Why pictures cannot be read, and the outputs for those that can.
+
+        Args:
+            pictures: A batch of them.
+            size: If it is larger than the batch, the batch is filled up to it with
+                copies that are dropped again. In batches of one size a picture has the
+                same outputs to the bit; in others sums are added in another order.
+        """
+
+    def none(self) -> Outputs:
+        """The outputs for no picture."""
+        return {name: np.zeros([0, *shape]) for name, shape in self.shapes.items()}
+
+
 class ModelAnswers:
     """Answers for pictures from a Keras model.
 
@@ -62,7 +92,7 @@ class ModelAnswers:
         self, pictures: Sequence[Any]
     ) -> tuple[list[str], list[list[Prediction]]]:
         """Why pictures cannot be read, and the classes of those that can."""
-        faults, parts = self._read(pictures)
+        faults, parts = _squares(self._recipe, pictures)
         if not parts:
             return faults, []
         scores = self._scores(tf.stack(parts)).numpy()
@@ -74,33 +104,14 @@ class ModelAnswers:
             Prediction(self._ids[i], self._names[i], _short(scores[i])) for i in order
         ]
 
-    def describing(
-        self, layers: list[str]
-    ) -> Callable[[Sequence[Any]], tuple[list[str], Outputs]]:
-        """A function from pictures to the outputs of layers for those it can read."""
-        model = features(self._model, layers)
-        run = _compiled(model, self._recipe)
+    @property
+    def layers(self) -> list[str]:
+        """The layers whose outputs it gives."""
+        return layer_names(self._model)
 
-        def describe(pictures: Sequence[Any]) -> tuple[list[str], Outputs]:
-            faults, parts = self._read(pictures)
-            if parts:
-                found = run(tf.stack(parts))
-                return faults, {layer: found[layer].numpy() for layer in layers}
-            shapes = {layer: model.output[layer].shape[1:] for layer in layers}
-            return faults, {layer: np.zeros([0, *s]) for layer, s in shapes.items()}
-
-        return describe
-
-    def _read(self, pictures: Sequence[Any]) -> tuple[list[str], list[tf.Tensor]]:
-        parts, faults = [], []
-        for picture in pictures:
-            fault = ""
-            try:
-                parts.append(self._recipe.batch([picture])[0])
-            except (OSError, ValueError) as error:
-                fault = _fault(error)
-            faults.append(fault)
-        return faults, parts
+    def describing(self, layers: list[str]) -> Describing:
+        """What gives the outputs of layers."""
+        return LayersOfModel(self._model, self._recipe, layers)
 
 
 class ExportAnswers:
@@ -124,38 +135,37 @@ class ExportAnswers:
         rows = zip(outputs["classes"], outputs["scores"], strict=True)
         return faults, [_predictions(names, scores) for names, scores in rows]
 
-    def describing(
-        self, layers: list[str]
-    ) -> Callable[[Sequence[Any]], tuple[list[str], Outputs]]:
-        """A function from pictures to the outputs of layers for those it can read."""
+    @property
+    def layers(self) -> list[str]:
+        """The layers whose outputs it gives."""
         signature = self._signatures.get("features")
         known = set() if signature is None else set(signature.structured_outputs)
-        known -= {"valid"}
+        return sorted(known - {"valid"})
+
+    def describing(self, layers: list[str]) -> Describing:
+        """What gives the outputs of layers."""
+        known = self.layers
         unknown = [layer for layer in layers if layer not in known]
         if unknown:
             raise ValueError(
-                f"layers of an export must be among {sorted(known)}. Received: "
+                f"layers of an export must be among {known}. Received: "
                 f"{unknown[0]!r} of {self._origin!r}"
             )
-        sides = {name: signature.structured_outputs[name].shape[1:] for name in layers}
-
-        def describe(pictures: Sequence[Any]) -> tuple[list[str], Outputs]:
-            faults, outputs = self._ask("features", pictures)
-            empty = {layer: np.zeros([0, *side]) for layer, side in sides.items()}
-            return faults, outputs or empty
-
-        return describe
+        outputs = self._signatures["features"].structured_outputs
+        shapes = {name: tuple(outputs[name].shape[1:]) for name in layers}
+        return _LayersOfExport(functools.partial(self._ask, "features"), shapes)
 
     def _ask(
-        self, signature: str, pictures: Sequence[Any]
+        self, signature: str, pictures: Sequence[Any], size: int = 0
     ) -> tuple[list[str], Outputs]:
         """Why pictures cannot be read, and the outputs for those that can."""
         read = [_encoded(picture) for picture in pictures]
         encoded = [each for each in read if isinstance(each, bytes)]
         if not encoded:
             return [str(each) for each in read], {}
-        found = self._signatures[signature](image_bytes=tf.constant(encoded, tf.string))
-        outputs = {name: value.numpy() for name, value in found.items()}
+        asked = encoded + (size - len(encoded)) * encoded[-1:]
+        found = self._signatures[signature](image_bytes=tf.constant(asked, tf.string))
+        outputs = {name: value.numpy()[: len(encoded)] for name, value in found.items()}
         valid = outputs.pop("valid", np.ones(len(encoded), bool))
         answered = iter(
             "" if good else unread(each)
@@ -163,6 +173,76 @@ class ExportAnswers:
         )
         faults = [each if isinstance(each, str) else next(answered) for each in read]
         return faults, {name: values[valid] for name, values in outputs.items()}
+
+
+class LayersOfModel(Describing):
+    """Gives the outputs of layers of a Keras model.
+
+    Args:
+        model: A model from prepared pictures to scores.
+        recipe: How pictures become its input.
+        layers: Names of layers, as for `features`.
+    """
+
+    def __init__(self, model: Any, recipe: Recipe, layers: list[str]) -> None:
+        part = features(model, layers)
+        super().__init__({each: tuple(part.output[each].shape[1:]) for each in layers})
+        self.recipe, self._run = recipe, _compiled(part, recipe)
+
+    def __call__(
+        self, pictures: Sequence[Any], size: int = 0
+    ) -> tuple[list[str], Outputs]:
+        faults, parts = _squares(self.recipe, pictures)
+        return faults, self.of_squares(tf.stack(parts), size) if parts else self.none()
+
+    def of_squares(self, squares: tf.Tensor, size: int = 0) -> Outputs:
+        """The outputs for resized squares, as `Recipe.batch` gives them."""
+        count = len(squares)
+        if count < size:
+            more = tf.repeat(squares[-1:], size - count, axis=0)
+            squares = tf.concat([squares, more], axis=0)
+        found = self._run(squares)
+        return {layer: found[layer].numpy()[:count] for layer in self.shapes}
+
+
+class _LayersOfExport(Describing):
+    def __init__(
+        self,
+        ask: Callable[[Sequence[Any], int], tuple[list[str], Outputs]],
+        shapes: dict[str, tuple[int, ...]],
+    ) -> None:
+        super().__init__(shapes)
+        self._ask = ask
+
+    def __call__(
+        self, pictures: Sequence[Any], size: int = 0
+    ) -> tuple[list[str], Outputs]:
+        faults, outputs = self._ask(pictures, size)
+        if not outputs:
+            return faults, self.none()
+        return faults, {layer: outputs[layer] for layer in self.shapes}
+
+
+def spread(values: np.ndarray, faults: list[str]) -> np.ndarray:
+    """Rows for all pictures, NaN where there is a fault."""
+    rows: np.ndarray = np.full([len(faults), *values.shape[1:]], np.nan, np.float32)
+    rows[[not fault for fault in faults]] = values
+    return rows
+
+
+def _squares(
+    recipe: Recipe, pictures: Sequence[Any]
+) -> tuple[list[str], list[tf.Tensor]]:
+    """Why pictures cannot be read, and the resized squares of those that can."""
+    parts, faults = [], []
+    for picture in pictures:
+        fault = ""
+        try:
+            parts.append(recipe.batch([picture])[0])
+        except (OSError, ValueError) as error:
+            fault = _fault(error)
+        faults.append(fault)
+    return faults, parts
 
 
 def _compiled(model: Any, recipe: Recipe) -> Callable[[tf.Tensor], Any]:

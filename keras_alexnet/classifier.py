@@ -12,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.answering import (
+    Describing,
     ExportAnswers,
     ModelAnswers,
     Outputs,
     Prediction,
+    spread,
 )
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.opening import Opened, open_model
@@ -184,7 +186,7 @@ class Classifier:
         classes = iter(found)
         return [
             Answer(name, fault, [] if fault else next(classes))
-            for name, fault in zip(_names(pictures), faults, strict=True)
+            for name, fault in zip(names_of(pictures), faults, strict=True)
         ]
 
     def features(
@@ -216,20 +218,46 @@ class Classifier:
         """
         if layers is None:
             layers = ("fc7",) if self.is_export else ("conv5", "fc7")
-        named = (layers,) if isinstance(layers, str) else entries(layers)
-        if not named or not all(isinstance(each, str) for each in named):
-            raise must_be("layers", "names of layers", layers)
-        layers = list(named)
-        describe = self._network.describing(layers)
+        describe = self.describing(layers)
+        layers = list(describe.shapes)
         found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
         for batch in _batches(pictures, batch_size):
             faults, outputs = describe(batch)
-            _report(pictures, list(zip(_names(batch), faults, strict=True)))
+            _report(pictures, list(zip(names_of(batch), faults, strict=True)))
             for layer in layers:
-                found[layer].append(_spread(outputs[layer], faults))
+                found[layer].append(spread(outputs[layer], faults))
         if not all(found.values()):
             raise must_be("pictures", "one picture or more", pictures)
         return {layer: np.concatenate(values) for layer, values in found.items()}
+
+    def describing(self, layers: str | Sequence[str]) -> Describing:
+        """What gives the outputs of layers, a batch of pictures at a time.
+
+        Args:
+            layers: As for `features`.
+
+        Returns:
+            A function from a list of pictures to why some cannot be read, a text for
+            each, and to the outputs for those that can; its `shapes` are those of the
+            outputs for one picture, by layer.
+
+        Raises:
+            ValueError: If there is no such layer.
+
+        Example:
+
+        >>> classifier.describing("fc7").shapes  # doctest: +SKIP
+        {'fc7': (4096,)}
+        """
+        named = (layers,) if isinstance(layers, str) else entries(layers)
+        if not named or not all(isinstance(each, str) for each in named):
+            raise must_be("layers", "names of layers", layers)
+        return self._network.describing(list(dict.fromkeys(named)))
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers that `features` takes, the first to the last."""
+        return self._network.layers
 
 
 def _chosen_recipe(opened: Opened, preprocessing: Any) -> Recipe | None:
@@ -275,7 +303,7 @@ def _is_one(pictures: Any) -> bool:
     return not batch and not isinstance(pictures, (list, tuple))
 
 
-def _names(pictures: Sequence[Any]) -> list[str]:
+def names_of(pictures: Sequence[Any]) -> list[str]:
     """A name for each picture: its path, or its index."""
     return [
         os.fspath(each) if isinstance(each, (str, os.PathLike)) else f"picture {index}"
@@ -293,10 +321,3 @@ def _report(given: Any, faults: list[tuple[str, str]]) -> None:
             )
         if fault:
             _log.warning("%s cannot be read: %s", name, fault)
-
-
-def _spread(values: np.ndarray, faults: list[str]) -> np.ndarray:
-    """Rows for all pictures, NaN where there is a fault."""
-    rows: np.ndarray = np.full([len(faults), *values.shape[1:]], np.nan, np.float32)
-    rows[[not fault for fault in faults]] = values
-    return rows

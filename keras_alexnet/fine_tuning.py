@@ -65,6 +65,28 @@ def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Mo
     return described(part, Description(description_of(model).recipe))
 
 
+def layer_names(model: keras.Model) -> list[str]:
+    """The convolutions, pooled maps and units of an AlexNet, as `features` names them.
+
+    Example:
+
+    >>> layer_names(AlexNet(input_shape=(64, 64, 3), classes=10))[:3]
+    ['conv1', 'pool1', 'conv2']
+    """
+    pooled = {seam: pool for pool, seam in _aliases(model).items()}
+    names = [pooled.get(each.name, each.name) for each in model.layers]
+    return [each for each in names if each.startswith(("conv", "pool", "fc"))]
+
+
+def _aliases(model: keras.Model) -> dict[str, str]:
+    """The layers that pool among other things, by the names of their pooled maps."""
+    return {
+        f"pool{each.name[4:]}": each.name
+        for each in model.layers
+        if isinstance(each, CrossConnection) and each.pools
+    }
+
+
 def _output(model: keras.Model, layer: str) -> Any:
     """The output of a layer, after its batch normalisation and its ReLU."""
     place = _place(model, layer)
@@ -78,17 +100,11 @@ def _output(model: keras.Model, layer: str) -> Any:
 
 
 def _place(model: keras.Model, layer: str) -> int:
-    names = [each.name for each in model.layers]
-    aliases = {
-        f"pool{each.name[4:]}": each.name
-        for each in model.layers
-        if isinstance(each, CrossConnection) and each.pools
-    }
+    names, aliases = [each.name for each in model.layers], _aliases(model)
     name = aliases.get(layer, layer)
     if name not in names:
-        known = [each for each in names if each.startswith(("conv", "pool", "fc"))]
         raise ValueError(
-            f"layer must be one of the model's, as {sorted({*known, *aliases})}"
+            f"layer must be one of the model's, as {sorted(layer_names(model))}"
             f"{near(layer, [*names, *aliases])}. "
             f"Received: layer={layer!r}"
         )

@@ -14,9 +14,13 @@ COMMANDS = {
     "export": "a SavedModel for a server, and a TFLite file",
     "prepare": "brings every picture to its final size once",
     "look": "what a network has learnt, in pictures: a page of figures and numbers",
+    "features": "the outputs of layers for many pictures, in an HDF5 file",
+    "retrieve": "pictures by content: builds an index, and asks it",
     "anatomy": "a network layer by layer: sizes, work, memory, receptive fields",
     "doctor": "what this installation has, what it lacks, and what to do",
 }
+
+_HELP = ("--help", "-h", "help")
 
 
 def main(arguments: list[str]) -> None:
@@ -31,41 +35,45 @@ def main(arguments: list[str]) -> None:
 def chosen(arguments: list[str]) -> Callable[[], int]:
     """A function that runs the command of `arguments[1]`, its modules imported."""
     name = arguments[1] if len(arguments) > 1 else ""
-    if name in ("--help", "-h", "help"):
-        return _usage
-    if not arguments[1:]:
-        return _ask_for_a_command
+    if name in _HELP or not arguments[1:]:
+        return functools.partial(_usage, COMMANDS, asked=name in _HELP)
     if name in ("--version", "-V", "version"):
         return _version
     if name not in COMMANDS:
-        return functools.partial(_refuse, name)
+        return functools.partial(_refuse, name, COMMANDS)
     from keras_alexnet.commands.running import run
 
     command = importlib.import_module(f"keras_alexnet.commands.{name}")
+    # A command of several parts is a package, with a module for each.
+    parts = getattr(command, "PARTS", None)
+    if parts is not None:
+        part = arguments[2] if len(arguments) > 2 else ""
+        if part in _HELP or not arguments[2:]:
+            asked = part in _HELP
+            return functools.partial(_usage, parts, f" {name}", asked)
+        if part not in parts:
+            return functools.partial(_refuse, part, parts, f" after {name}")
+        command = importlib.import_module(f"{command.__name__}.{part}")
     return functools.partial(run, command, arguments)
 
 
-def _usage() -> int:
-    print(_usage_text())
-    return 0
-
-
-def _ask_for_a_command() -> int:
-    """As `_usage`, but nothing was done: a script that calls it so must notice."""
-    print(_usage_text(), file=sys.stderr)
-    return 2
-
-
-def _usage_text() -> str:
-    rows = "\n".join(f"  {name:10}{does}" for name, does in COMMANDS.items())
-    return (
-        f"usage: keras-alexnet COMMAND [flags]\n\n{rows}\n\n"
-        "--help after a command shows its flags; --version shows the versions.\n\n"
-        "next:\n"
-        "  keras-alexnet train --flagfile=configs/quickstart.flags\n"
-        "  keras-alexnet train --data=folder:DIR --model_dir=RUN\n"
-        "  keras-alexnet predict --model=imagenet PICTURE..."
-    )
+def _usage(known: dict[str, str], command: str = "", asked: bool = True) -> int:
+    """Prints the commands; 2 if nobody asked: a script that does so must notice."""
+    rows = "\n".join(f"  {name:10}{does}" for name, does in known.items())
+    lines = [
+        f"usage: keras-alexnet{command} COMMAND [flags]",
+        rows,
+        "--help after a command shows its flags; --version shows the versions.",
+    ]
+    if known is COMMANDS:
+        lines.append(
+            "next:\n"
+            "  keras-alexnet train --flagfile=configs/quickstart.flags\n"
+            "  keras-alexnet train --data=folder:DIR --model_dir=RUN\n"
+            "  keras-alexnet predict --model=imagenet PICTURE..."
+        )
+    print("\n\n".join(lines), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 2
 
 
 def _version() -> int:
@@ -75,12 +83,12 @@ def _version() -> int:
     return 0
 
 
-def _refuse(name: str) -> int:
+def _refuse(name: str, known: dict[str, str], where: str = "") -> int:
     from keras_alexnet.commands.suggestions import command_like
 
     print(
-        f"keras-alexnet: the first argument must be one of {', '.join(COMMANDS)}"
-        f"{command_like(name, COMMANDS)} Received: {name!r}",
+        f"keras-alexnet: the first argument{where} must be one of {', '.join(known)}"
+        f"{command_like(name, known)} Received: {name!r}",
         file=sys.stderr,
     )
     return 2

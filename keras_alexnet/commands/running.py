@@ -32,16 +32,20 @@ def run(command: ModuleType, arguments: list[str]) -> int:
             `configured`, which makes the `Config` of the flags that are given. `USAGE`
             and `NEXT`, for its help, are what its other arguments are, and commands
             that may follow it.
-        arguments: The program, the name of the command, its flags and the rest.
+        arguments: The program, the name of the command (and of its part), its flags and
+            the rest.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # such as of its cache
-    name = command.__name__.rpartition(".")[2]
+    name = " ".join(command.__name__.split(".")[2:])  # of a part: "retrieve build"
     try:
         config, rest = flags.parse(
             command.Config,
-            [shlex.join(_program(arguments[0], name)), *arguments[2:]],
+            [
+                shlex.join(_program(arguments[0], name)),
+                *arguments[1 + len(name.split()) :],
+            ],
             getattr(command, "USAGE", ""),
             getattr(command, "configured", None),
             _help_end(arguments[0], getattr(command, "NEXT", ())),
@@ -112,9 +116,10 @@ def _one_line(error: Exception) -> str:
 def _program(script: str, name: str) -> list[str]:
     """The program as the person types it, for the command `name`."""
     folder, base = os.path.split(script)
+    command, *part = name.split()
     if base.endswith(".py"):
-        return ["python", os.path.join(folder, f"{name}.py")]
-    return ["keras-alexnet", name]
+        return ["python", os.path.join(folder, f"{command}.py"), *part]
+    return ["keras-alexnet", command, *part]
 
 
 def show_next(console: Console, commands: Iterable[Sequence[str]]) -> None:

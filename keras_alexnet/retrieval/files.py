@@ -1,0 +1,222 @@
+"""The files of an index: written whole, and refused if one of them has changed.
+
+`index.json` names the others with their sizes and hashes; the name of each says what it
+is and has the start of its hash. Arrays are `.npy` files, lists are JSON: nothing is
+unpickled. A rebuilt index is complete beside the old one before `index.json` is
+replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_alexnet import files
+from keras_alexnet.extraction.identity import file_hash
+from keras_alexnet.reasons import reason
+
+MANIFEST = "index.json"
+FORMAT = 1
+_OURS = re.compile(r"[a-z0-9_]+\.[0-9a-f]{12}\.(npy|json|bin)")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOST = 1 << 40  # pictures, values or bytes: more is a damaged number
+
+
+def damaged(path: Path, what: str) -> ValueError:
+    """The error for an index that is not as it was built, to raise."""
+    return ValueError(
+        "an index must be whole, as retrieve build wrote it; build it again. "
+        f"Received: {str(path)!r} ({what})"
+    )
+
+
+def check_place(directory: Path) -> None:
+    """Raises ValueError unless an index may be written there: it replaces only ours.
+
+    Args:
+        directory: New, empty, or with an index.
+    """
+    if not os.path.lexists(directory):
+        files.check_directory("index", directory)
+        return
+    if not directory.is_dir():
+        raise ValueError(
+            f"index must be a directory, or new. Received: index={str(directory)!r}"
+        )
+    files.check_directory("index", directory)
+    with os.scandir(directory) as entries:
+        names = sorted(each.name for each in entries)
+    others = [name for name in names if not _is_ours(name)]
+    if others or (names and MANIFEST not in names):
+        raise ValueError(
+            "index must be a new directory, an empty one, or one with an index and "
+            f"nothing else; name another one. Received: index={str(directory)!r} with "
+            f"{(others or names)[0]!r}"
+        )
+
+
+def _is_ours(name: str) -> bool:
+    return name == MANIFEST or _OURS.fullmatch(name) is not None
+
+
+@contextlib.contextmanager
+def new_files(directory: Path) -> Iterator[Path]:
+    """Gives a folder to write in; its files become those of the index at the end.
+
+    Args:
+        directory: Of the index; as `check_place` admits it.
+    """
+    if directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()
+    if not directory.exists():
+        with files.whole_directory(directory) as folder:
+            yield folder
+        return
+    beside = directory.with_name(f"{files.PREFIX}{directory.name}.new")
+    files.remove_leftovers(directory.parent)
+    with files.whole_directory(beside) as folder:
+        yield folder
+    for path in sorted(beside.iterdir()):
+        if path.name != MANIFEST:
+            os.replace(path, directory / path.name)
+    os.replace(beside / MANIFEST, directory / MANIFEST)
+    beside.rmdir()
+    held = {each["name"] for each in read(directory)["files"].values()}
+    for path in directory.iterdir():
+        if _is_ours(path.name) and path.name not in {*held, MANIFEST}:
+            path.unlink()
+
+
+def write_array(folder: Path, role: str, values: np.ndarray) -> None:
+    """Writes an array as a file of its own."""
+    np.save(folder / f"{role}.npy", values, allow_pickle=False)
+
+
+def finish(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Names the files of a folder by their hashes, and writes the manifest."""
+    held = {}
+    for path in sorted(folder.iterdir()):
+        digest = file_hash(path)
+        name = f"{path.stem}.{digest[:12]}{path.suffix}"
+        held[path.stem] = {
+            "name": name,
+            "bytes": path.stat().st_size,
+            "sha256": digest,
+        }
+        path.rename(path.with_name(name))
+    content = {"format": FORMAT, **facts, "files": held}
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    files.write_bytes(folder / MANIFEST, text.encode(errors="backslashreplace"))
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """The manifest of an index, its own members checked; the files are not read.
+
+    Raises:
+        ValueError: If there is no index, it is damaged, or of a newer version.
+    """
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise ValueError(
+            "index must be a directory that retrieve build wrote. "
+            f"Received: index={str(directory)!r}, without {MANIFEST}"
+        )
+    kinds = {"format": int, "pictures": int, "values": int, "components": int}
+    texts = {"layer": str, "codes": str}
+    more = {"files": dict, "model": dict, "batch_size": int}
+    found = files.read_json(path, **kinds, **texts, **more)
+    if found["format"] != FORMAT:
+        raise ValueError(
+            f"an index must be of format {FORMAT}; build it again, or update "
+            f"keras-alexnet. Received: {str(directory)!r} of {found['format']!r:.20}"
+        )
+    for name in ("pictures", "values", "components", "batch_size"):
+        least = 0 if name == "components" else 1
+        if isinstance(found[name], bool) or not least <= found[name] <= _MOST:
+            raise damaged(path, f"{name} of {found[name]!r:.40}")
+    for role, each in found["files"].items():
+        if not _is_entry(each):
+            raise damaged(path, f"the file of {role!r:.40}")
+    return found
+
+
+def _is_entry(each: Any) -> bool:
+    if not isinstance(each, dict):
+        return False
+    name, digest, size = (each.get(key) for key in ("name", "sha256", "bytes"))
+    return (
+        isinstance(name, str)
+        and isinstance(digest, str)
+        and type(size) is int
+        and 0 <= size <= _MOST
+        and _OURS.fullmatch(name) is not None
+        and _HASH.fullmatch(digest) is not None
+    )
+
+
+def checked_path(directory: Path, manifest: Mapping[str, Any], role: str) -> Path:
+    """The path of a file whose size and hash are those of the manifest.
+
+    Raises:
+        ValueError: If it is missing or has changed.
+    """
+    entry = manifest["files"].get(role)
+    if entry is None:
+        raise damaged(directory / MANIFEST, f"no file of {role!r}")
+    path = directory / entry["name"]
+    try:
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise damaged(path, f"{size} of {entry['bytes']} bytes")
+        if file_hash(path) != entry["sha256"]:
+            raise damaged(path, "its content has changed")
+    except OSError as error:
+        raise damaged(path, reason(error)) from None
+    return path
+
+
+def read_array(
+    directory: Path,
+    manifest: Mapping[str, Any],
+    role: str,
+    shape: tuple[int, ...],
+    dtype: str,
+) -> np.ndarray:
+    """An array of the index, mapped to memory.
+
+    Raises:
+        ValueError: If its file is missing, has changed, or is no array of this shape.
+    """
+    path = checked_path(directory, manifest, role)
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
+        raise damaged(path, reason(error)) from None
+    if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != (
+        shape,
+        np.dtype(dtype),
+    ):
+        raise damaged(path, f"no {dtype} array of shape {shape}")
+    return found
+
+
+def read_texts(
+    directory: Path, manifest: Mapping[str, Any], role: str, count: int
+) -> list[str]:
+    """A list of texts of the index.
+
+    Raises:
+        ValueError: If its file is missing, has changed, or holds something else.
+    """
+    path = checked_path(directory, manifest, role)
+    found = files.read_json(path, names=list)["names"]
+    if len(found) != count or not all(isinstance(each, str) for each in found):
+        raise damaged(path, f"not {count} names")
+    return found
