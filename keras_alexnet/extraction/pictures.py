@@ -33,8 +33,8 @@ class Pictures(abc.ABC):
         class_names: Name of each class.
     """
 
-    # As `Source.encoding`: `"raw"` for the bytes of the pixels.
-    encoding = ""
+    # Side of the pictures, if they are stored as the bytes of the pixels of squares.
+    raw_side: int | None = None
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Pictures(abc.ABC):
                     found = describing.of_squares(squares, size)
                 yield faults, found
             return
-        if self.encoding == "raw":
+        if self.raw_side is not None:
             raise ValueError(
                 "an export must be given encoded pictures; prepare them with "
                 f"--format=jpeg. Received: {self.title}, records of bare pixels"
@@ -128,6 +128,10 @@ class Pictures(abc.ABC):
     def _stamp(self) -> Any:
         """What changes when a picture's file does, as far as it is known."""
 
+    def folder(self) -> str | None:
+        """The folder that the names are paths in; None if they are no files."""
+        return None
+
     def images(self) -> Iterator[bytes | str]:
         """The encoded pictures, or the paths of their files."""
         return self._images(0, len(self))
@@ -152,7 +156,8 @@ class PicturesOfData(Pictures):
     def __init__(self, source: Source, split: str = TRAIN, title: str = "") -> None:
         if split not in source.sizes:
             raise must_be("split", f"one of {tuple(source.sizes)}", split)
-        self.source, self.split, self.encoding = source, split, source.encoding
+        self.source, self.split = source, split
+        self.raw_side = source.size if source.encoding == "raw" else None
         everything = np.arange(source.sizes[split])
         names: list[str] = []
         labels: list[int] = []
@@ -174,7 +179,6 @@ class PicturesOfData(Pictures):
         )
 
     def folder(self) -> str | None:
-        """The folder that the names are paths in; None if they are no files."""
         if self.example is None or not self.example[1].endswith(self.example[0]):
             return None
         return os.path.abspath(self.example[1].removesuffix(self.example[0]))
@@ -223,6 +227,9 @@ class PicturesOfFiles(Pictures):
         names = [os.fsdecode(os.fspath(each)) for each in paths]
         shown = [os.fsencode(each).decode(errors="backslashreplace") for each in names]
         super().__init__(f"{len(paths)} files", shown)
+
+    def folder(self) -> str:
+        return os.getcwd()
 
     def _encoded(self, start: int) -> tf.data.Dataset:
         paths = tf.constant(list(map(os.fsencode, self._paths[start:])), tf.string)

@@ -14,7 +14,7 @@ from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.extraction.identity import recipe_record, weights_hash
-from keras_alexnet.extraction.pictures import Pictures, PicturesOfData
+from keras_alexnet.extraction.pictures import Pictures
 from keras_alexnet.retrieval.codes import BINARY, NONE, encoded, fitted
 from keras_alexnet.retrieval.files import finish, write_array
 from keras_alexnet.retrieval.recall import held_out, measured
@@ -61,10 +61,8 @@ def write_index(
     del vectors
     if kind == BINARY:
         (folder / f"{VECTORS}.npy").unlink()
-    stored = _folder(pictures)
-    if stored is None:
-        good = set(kept)
-        write_thumbnails(folder, pictures, good.__contains__, _raw_side(pictures))
+    if pictures.folder() is None:
+        write_thumbnails(folder, pictures, set(kept))
     facts = {
         "codes": kind,
         "layer": layer,
@@ -73,7 +71,7 @@ def write_index(
         "components": components,
         "recall": recall,
         "data": pictures.title,
-        "folder": stored,
+        "folder": pictures.folder(),
         "left_out": len(pictures) - len(names),
         "model": {
             "path": _lasting(classifier.origin),
@@ -137,17 +135,6 @@ def _header(count: int, values: int) -> bytes:
     described = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(content, described)
     return content.getvalue()
-
-
-def _folder(pictures: Pictures) -> str | None:
-    """The folder of the pictures' files; None if they are none, `""` for paths."""
-    return pictures.folder() if isinstance(pictures, PicturesOfData) else ""
-
-
-def _raw_side(pictures: Pictures) -> int | None:
-    if isinstance(pictures, PicturesOfData) and pictures.encoding == "raw":
-        return pictures.source.size
-    return None
 
 
 def _lasting(origin: str) -> str:

@@ -16,6 +16,7 @@ _COMPONENTS = {PCA: 128, BINARY: 256}
 _SPARE = 32  # directions beyond those that are wanted, for the iteration
 _ITERATIONS = 4
 _ROWS = 10000  # of the vectors that the components are found from
+_FEW = 8  # vectors that are projected one by one
 _AT_ONCE = 4096  # vectors encoded at a time
 Arrays = dict[str, np.ndarray]
 
@@ -30,7 +31,7 @@ class Coder(abc.ABC):
     names: ClassVar[tuple[str, ...]]
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self.arrays = {name: np.asarray(arrays[name]) for name in self.names}
+        self.arrays = {name: np.asarray(arrays[name], order="F") for name in self.names}
 
     @abc.abstractmethod
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
@@ -49,6 +50,8 @@ class Projection(Coder):
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         centred = np.asarray(vectors, np.float32) - self.arrays["mean"]
+        if len(centred) <= _FEW:
+            return _row_by_row(centred, self.arrays["components"])
         return centred @ self.arrays["components"]
 
     @staticmethod
@@ -67,9 +70,11 @@ class Bits(Coder):
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         held = self.arrays
-        x = Projection(held)(vectors) * held["scale"]
-        hidden = np.maximum(x @ held["kernel1"] + held["bias1"], 0)
-        return np.packbits(hidden @ held["kernel2"] + held["bias2"] > 0, axis=1)
+        x = np.asarray(vectors, np.float32) - held["mean"]
+        x = _row_by_row(x, held["components"]) * held["scale"]
+        hidden = np.maximum(_row_by_row(x, held["kernel1"]) + held["bias1"], 0)
+        code = _row_by_row(hidden, held["kernel2"]) + held["bias2"]
+        return np.packbits(code > 0, axis=1)
 
     @staticmethod
     def shapes(values: int, components: int) -> dict[str, tuple[int, ...]]:
@@ -84,6 +89,16 @@ class Bits(Coder):
 
 
 CODERS: dict[str, type[Coder]] = {PCA: Projection, BINARY: Bits}
+
+
+def _row_by_row(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The product, each row for itself: one has the same bits alone and among others.
+
+    On one core, as a product of so few numbers is best: where cores are busy, waiting
+    for another one takes many times longer than the product. Matrices are stored so
+    that their columns are contiguous.
+    """
+    return np.einsum("nv,kv->nk", rows, matrix.T)
 
 
 def components_of(kind: str, count: int, values: int) -> int:

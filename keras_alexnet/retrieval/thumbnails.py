@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,7 @@ def _opened(image: bytes | str, raw_side: int | None) -> Any:
     return Image.open(io.BytesIO(image) if isinstance(image, bytes) else image)
 
 
-def write_thumbnails(
-    folder: Path, pictures: Pictures, keep: Callable[[int], bool], raw_side: int | None
-) -> None:
+def write_thumbnails(folder: Path, pictures: Pictures, kept: Set[int]) -> None:
     """Writes a small copy of each picture that is kept, at most 8 kB each.
 
     `thumbnails.bin` has one after the other, `thumbnail_ends.npy` where each ends.
@@ -59,9 +57,9 @@ def write_thumbnails(
     ends, end = [], 0
     with open(folder / "thumbnails.bin", "wb") as file:
         for index, image in enumerate(pictures.images()):
-            if not keep(index):
+            if index not in kept:
                 continue
-            content = thumbnail(image, raw_side)
+            content = thumbnail(image, pictures.raw_side)
             end += file.write(content if len(content) <= _MOST else b"")
             ends.append(end)
     np.save(folder / "thumbnail_ends.npy", np.array(ends, np.int64))

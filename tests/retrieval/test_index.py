@@ -91,7 +91,7 @@ def test_commands_build_and_ask(
     assert (code, err) == (0, "")
     assert "24 pictures, 4,096 values of fc7 each" in out
     assert "too few pictures to measure" in out
-    assert f"retrieve query --index={where}" in out
+    assert f"query --index={where} PICTURE" in out
     html = tmp_path / "found.html"
     asked = str(pictures / "val" / "0_red")
     flags = (f"--index={where}", "--json", "--top=2", f"--html={html}")
