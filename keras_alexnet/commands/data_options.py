@@ -1,30 +1,23 @@
-"""The flags that name a data set to describe, and its pictures."""
+"""The flags that name the data of a model, the same in every command."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Sequence
 
-from keras_alexnet import files
-from keras_alexnet.commands.opening import ModelOptions
-from keras_alexnet.data import open_source
-from keras_alexnet.data.division import Division
+from keras_alexnet.data import Source
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.data.sources import TRAIN, VALIDATION
 from keras_alexnet.extraction import PicturesOfData
-from keras_alexnet.settings import setting
-from keras_alexnet.weights import runs
+from keras_alexnet.model_data import open_model_data
+from keras_alexnet.settings import Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class DataOptions(ModelOptions):
-    """The flags of a model and of the data whose pictures it describes."""
+class DataOptions(Settings):
+    """The flags that say which data to open, and how a folder is divided."""
 
-    data: str | None = setting(None, f"{GRAMMAR}.")
-    split: str = setting(
-        TRAIN,
-        "Which of the data's pictures: train, validation, or as in evaluate --split.",
-    )
+    data: str | None = setting(None, f"{GRAMMAR}; a run's own by default.")
     data_dir: str | None = setting(
         None, "Where tensorflow-datasets keeps its data.", path=True
     )
@@ -42,40 +35,62 @@ class DataOptions(ModelOptions):
 
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
+        self.require("data", self.data != "", "a name, not empty")
         self.at_least(0, "seed")
         if self.val_share is not None:
             self.below_one("val_share")
+
+    def open_data(
+        self,
+        models: Sequence[str],
+        split: str | None = None,
+        training: bool = True,
+        check_pictures: bool = True,
+    ) -> Source:
+        """The data that were named, or those of the models; as `open_model_data`."""
+        return open_model_data(
+            models,
+            self.data,
+            self.data_dir,
+            self.manual_dir,
+            split=split,
+            training=training,
+            check_pictures=check_pictures,
+            val_share=self.val_share,
+            seed=self.seed,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitOptions(DataOptions):
+    """The flags that name pictures of the data, to describe each of them."""
+
+    split: str = setting(
+        TRAIN,
+        "Which of the data's pictures: train, validation, or as in evaluate --split.",
+    )
+
+    def check(self) -> None:
+        """Raises ValueError for values that are out of range."""
+        super().check()
         self.require("split", bool(self.split), "train, validation or another name")
 
-    def pictures(self, origin: str) -> tuple[PicturesOfData, list[str]]:
+    def pictures(self, model: str) -> tuple[PicturesOfData, list[str]]:
         """The pictures that were named, and lines for people about the data.
 
         Args:
-            origin: The model, by name or path: a folder is divided as its run did.
+            model: The model, by name or path.
 
         Raises:
             ValueError: If they cannot be opened.
         """
-        division = self._division(origin)
         training = self.split == TRAIN
-        source = open_source(
-            str(self.data),
-            self.data_dir,
-            self.manual_dir,
-            check_pictures=False,
+        source = self.open_data(
+            [model],
             split=None if training else self.split,
             training=training,
-            val_share=division.val_share,
-            seed=division.seed,
+            check_pictures=False,
         )
-        title = f"{self.data}, {self.split}"
+        title = f"{source.spec}, {self.split}"
         part = TRAIN if training else VALIDATION
         return PicturesOfData(source, part, title), source.notes
-
-    def _division(self, origin: str) -> Division:
-        run = runs.run_of(Path(files.expanded(origin)))
-        known = (None if run is None else runs.division(run)) or Division()
-        return Division(
-            known.val_share if self.val_share is None else self.val_share,
-            known.seed if self.seed is None else self.seed,
-        )

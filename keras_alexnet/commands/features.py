@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from keras_alexnet.classifier import Classifier
-from keras_alexnet.commands.data_options import DataOptions
+from keras_alexnet.commands.data_options import SplitOptions
 from keras_alexnet.commands.named_pictures import NamedPictures
+from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.extraction import Pictures, PicturesOfFiles, write_features
 from keras_alexnet.extraction.features_file import DTYPES
 from keras_alexnet.live_line import PictureCount
@@ -24,7 +25,7 @@ NEXT = (("retrieve build", "--model=MODEL", "--data=SPEC", "--index=DIR"),)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataOptions):
+class Config(SplitOptions, ModelOptions):
     """The flags of `features`; all other arguments are pictures."""
 
     layers: str = setting(

@@ -26,7 +26,7 @@ _CROP = 224 / 256
 class Config(Settings):
     """The flags of `prepare`."""
 
-    data: str = setting("shapes", f"{GRAMMAR}.")
+    data: str | None = setting(None, f"{GRAMMAR}.")
     split: str | None = setting(
         None,
         "Which pictures the validation records are made of, as in test; by default "
@@ -60,6 +60,7 @@ class Config(Settings):
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
         self.settings()
+        self.require("data", bool(self.data), f"given: {GRAMMAR}")
         self.require("out", bool(self.out), "a directory's name")
         self.at_least(0, "max_bad", "seed")
         self.below_one("val_share")
@@ -75,7 +76,7 @@ def main(config: Config, rest: list[str]) -> None:
     no_arguments(rest)
     console = new_console()
     source = open_source(
-        config.data,
+        str(config.data),
         config.data_dir,
         config.manual_dir,
         check_pictures=False,

@@ -12,10 +12,9 @@ from typing import Any
 
 from keras_alexnet import files, inspection
 from keras_alexnet.classifier import Classifier
-from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.division import Division
+from keras_alexnet.data import Source
 from keras_alexnet.inspection import Findings
-from keras_alexnet.reasons import must_be
+from keras_alexnet.model_data import open_model_data
 from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.weights import runs
 
@@ -69,9 +68,11 @@ def look(
     directory.check()
     classifier = _opened(model)
     run = runs.run_of(Path(files.expanded(classifier.origin)))
+    if not isinstance(data, Source):
+        data = open_model_data([classifier.origin], data)
     found = inspection.look(
         classifier,
-        _data(data, run),
+        data,
         units=units,
         compare=[_opened(each) for each in compare],
         limit=limit,
@@ -118,27 +119,6 @@ def check_installed() -> None:
         )
 
 
-def data_of(run: Path) -> Source:
-    """The data of a run, divided as it had divided them.
-
-    Raises:
-        ValueError: If they cannot be opened.
-    """
-    own = runs.settings(run)
-    division = runs.division(run)
-    if division is None:
-        # Data with validation pictures of their own: with 0 it did without them.
-        share = float(own.get("val_share", Division().val_share))
-        division = Division(share, int(own.get("seed", 0)))
-    return open_source(
-        own["data"],
-        own.get("data_dir"),
-        own.get("manual_dir"),
-        val_share=division.val_share,
-        seed=division.seed,
-    )
-
-
 def metrics(run: Path) -> list[dict[str, str]]:
     """The lines of a run's `metrics.csv`; none if it has not written any."""
     path = run / runs.METRICS
@@ -149,13 +129,3 @@ def metrics(run: Path) -> list[dict[str, str]]:
 
 def _opened(model: str | os.PathLike | Classifier) -> Classifier:
     return model if isinstance(model, Classifier) else Classifier(model)
-
-
-def _data(data: str | Source | None, run: Path | None) -> Source:
-    if isinstance(data, Source):
-        return data
-    if data is not None:
-        return open_source(data)
-    if run is None:
-        raise must_be("data", "given for a model that is no run", data)
-    return data_of(run)

@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from keras_alexnet.commands.data_options import DataOptions
+from keras_alexnet.commands.data_options import SplitOptions
+from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.retrieval import Index, search
@@ -20,7 +21,7 @@ NEXT = (("retrieve query", "--index=DIR", "PICTURE..."),)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataOptions):
+class Config(SplitOptions, ModelOptions):
     """The flags of `retrieve build`."""
 
     index: str | None = setting(
@@ -39,7 +40,6 @@ class Config(DataOptions):
         """Raises ValueError for values that are out of range."""
         super().check()
         self.at_least(0, "code_seed")
-        self.require("data", bool(self.data), "a data set")
         self.require("index", bool(self.index), "a directory")
 
 
