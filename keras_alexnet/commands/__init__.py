@@ -13,7 +13,7 @@ COMMANDS = {
     "predict": "the likeliest classes of pictures",
     "export": "a SavedModel for a server, and a TFLite file",
     "prepare": "brings every picture to its final size once",
-    "look": "what a network has learnt, in pictures: a page of figures and numbers",
+    "look": "what a network has learnt: a page of pictures and numbers",
     "features": "the outputs of layers for many pictures, in an HDF5 file",
     "retrieve": "pictures by content: builds an index, and asks it",
     "anatomy": "a network layer by layer: sizes, work, memory, receptive fields",

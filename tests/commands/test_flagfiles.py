@@ -13,7 +13,8 @@ from keras_alexnet.commands.prepare import Config
 
 
 def parsed(path: Path, *more: str) -> Config:
-    config, rest = flags.parse(Config, ["prepare", f"--flagfile={path}", *more])
+    given = ["prepare", "--data=shapes", f"--flagfile={path}", *more]
+    config, rest = flags.parse(Config, given)
     assert rest == []
     return config
 

@@ -136,6 +136,10 @@ def there(
     return {**made, "run": run, "pictures": pictures, "sets": Path(shapes_dir)}
 
 
+# Of the file of a model that is no variant: a warning, not a refusal.
+_GUESSED = "set preprocessing= to be sure"
+
+
 @pytest.fixture
 def at(
     place: str, there: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -167,7 +171,11 @@ def test_a_path_of_any_name(
         commands.main(["keras-alexnet", *given])
     # Beside what native code says, which the command keeps apart.
     lines = capfd.readouterr().err.splitlines()
-    said = [line for line in lines if line.startswith(f"{given[0]}: ")]
+    said = [
+        line
+        for line in lines
+        if line.startswith(f"{given[0]}: ") and not line.endswith(_GUESSED)
+    ]
     expected = REFUSED.get((way, place))
     if expected is None:
         assert (caught.value.code, said) == (0, [])
