@@ -73,6 +73,8 @@ def new_files(directory: Path) -> Iterator[Path]:
     Args:
         directory: Of the index; as `check_place` admits it.
     """
+    if directory.parent.is_dir():
+        files.remove_leftovers(directory.parent)
     if directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()
     if not directory.exists():
@@ -80,7 +82,6 @@ def new_files(directory: Path) -> Iterator[Path]:
             yield folder
         return
     beside = directory.with_name(f"{files.PREFIX}{directory.name}.new")
-    files.remove_leftovers(directory.parent)
     with files.whole_directory(beside) as folder:
         yield folder
     for path in sorted(beside.iterdir()):
