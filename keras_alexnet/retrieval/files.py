@@ -26,6 +26,7 @@ MANIFEST = "index.json"
 FORMAT = 1
 _OURS = re.compile(r"[a-z0-9_]+\.[0-9a-f]{12}\.(npy|json|bin)")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_LARGEST_BATCH = 4096  # a question fills one up
 _MOST = 1 << 40  # pictures, values or bytes: more is a damaged number
 
 
@@ -130,7 +131,7 @@ def read(directory: Path) -> dict[str, Any]:
             f"Received: index={str(directory)!r}, without {MANIFEST}"
         )
     kinds = {"format": int, "pictures": int, "values": int, "components": int}
-    texts = {"layer": str, "codes": str}
+    texts = {"layer": str, "codes": str, "data": str}
     more = {"files": dict, "model": dict, "batch_size": int}
     found = files.read_json(path, **kinds, **texts, **more)
     if found["format"] != FORMAT:
@@ -140,7 +141,8 @@ def read(directory: Path) -> dict[str, Any]:
         )
     for name in ("pictures", "values", "components", "batch_size"):
         least = 0 if name == "components" else 1
-        if isinstance(found[name], bool) or not least <= found[name] <= _MOST:
+        most = _LARGEST_BATCH if name == "batch_size" else _MOST
+        if isinstance(found[name], bool) or not least <= found[name] <= most:
             raise damaged(path, f"{name} of {found[name]!r:.40}")
     for role, each in found["files"].items():
         if not _is_entry(each):
