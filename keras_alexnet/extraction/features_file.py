@@ -148,11 +148,12 @@ def _create(
 def _rows(outputs: Outputs, faults: list[str], dtype: str) -> Outputs:
     rows = {"valid": np.array([not fault for fault in faults])}
     for layer, values in outputs.items():
-        limit = np.finfo(dtype).max
-        if values.size and np.abs(values).max() > limit:
+        limit = float(np.finfo(np.float16).max)
+        largest = float(np.abs(values).max(initial=0))
+        if dtype == "float16" and largest > limit:
             raise ValueError(
                 f"dtype must be float32 for values beyond {limit:g}. Received: "
-                f"dtype={dtype!r}, {layer} with {np.abs(values).max():g}"
+                f"dtype={dtype!r}, {layer} with {largest:g}"
             )
         rows[layer] = spread(values, faults).astype(dtype)
     return rows

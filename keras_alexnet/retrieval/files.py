@@ -26,6 +26,7 @@ MANIFEST = "index.json"
 FORMAT = 1
 _OURS = re.compile(r"[a-z0-9_]+\.[0-9a-f]{12}\.(npy|json|bin)")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_LARGEST_BATCH = 4096  # a question fills one up
 _MOST = 1 << 40  # pictures, values or bytes: more is a damaged number
 
 
@@ -73,6 +74,8 @@ def new_files(directory: Path) -> Iterator[Path]:
     Args:
         directory: Of the index; as `check_place` admits it.
     """
+    if directory.parent.is_dir():
+        files.remove_leftovers(directory.parent)
     if directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()
     if not directory.exists():
@@ -80,7 +83,6 @@ def new_files(directory: Path) -> Iterator[Path]:
             yield folder
         return
     beside = directory.with_name(f"{files.PREFIX}{directory.name}.new")
-    files.remove_leftovers(directory.parent)
     with files.whole_directory(beside) as folder:
         yield folder
     for path in sorted(beside.iterdir()):
@@ -129,7 +131,7 @@ def read(directory: Path) -> dict[str, Any]:
             f"Received: index={str(directory)!r}, without {MANIFEST}"
         )
     kinds = {"format": int, "pictures": int, "values": int, "components": int}
-    texts = {"layer": str, "codes": str}
+    texts = {"layer": str, "codes": str, "data": str}
     more = {"files": dict, "model": dict, "batch_size": int}
     found = files.read_json(path, **kinds, **texts, **more)
     if found["format"] != FORMAT:
@@ -139,7 +141,8 @@ def read(directory: Path) -> dict[str, Any]:
         )
     for name in ("pictures", "values", "components", "batch_size"):
         least = 0 if name == "components" else 1
-        if isinstance(found[name], bool) or not least <= found[name] <= _MOST:
+        most = _LARGEST_BATCH if name == "batch_size" else _MOST
+        if isinstance(found[name], bool) or not least <= found[name] <= most:
             raise damaged(path, f"{name} of {found[name]!r:.40}")
     for role, each in found["files"].items():
         if not _is_entry(each):

@@ -30,7 +30,7 @@ from keras_alexnet.retrieval.files import (
     read_array,
     read_texts,
 )
-from keras_alexnet.retrieval.thumbnails import thumbnail
+from keras_alexnet.retrieval.thumbnails import SHOWN, thumbnail
 from keras_alexnet.whole_numbers import whole_number
 
 # Pictures at a time, when they are stored and when they are asked: of one size, so that
@@ -344,7 +344,7 @@ class Index:
         """A small JPEG of a picture; empty if there is none, or its file is gone."""
         folder = self.facts.get("folder")
         if isinstance(folder, str):
-            return thumbnail(os.path.join(folder, self.names[place]))
+            return thumbnail(os.path.join(folder, self.names[place]), side=SHOWN)
         content, ends = self._thumbnails
         return content[
             int(ends[place - 1]) if place else 0 : int(ends[place])

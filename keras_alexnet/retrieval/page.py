@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_alexnet.retrieval.index import Answer
-from keras_alexnet.retrieval.thumbnails import thumbnail
+from keras_alexnet.retrieval.thumbnails import SHOWN, thumbnail
 
-_ASKED = 128  # side of the pictures that were asked, in pixels
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --quiet: #595959;
   --line: #d0d0d0; }
@@ -97,7 +96,7 @@ def page(answers: Sequence[Answer], shown: Callable[[int], bytes], title: str) -
 
 
 def _row(answer: Answer, shown: Callable[[int], bytes]) -> dict[str, Any]:
-    own = b"" if answer.fault else thumbnail(answer.picture, side=_ASKED)
+    own = b"" if answer.fault else thumbnail(answer.picture, side=SHOWN)
     pictures = [{"image": _text(own), "name": answer.picture, "distance": "asked"}]
     for each in answer.neighbours:
         image = _text(shown(each.place))

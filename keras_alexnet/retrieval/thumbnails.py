@@ -11,7 +11,8 @@ import numpy as np
 
 from keras_alexnet.extraction.pictures import Pictures
 
-SIDE = 64  # of the longer side, in pixels
+SIDE = 64  # of those that are stored: the longer side, in pixels
+SHOWN = 128  # of those that are made of files when they are shown
 _QUALITY = 75
 _MOST = 8192  # bytes of one
 

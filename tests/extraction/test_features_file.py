@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,10 +19,12 @@ import pytest
 
 import keras_alexnet
 from keras_alexnet import Classifier, commands
+from keras_alexnet.commands import features as command
 from keras_alexnet.data import open_source
 from keras_alexnet.extraction import PicturesOfData, PicturesOfFiles, write_features
 from keras_alexnet.extraction.resumable import ResumableFile
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 LAYERS = ("conv1", "pool5", "fc7")
 Command = Callable[..., tuple[int, str, str]]
 
@@ -319,3 +323,12 @@ def test_values_beyond_float16_are_refused(
         write_features(
             large, PicturesOfFiles(paths), tmp_path / "a.h5", dtype="float16"
         )
+
+
+def test_the_page_on_features_names_flags_that_there_are() -> None:
+    page = (ROOT / "docs" / "seeing.md").read_text()
+    section = page.partition("\n## Features")[2].partition("\n## ")[0]
+    known = {each.name for each in dataclasses.fields(command.Config)}
+    named = set(re.findall(r"--([a-z_]+)", section))
+    assert len(named) > 5
+    assert named <= known

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import json
 import os
 import pickle
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -20,10 +22,12 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_alexnet import Classifier
+from keras_alexnet.commands.retrieve import build, query
 from keras_alexnet.extraction import Pictures, PicturesOfData
 from keras_alexnet.retrieval import Index, building, search
 from keras_alexnet.retrieval.page import page
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 Retrieve = Callable[..., tuple[int, str, str]]
 
 
@@ -159,7 +163,8 @@ ABSURD: dict[str, Any] = {
     "components": [-1, 10**30, 1.5],
     "codes": ["bits512", 7],
     "format": [2, "1"],
-    "batch_size": [0, 10**30],
+    "batch_size": [0, 10**6],
+    "data": [None],
     "files": [{}, [], {"vectors": 1}, {"names": {"name": "../../etc/passwd"}}],
     "model": ["run"],
     "layer": [7],
@@ -405,3 +410,25 @@ def test_the_parts_have_a_help(retrieve: Retrieve) -> None:
         code, out, _ = retrieve(*arguments, "--help")
         assert code == 0
         assert "usage: keras-alexnet retrieve" in out
+
+
+def test_the_page_on_retrieval_runs(
+    run: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_text = (ROOT / "docs" / "seeing.md").read_text()
+    section = page_text.partition("\n## Retrieve")[2].partition("\n## ")[0]
+    flags = set(re.findall(r"--([a-z_]+)", section))
+    known = {
+        each.name
+        for kind in (build.Config, query.Config)
+        for each in dataclasses.fields(kind)
+    }
+    assert flags - known == {"vectors"}  # of the benchmark
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert "val/cat/0001" in code
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "photos").symlink_to(run)
+    (tmp_path / "photos").symlink_to(pictures)
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("val/cat/0001", "val/0_red/001"), {})
+    assert len(Index.open("photos.index").names) == 24
