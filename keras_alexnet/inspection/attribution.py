@@ -46,15 +46,15 @@ class Explained:
         check_model(model)
         maps, logits = _last_maps(model), _output_of(model, "fc8")
         network = keras.Model(model.input, {_MAPS: maps, _LOGITS: logits})
-        self._classes = logits.shape[-1]
+        self._classes, self._side = logits.shape[-1], model.input_shape[1]
 
         # Compiled once for all pictures and classes.
-        @tf.function(reduce_retracing=True)
+        @tf.function(input_signature=[self._of(None)])
         def scores(pixels: tf.Tensor) -> tf.Tensor:
             found = network(preprocessing(pixels), training=False)
             return tf.nn.log_softmax(tf.cast(found[_LOGITS], tf.float32))
 
-        @tf.function
+        @tf.function(input_signature=[self._of(1), tf.TensorSpec([], tf.int32)])
         def gradients(pixels: tf.Tensor, output: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape() as tape:
                 tape.watch(pixels)
@@ -64,6 +64,9 @@ class Explained:
             return by_pixel, found[_MAPS], by_map
 
         self._scores, self._gradients = scores, gradients
+
+    def _of(self, batch: int | None) -> tf.TensorSpec:
+        return tf.TensorSpec([batch, self._side, self._side, 3], tf.float32)
 
     def occlusion(
         self,
@@ -178,10 +181,10 @@ class Explained:
     def _checked(self, pixels: Any, output: int) -> np.ndarray:
         """The picture as a batch of float32."""
         given = np.asarray(pixels, np.float32)
-        square = given.ndim == 3 and given.shape[0] == given.shape[1]
-        if not square or given.shape[2] != 3:
+        if given.shape != (self._side, self._side, 3):
             raise ValueError(
-                f"pixels must be [side, side, 3]. Received: shape={given.shape}"
+                f"pixels must be [{self._side}, {self._side}, 3], as the network's "
+                f"input. Received: shape={given.shape}"
             )
         if not 0 <= output < self._classes:
             expected = f"the index of one of the {self._classes} outputs"

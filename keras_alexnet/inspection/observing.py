@@ -171,7 +171,10 @@ def _compiled(
     colourless = features(model, grey) if grey else None
     logits = isinstance(model.layers[-1], keras.layers.Dense)
 
-    @tf.function(reduce_retracing=True)
+    # One signature for all batches, the last one too.
+    _, *sides = model.input_shape
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *sides], tf.uint8)])
     def run(pixels: tf.Tensor) -> Any:
         found = colour(preprocessing(pixels), training=False)
         scores = tf.cast(found.pop(_SCORES), tf.float32)

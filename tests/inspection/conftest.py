@@ -34,6 +34,7 @@ def small() -> Callable[..., keras.Model]:
             if getattr(layer, "kernel", None) is not None:
                 kernel, *biases = layer.get_weights()
                 scale = np.sqrt(2 / np.prod(kernel.shape[:-1]))
+                scale /= 50 if layer.name == "conv1" else 1  # pixels are 0 to 255
                 drawn = [rng.normal(0, scale, kernel.shape)]
                 # Not all the same, as those of a network that nobody trained are.
                 drawn += [rng.normal(0, 0.1, each.shape) for each in biases]
