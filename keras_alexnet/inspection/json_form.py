@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,12 @@ def numbers(found: Findings) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return _object(value, {f.name for f in dataclasses.fields(value)})
+        return _object(value, [field.name for field in dataclasses.fields(value)])
     if hasattr(value, "_fields"):
-        return _object(value, set(value._fields))
+        return _object(value, value._fields)
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
@@ -52,13 +53,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _object(value: Any, fields: set[str]) -> dict[str, Any]:
+def _object(value: Any, fields: Sequence[str]) -> dict[str, Any]:
     left_out = _PICTURES | ({"example"} if isinstance(value, LayerActivity) else set())
-    names = [name for name in _ordered(value) if name in fields - left_out]
-    return {name: _plain(getattr(value, name)) for name in names}
-
-
-def _ordered(value: Any) -> list[str]:
-    if dataclasses.is_dataclass(value):
-        return [field.name for field in dataclasses.fields(value)]
-    return list(value._fields)
+    return {
+        name: _plain(getattr(value, name)) for name in fields if name not in left_out
+    }

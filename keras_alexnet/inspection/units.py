@@ -30,6 +30,7 @@ def named_units(
 
     Example:
 
+    >>> from keras_alexnet.inspection import layer_facts
     >>> facts = layer_facts(AlexNet(input_shape=(64, 64, 3), classes=10))
     >>> named_units(["conv5:12", ("fc7", 3), "conv5:0"], facts)
     {'conv5': (12, 0), 'fc7': (3,)}
@@ -75,6 +76,7 @@ def some_units(layer: LayerFacts, dead: np.ndarray) -> tuple[int, ...]:
 
     Example:
 
+    >>> from keras_alexnet.inspection import layer_facts
     >>> facts = layer_facts(AlexNet(input_shape=(64, 64, 3), classes=10))
     >>> some_units(facts["conv1"], np.zeros(96, bool))
     (0, 16, 31, 47, 48, 64, 79, 95)

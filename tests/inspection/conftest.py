@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-import keras
 import numpy as np
 import pytest
-
-from keras_alexnet import architectures, models
 
 FILTERS = (8, 12, 16, 16, 12, 8)
 
 
 @pytest.fixture(scope="session")
-def small() -> Callable[..., keras.Model]:
+def small() -> Callable[..., Any]:
     """Builds a variant of few maps, with He's random weights and some biases."""
 
-    def build(variant: str = "paper", side: int = 96, **given: object) -> keras.Model:
+    from keras_alexnet import architectures, models
+
+    def build(variant: str = "paper", side: int = 96, **given: object) -> Any:
         record = architectures.get(variant)
         convolutions = [
             dataclasses.replace(convolution, filters=filters)
