@@ -71,7 +71,7 @@ def test_names_of_other_programs_lead_to_flags_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", commands.COMMANDS)
 def test_an_unknown_command_names_the_nearest(name: str, capsys) -> None:
-    swapped = name[0] + name[2] + name[1] + name[3:]
+    swapped = name[:-2] + name[-1] + name[-2]
     err = refused(capsys, swapped)
     assert f"did you mean {name}? Received: {swapped!r}" in err
 
