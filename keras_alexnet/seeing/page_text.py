@@ -208,7 +208,7 @@ def layer(each: LayerActivity) -> str:
 def correlation(value: float) -> str:
     """The rank correlation of a map with that of random weights."""
     if not math.isfinite(value):
-        return "no ρ: one of the two is the same everywhere"
+        return "no ρ"  # one of the two is the same everywhere
     return f"ρ = {value:.2f}".replace("-", "−")
 
 
