@@ -9,12 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import (
-    FuncFormatter,
-    MaxNLocator,
-    NullFormatter,
-    PercentFormatter,
-)
+from matplotlib.ticker import PercentFormatter
 
 from keras_alexnet.inspection.findings import (
     Findings,
@@ -32,7 +27,6 @@ _WIDTH, _HEIGHT = 400, 270
 _SIZE = 9.5  # of text
 _LEAST = -0.5  # what is lower is drawn there
 _LEVEL = 0.05
-_RANGE = 9.0  # highest rate over a low one from which the axis is logarithmic
 
 
 class Chart(NamedTuple):
@@ -56,7 +50,7 @@ def colours(found: KernelColours, value: str) -> Chart:
         found: The colours of a layer.
         value: `"colourfulness"` or `"selectivity"`.
     """
-    figure, axes = _new()
+    figure, axes = blank()
     values = np.asarray(getattr(found, value), float)
     rng = np.random.default_rng(0)  # where a point is within its row says nothing
     count, points, words = len(values) // found.towers, {}, []
@@ -98,7 +92,7 @@ def splits(found: Findings) -> Chart | None:
     ]
     if not first:
         return None
-    figure, axes = _new(height=90 + 48 * len(first))
+    figure, axes = blank(height=90 + 48 * len(first))
     rows, words = [], []
     for row, (layer, name, split) in enumerate(first):
         low, middle, high = split.halves
@@ -128,7 +122,7 @@ def splits(found: Findings) -> Chart | None:
 
 def separation(layers: Sequence[LayerActivity], classes: int) -> Chart:
     """How often the nearest centroid is that of the right class, layer by layer."""
-    figure, axes = _new()
+    figure, axes = blank()
     names = [each.layer for each in layers]
     towers = max((len(each.separation_of_towers) for each in layers), default=0)
     for tower in range(towers):
@@ -136,14 +130,14 @@ def separation(layers: Sequence[LayerActivity], classes: int) -> Chart:
             each.separation_of_towers[tower] if each.separation_of_towers else math.nan
             for each in layers
         ]
-        _line(axes, names, values, TOWERS[tower % 2], f"tower {tower + 1}", 1.2)
+        add_line(axes, names, values, TOWERS[tower % 2], f"tower {tower + 1}", 1.2)
     whole = [each.separation for each in layers]
-    _line(axes, names, whole, INK, "all units", 2.2)
+    add_line(axes, names, whole, INK, "all units", 2.2)
     axes.axhline(1 / max(classes, 1), color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
-    _percent(axes)
+    percent_axis(axes)
     axes.set_ylabel("nearest centroid is right")
     if towers:
-        _legend(axes)
+        add_legend(axes)
     words = ", ".join(
         f"{name} {percent(value)}" for name, value in zip(names, whole, strict=True)
     )
@@ -153,13 +147,13 @@ def separation(layers: Sequence[LayerActivity], classes: int) -> Chart:
 
 def dead(layers: Sequence[LayerActivity]) -> Chart:
     """The fraction of the units of each layer that no picture excites."""
-    figure, axes = _new()
+    figure, axes = blank()
     names = [each.layer for each in layers]
     fractions = [float(np.mean(each.dead)) for each in layers]
     bars = axes.bar(names, fractions, color=FIRST, width=0.62)
     counts = [f"{int(np.sum(each.dead)):,}" for each in layers]
     axes.bar_label(bars, counts, padding=2, color=INK, size=_SIZE)
-    _percent(axes, top=max(0.1, 1.18 * max(fractions, default=0)))
+    percent_axis(axes, top=max(0.1, 1.18 * max(fractions, default=0)))
     axes.set_ylabel("dead units")
     words = ", ".join(
         f"{name} {count} of {len(each.dead):,}"
@@ -170,7 +164,7 @@ def dead(layers: Sequence[LayerActivity]) -> Chart:
 
 def reliability(found: Reliability) -> Chart:
     """How often answers of a probability are right, beside the diagonal."""
-    figure, axes = _new()
+    figure, axes = blank()
     width = np.diff(found.edges)
     seen = found.counts > 0
     axes.bar(
@@ -186,7 +180,7 @@ def reliability(found: Reliability) -> Chart:
     axes.plot(
         found.confidence[seen], found.confidence[seen], "o", color=SECOND, markersize=4
     )
-    _percent(axes)
+    percent_axis(axes)
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
     axes.set_xlim(0, 1)
     axes.set_xlabel("probability of the answer")
@@ -202,70 +196,6 @@ def reliability(found: Reliability) -> Chart:
         )
     )
     return Chart(figure, f"Answers that are right, by their probability: {words}.")
-
-
-def run(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
-    """Loss, error, learning rate and speed of a run, epoch by epoch.
-
-    Args:
-        rows: The lines of `metrics.csv`; values that are not numbers are left out.
-    """
-    columns = {
-        "loss": ("loss", [("loss", False), ("val_loss", False)]),
-        "error": ("top-1 error", [("top1", True), ("val_top1", True)]),
-        "rate": ("learning rate", [("learning_rate", False)]),
-        "speed": ("pictures a second", [("images_per_second", False)]),
-    }
-    epochs = [_number(row.get("epoch")) for row in rows]
-    found = {
-        name: _course(epochs, rows, title, parts)
-        for name, (title, parts) in columns.items()
-    }
-    return {name: chart for name, chart in found.items() if chart is not None}
-
-
-def _course(
-    epochs: Sequence[float],
-    rows: Sequence[Mapping[str, Any]],
-    title: str,
-    parts: Sequence[tuple[str, bool]],
-) -> Chart | None:
-    figure, axes = _new()
-    words, drawn = [], []
-    for (column, reverse), label, colour in zip(
-        parts, ("training", "validation"), TOWERS, strict=False
-    ):
-        values = [_number(row.get(column)) for row in rows]
-        values = [1 - each if reverse else each for each in values]
-        finite = [each for each in values if math.isfinite(each)]
-        if not finite:
-            continue
-        _line(axes, epochs, values, colour, label, 1.8, few=len(rows) <= 40)
-        name = f"{label}: " if len(parts) > 1 else ""
-        words.append(f"{name}{finite[0]:.4g} at first, {finite[-1]:.4g} at last")
-        drawn += finite
-    if not drawn:
-        return None
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(title)
-    if title == "top-1 error":
-        _percent(axes)
-    if title == "learning rate" and _falls_by_steps(drawn):
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    elif title != "top-1 error":
-        axes.set_ylim(0, 1.08 * max(drawn) or 1)
-    if len(parts) > 1:
-        _legend(axes)
-    return Chart(figure, f"{title.capitalize()} by epoch. {'; '.join(words)}.")
-
-
-def _falls_by_steps(rates: Sequence[float]) -> bool:
-    """Whether a fourth of the rates is so low that only a logarithm shows them."""
-    positive = [each for each in rates if each > 0]
-    return bool(positive) and max(positive) > _RANGE * np.quantile(positive, 0.25)
 
 
 def percent(value: float, digits: int = 0) -> str:
@@ -299,7 +229,8 @@ def is_clear(p: float) -> bool:
     return p < _LEVEL
 
 
-def _new(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Axes]:
+def blank(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Axes]:
+    """An empty chart in the colours that a page replaces; sides in pixels."""
     figure = new_figure(width, height)
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
@@ -311,7 +242,7 @@ def _new(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _line(
+def add_line(
     axes: Axes,
     places: Sequence[Any],
     values: Sequence[float],
@@ -320,6 +251,7 @@ def _line(
     width: float,
     few: bool = True,
 ) -> None:
+    """Draws a line through values, with a mark at each if they are few."""
     mark = "o" if few else ""
     axes.plot(
         places,
@@ -332,12 +264,14 @@ def _line(
     )
 
 
-def _percent(axes: Axes, top: float = 1.0) -> None:
+def percent_axis(axes: Axes, top: float = 1.0) -> None:
+    """Makes the axis upward one of per cent, from 0 to the fraction `top`."""
     axes.set_ylim(0, top)
     axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
 
 
-def _legend(axes: Axes) -> None:
+def add_legend(axes: Axes) -> None:
+    """Names the lines, without a frame, which a page could not colour."""
     axes.legend(frameon=False, labelcolor=INK, fontsize=_SIZE)
 
 
@@ -349,10 +283,3 @@ def _tower_names(towers: int) -> list[str]:
 
 def _numbers(values: Sequence[float]) -> str:
     return shortened(", ".join(f"{value:.2f}" for value in values), 120)
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan

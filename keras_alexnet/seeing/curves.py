@@ -1,4 +1,4 @@
-"""The course of a run: loss, error and learning rate by epoch."""
+"""The course of a run: loss, error, learning rate and speed by epoch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from keras_alexnet.seeing import charts
+from keras_alexnet.seeing.charts import Chart
 from keras_alexnet.seeing.figures import new_figure
 
 _FEW = 40  # epochs up to which each has a mark
 _LINES = (("training", "tab:blue"), ("validation", "tab:orange"))
 _RANGE = 20.0  # highest over lowest rate from which on the axis is logarithmic
+_LOW = 9.0  # highest over one of the lower rates, for the small chart
 
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -45,6 +49,70 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     if epochs:
         rate.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     return figure
+
+
+def charts_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
+    """Loss, error, learning rate and speed of a run, epoch by epoch.
+
+    Args:
+        rows: The lines of `metrics.csv`; values that are not numbers are left out.
+    """
+    columns = {
+        "loss": ("loss", [("loss", False), ("val_loss", False)]),
+        "error": ("top-1 error", [("top1", True), ("val_top1", True)]),
+        "rate": ("learning rate", [("learning_rate", False)]),
+        "speed": ("pictures a second", [("images_per_second", False)]),
+    }
+    epochs = _numbers(rows, "epoch")
+    found = {
+        name: _course(epochs, rows, title, parts)
+        for name, (title, parts) in columns.items()
+    }
+    return {name: chart for name, chart in found.items() if chart is not None}
+
+
+def _course(
+    epochs: Sequence[float],
+    rows: Sequence[Mapping[str, Any]],
+    title: str,
+    parts: Sequence[tuple[str, bool]],
+) -> Chart | None:
+    figure, axes = charts.blank()
+    words, drawn = [], []
+    for (column, reverse), label, colour in zip(
+        parts, ("training", "validation"), charts.TOWERS, strict=False
+    ):
+        values = _numbers(rows, column)
+        values = [1 - each if reverse else each for each in values]
+        finite = [each for each in values if math.isfinite(each)]
+        if not finite:
+            continue
+        charts.add_line(axes, epochs, values, colour, label, 1.8, few=len(rows) <= _FEW)
+        name = f"{label}: " if len(parts) > 1 else ""
+        words.append(f"{name}{finite[0]:.4g} at first, {finite[-1]:.4g} at last")
+        drawn += finite
+    if not drawn:
+        return None
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(title)
+    if title == "top-1 error":
+        charts.percent_axis(axes)
+    if title == "learning rate" and _falls_by_steps(drawn):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    elif title != "top-1 error":
+        axes.set_ylim(0, 1.08 * max(drawn) or 1)
+    if len(parts) > 1:
+        charts.add_legend(axes)
+    return Chart(figure, f"{title.capitalize()} by epoch. {'; '.join(words)}.")
+
+
+def _falls_by_steps(rates: Sequence[float]) -> bool:
+    """Whether a fourth of the rates is so low that only a logarithm shows them."""
+    positive = [each for each in rates if each > 0]
+    return bool(positive) and max(positive) > _LOW * np.quantile(positive, 0.25)
 
 
 def _numbers(rows: Sequence[Mapping[str, Any]], name: str) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from keras_alexnet.evaluation import Confusion
 from keras_alexnet.inspection.findings import Findings
-from keras_alexnet.seeing import charts, confusion, embedded, filters, sheets
+from keras_alexnet.seeing import charts, confusion, curves, embedded, filters, sheets
 from keras_alexnet.seeing.charts import Chart
 
 VALUES = ("colourfulness", "selectivity")
@@ -71,12 +72,13 @@ def charts_of(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, C
     split = charts.splits(found)
     if split is not None:
         drawn["figure3_split"] = split
-    if found.layers:
+    if any(math.isfinite(each.separation) for each in found.layers):
         drawn["separation"] = charts.separation(found.layers, len(found.data_classes))
+    if found.layers:
         drawn["dead_units"] = charts.dead(found.layers)
     if found.reliability is not None and found.reliability.counts.any():
         drawn["reliability"] = charts.reliability(found.reliability)
-    for name, chart in charts.run(rows).items():
+    for name, chart in curves.charts_of(rows).items():
         drawn[f"run_{name}"] = chart
     return drawn
 

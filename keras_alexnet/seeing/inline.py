@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from keras_alexnet.seeing import charts
 
-_SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 # Classes in place of colours: the page's style sheet has a light and a dark one.
 _CLASSES = {
@@ -53,10 +52,7 @@ def svg(
     root.set("class", "chart")
     root.set("role", "img")
     root.set("aria-label", text)
-    plain = ElementTree.tostring(root, encoding="unicode")
-    # In HTML an element of SVG needs no namespaces.
-    plain = re.sub(r' xmlns(:\w+)?="[^"]*"', "", plain)
-    return plain.replace("svg:", "").replace("xlink:", "")
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _drawn(figure: Figure) -> bytes:
@@ -81,7 +77,7 @@ def _name_points(
 
 
 def _adapt(element: ElementTree.Element, name: str) -> None:
-    element.tag = _tag(element)
+    element.tag = _tag(element)  # in HTML, SVG needs no namespaces
     link = element.attrib.pop(_LINK, "")
     if link:
         element.set("href", f"#{name}-{link[1:]}")

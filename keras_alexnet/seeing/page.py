@@ -97,6 +97,7 @@ def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         "split_rows": page_text.split_rows(found),
         "split_sentence": page_text.split_sentence(found),
         "sign_free": page_text.sign_free(found),
+        "alike": page_text.alike(found),
         "compared": page_pictures.compared(found),
         "verdicts": {True: "right", False: "wrong", None: ""},
         "answers": [pictures.answered(each) for each in found.examples],

@@ -175,6 +175,13 @@ def sign_free(found: Findings) -> list[str]:
     ]
 
 
+def alike(found: Findings) -> int:
+    """How many of the models have as many towers as this one, itself included."""
+    towers = {each.layer: each.towers for each in found.colours}
+    others = ({c.layer: c.towers for c in each.colours} for each in found.compared)
+    return 1 + sum(each == towers for each in others)
+
+
 def compared(each: Compared) -> str:
     """Another model in a line."""
     parts = []
@@ -183,7 +190,8 @@ def compared(each: Compared) -> str:
     for own in each.colours:
         split = own.splits.get("colourfulness")
         if split is not None:
-            parts.append(f"{own.layer}: area {split.area:.2f}, {p_value(split.p)}")
+            of = "area" if own.towers > 1 else "its halves, a control: area"
+            parts.append(f"{own.layer}: {of} {split.area:.2f}, {p_value(split.p)}")
     return "; ".join(parts)
 
 
@@ -200,7 +208,7 @@ def layer(each: LayerActivity) -> str:
 def correlation(value: float) -> str:
     """The rank correlation of a map with that of random weights."""
     if not math.isfinite(value):
-        return "no ρ: one of the two is the same everywhere"
+        return "no ρ"  # one of the two is the same everywhere
     return f"ρ = {value:.2f}".replace("-", "−")
 
 

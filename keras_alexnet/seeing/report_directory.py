@@ -96,4 +96,4 @@ class ReportDirectory:
             return set()
         # Names alone: a path would lead out of the directory.
         names = (each for each in held["files"] if isinstance(each, str))
-        return {each for each in names if each == Path(each).name}
+        return {each for each in names if each == Path(each).name and each != ".."}

@@ -19,6 +19,7 @@ from keras_alexnet.inspection.findings import (
 from keras_alexnet.seeing import embedded
 from keras_alexnet.seeing.charts import FIRST, SECOND
 from keras_alexnet.seeing.figures import new_figure, shown
+from keras_alexnet.seeing.page_text import correlation
 
 _GAP, _EDGE, _LINE = 8, 20, 20  # pixels: between pictures, around all, of a text
 _TEXT = 8.5
@@ -77,24 +78,25 @@ def neighbours(found: Retrieval, data_classes: Sequence[str]) -> Figure:
 
 def activations(found: LayerActivity) -> Figure:
     """The maps of a layer that answer most to a picture, a row of rows for a tower."""
-    side, columns = (60, 12) if len(found.shape) == 3 else (400, 1)
+    dense = len(found.shape) == 1
+    side, columns = (400, 1) if dense else (60, 12)
     blocks = [strongest(found, tower) for tower in range(found.towers)]
     highest = float(found.example.max())
     lines = [-(-len(block) // columns) for block in blocks]
-    step = side + 2
+    # The units of a dense layer are wider than high.
+    height, width = blocks[0][0][1].shape
+    step, tall = side + 2, side * height // max(height, width) + 2
     figure = new_figure(
-        columns * step + 2 * _EDGE, sum(_LINE + n * step for n in lines) + 3 * _EDGE
+        columns * step + 2 * _EDGE, sum(_LINE + n * tall for n in lines) + 2 * _EDGE
     )
     top = _EDGE
     for tower, (block, count) in enumerate(zip(blocks, lines, strict=True)):
         _text(figure, _title(found.layer, tower, found.towers), _EDGE, top)
         for index, (_, values) in enumerate(block):
-            place = (
-                _EDGE + index % columns * step,
-                top + _LINE + index // columns * step,
-            )
-            _image(figure, embedded.activation(values, highest), *place, side)
-        top += _LINE + count * step
+            left = _EDGE + index % columns * step
+            below = top + _LINE + index // columns * tall
+            _image(figure, embedded.activation(values, highest), left, below, side)
+        top += _LINE + count * tall
     return figure
 
 
@@ -132,7 +134,7 @@ def attribution(found: Attribution, classes: Sequence[str]) -> Figure:
         for row, (values, title) in enumerate(
             (
                 (each.values, each.method),
-                (each.randomised, f"random weights, ρ = {each.correlation:.2f}"),
+                (each.randomised, f"random weights, {correlation(each.correlation)}"),
             )
         ):
             top = _EDGE + row * (side + _LINE + _GAP)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from keras_alexnet.inspection.findings import Findings
-from keras_alexnet.seeing import charts, drawings, embedded, figures, inline
+from keras_alexnet.seeing import charts, curves, drawings, embedded, figures, inline
 
 ROWS = [
     {"epoch": n, "loss": 2 / n, "val_loss": 2.2 / n, "learning_rate": 0.1 ** (n // 2)}
@@ -104,7 +104,7 @@ def test_the_split_is_drawn_beside_its_control() -> None:
 def test_rates_that_fall_by_steps_have_a_logarithmic_axis() -> None:
     flat = [{**row, "learning_rate": 0.01} for row in ROWS]
     with figures.drawing():
-        steps, plain = (charts.run(rows)["rate"].figure for rows in (ROWS, flat))
+        steps, plain = (curves.charts_of(rows)["rate"].figure for rows in (ROWS, flat))
     assert steps.axes[0].get_yscale() == "log"
     assert plain.axes[0].get_yscale() == "linear"
 

@@ -16,6 +16,7 @@ from PIL import Image
 from keras_alexnet import commands
 from keras_alexnet.commands.look import Config
 from keras_alexnet.seeing import look
+from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.training import Trainer, TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +115,22 @@ def test_what_cannot_be_done_is_one_line(
         assert each in errors
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_an_interrupted_look_can_be_made_again(tmp_path: Path) -> None:
+    begun = ReportDirectory(tmp_path / "out")
+    begun.begin({"accuracy": 0.5}, ["one", "two"])
+    (begun.path / "one.png").write_bytes(b"its own")
+    again = ReportDirectory(begun.path)
+    again.check()
+    again.begin({"accuracy": 0.5}, ["two"])
+    assert (begun.path / "one.png").is_file()  # until the new report is there
+    again.end("page")
+    left = {each.name for each in begun.path.iterdir()}
+    assert left == {"numbers.json", "report.html"}
+    (begun.path / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"an earlier look.*'mine\.txt'"):
+        again.check()
 
 
 def test_an_export_is_refused_in_one_line(
