@@ -72,13 +72,28 @@ def test_what_is_skipped_is_told(command, pictures: Path, tmp_path: Path) -> Non
 
 BAD = {
     "no data": (("--out=out",), "data must be given: shapes, tfds:"),
-    "no directory": (("--data=shapes",), "out must be a directory's name. Received: out=None"),
-    "empty directory": (("--data=shapes", "--out=",), "Received: out="),
+    "no directory": (
+        ("--data=shapes",),
+        "out must be a directory's name. Received: out=None",
+    ),
+    "empty directory": (
+        (
+            "--data=shapes",
+            "--out=",
+        ),
+        "Received: out=",
+    ),
     "size": (("--out=out", "--size=0"), "Received: size=0"),
     "quality": (("--out=out", "--quality=0"), "Received: quality=0"),
     "format": (("--out=out", "--format=png"), "--format=png"),
-    "processes": (("--data=shapes", "--out=out", "--processes=0"), "Received: processes=0"),
-    "bad pictures": (("--data=shapes", "--out=out", "--max_bad=-1"), "Received: max_bad=-1"),
+    "processes": (
+        ("--data=shapes", "--out=out", "--processes=0"),
+        "Received: processes=0",
+    ),
+    "bad pictures": (
+        ("--data=shapes", "--out=out", "--max_bad=-1"),
+        "Received: max_bad=-1",
+    ),
     "unknown data": (("--out=out", "--data=zip:x"), "folder:DIR or records:DIR"),
     "no records": (("--out=out", "--data=records:no"), "'no', which has no dataset"),
     "words": (("--data=shapes", "--out=out", "fast"), "Received: ['fast']"),
