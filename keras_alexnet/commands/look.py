@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 from keras_alexnet import files
-from keras_alexnet.classifier import Classifier
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments, show_next
-from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.division import Division
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.seeing import look
-from keras_alexnet.seeing.looking import check_installed, data_of
+from keras_alexnet.seeing.looking import check_installed, open_data
 from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.settings import setting
 from keras_alexnet.terminal import new_console, say
@@ -74,7 +70,8 @@ def main(config: Config, rest: list[str]) -> None:
     check_installed()
     ReportDirectory(Path(config.out)).check()
     classifier = config.open()
-    source = _data(config, classifier)
+    run = runs.run_of(Path(files.expanded(classifier.origin)))
+    source = open_data(config.data, run, config.data_dir, config.manual_dir)
     console = new_console()
     for line in source.notes:
         say(console, line)
@@ -100,22 +97,3 @@ def main(config: Config, rest: list[str]) -> None:
     )
     if console.is_terminal:
         show_next(console, [("evaluate", f"--model={classifier.origin}")])
-
-
-def _data(config: Config, classifier: Classifier) -> Source:
-    run = runs.run_of(Path(files.expanded(os.fspath(classifier.origin))))
-    if config.data is not None:
-        division = (runs.division(run) if run is not None else None) or Division()
-        return open_source(
-            config.data,
-            config.data_dir,
-            config.manual_dir,
-            val_share=division.val_share,
-            seed=division.seed,
-        )
-    if run is None:
-        raise ValueError(
-            "--data must be given for a model that is no run. "
-            f"Received: --model={classifier.origin}"
-        )
-    return data_of(run)

@@ -13,7 +13,7 @@ from typing import Any
 from keras_alexnet import files, inspection
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.division import Division
+from keras_alexnet.data.division import VAL_SHARE, Division
 from keras_alexnet.inspection import Findings
 from keras_alexnet.reasons import must_be
 from keras_alexnet.seeing.report_directory import ReportDirectory
@@ -71,7 +71,7 @@ def look(
     run = runs.run_of(Path(files.expanded(classifier.origin)))
     found = inspection.look(
         classifier,
-        _data(data, run),
+        data if isinstance(data, Source) else open_data(data, run),
         units=units,
         compare=[_opened(each) for each in compare],
         limit=limit,
@@ -118,22 +118,40 @@ def check_installed() -> None:
         )
 
 
-def data_of(run: Path) -> Source:
-    """The data of a run, divided as it had divided them.
+def open_data(
+    data: str | None,
+    run: Path | None,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+) -> Source:
+    """The data to look at, divided as a run had divided them.
+
+    Args:
+        data: As `--data` names them; the run's own if None.
+        run: The run that is looked at, if it is one.
+        data_dir: As for `keras_alexnet.data.open_source`.
+        manual_dir: As there.
 
     Raises:
-        ValueError: If they cannot be opened.
+        ValueError: If there are none, or they cannot be opened.
     """
-    own = runs.settings(run)
+    if run is None:
+        if data is None:
+            raise must_be("data", "given for a model that is no run", data)
+        return open_source(data, data_dir, manual_dir)
     division = runs.division(run)
-    if division is None:
-        # Data with validation pictures of their own: with 0 it did without them.
-        share = float(own.get("val_share", Division().val_share))
-        division = Division(share, int(own.get("seed", 0)))
+    if data is None:
+        own = runs.settings(run)
+        data = own["data"]
+        data_dir = data_dir or own.get("data_dir")
+        manual_dir = manual_dir or own.get("manual_dir")
+        if division is None:  # 0 is to do without the validation pictures
+            division = Division(float(own.get("val_share", VAL_SHARE)))
+    division = division or Division()
     return open_source(
-        own["data"],
-        own.get("data_dir"),
-        own.get("manual_dir"),
+        data,
+        data_dir,
+        manual_dir,
         val_share=division.val_share,
         seed=division.seed,
     )
@@ -149,13 +167,3 @@ def metrics(run: Path) -> list[dict[str, str]]:
 
 def _opened(model: str | os.PathLike | Classifier) -> Classifier:
     return model if isinstance(model, Classifier) else Classifier(model)
-
-
-def _data(data: str | Source | None, run: Path | None) -> Source:
-    if isinstance(data, Source):
-        return data
-    if data is not None:
-        return open_source(data)
-    if run is None:
-        raise must_be("data", "given for a model that is no run", data)
-    return data_of(run)

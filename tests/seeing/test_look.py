@@ -15,7 +15,9 @@ from PIL import Image
 
 from keras_alexnet import commands
 from keras_alexnet.commands.look import Config
+from keras_alexnet.data.division import Division
 from keras_alexnet.seeing import look
+from keras_alexnet.seeing.looking import open_data
 from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.training import Trainer, TrainingConfig
 
@@ -117,6 +119,24 @@ def test_what_cannot_be_done_is_one_line(
     assert after == before
 
 
+def test_a_folder_is_divided_as_the_run_had_divided_it(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """Else the network has been trained on some of the validation pictures."""
+    own = tmp_path / "run"
+    (own / "checkpoints").mkdir(parents=True)
+    shutil.copy(run / "config.flags", own)
+    data = json.loads((run / "data.json").read_text())
+    data["division"] = {"val_share": 0.5, "seed": 3}
+    (own / "data.json").write_text(json.dumps(data))
+    spec = f"folder:{pictures / 'train'}"
+    source = open_data(spec, own)
+    assert source.division == Division(0.5, 3)
+    assert source.sizes == {"train": 12, "validation": 12}
+    assert open_data(spec, None).sizes != source.sizes
+    assert open_data(None, run).sizes == {"train": 24, "validation": 9}
+
+
 def test_an_interrupted_look_can_be_made_again(tmp_path: Path) -> None:
     begun = ReportDirectory(tmp_path / "out")
     begun.begin({"accuracy": 0.5}, ["one", "two"])
@@ -155,7 +175,7 @@ def test_weights_without_a_run_need_data(
     code, _, errors = command(f"--model={file}", f"--out={tmp_path / 'out'}")
     assert code == 2
     assert errors.count("\n") == 1
-    assert "--data must be given" in errors
+    assert "data must be given for a model that is no run" in errors
 
 
 @pytest.mark.parametrize("package", ["matplotlib", "jinja2"])
