@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_alexnet import files
 from keras_alexnet.data import Source, open_source
-from keras_alexnet.data.division import Division
+from keras_alexnet.data.division import VAL_SHARE, Division
 from keras_alexnet.data.folder import ALL
 from keras_alexnet.weights import runs
 
@@ -52,13 +52,16 @@ def open_model_data(
     """
     of_models = {each: runs.run_of(Path(files.expanded(each))) for each in models}
     found = {name: run for name, run in of_models.items() if run is not None}
+    default = Division()
     if data is None:
         own = _own_data(models, found)
         data = own["data"]
+        # With 0 the run did without validation pictures.
+        default = Division(float(own.get("val_share", VAL_SHARE)))
         data_dir = data_dir or own.get("data_dir")
         manual_dir = manual_dir or own.get("manual_dir")
     divisions = {name: runs.division(run) for name, run in found.items()}
-    known = next(filter(None, divisions.values()), Division())
+    known = next(filter(None, divisions.values()), default)
     source = open_source(
         data,
         data_dir,

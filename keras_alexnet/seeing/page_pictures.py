@@ -291,8 +291,8 @@ def _map(
         alt = f"{layer.layer}, tower {tower + 1}: {active}"
         return {"unit": "", "src": embedded.exact(pixels), "alt": alt}
     name = page_text.unit_name(layer.layer, unit)
-    share = f"{percent(float(np.mean(values > 0)))} of its places above 0"
-    alt = f"map of {name}: at most {values.max():.3g}, {share}"
+    active = f"{percent(float(np.mean(values > 0)))} of its places above 0"
+    alt = f"map of {name}: at most {values.max():.3g}, {active}"
     return {"unit": name, "src": embedded.exact(pixels), "alt": alt}
 
 

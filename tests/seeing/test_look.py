@@ -155,7 +155,7 @@ def test_weights_without_a_run_need_data(
     code, _, errors = command(f"--model={file}", f"--out={tmp_path / 'out'}")
     assert code == 2
     assert errors.count("\n") == 1
-    assert "--data must be given" in errors
+    assert "data must be given for a model that is no run" in errors
 
 
 @pytest.mark.parametrize("package", ["matplotlib", "jinja2"])
