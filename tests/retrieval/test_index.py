@@ -386,13 +386,11 @@ def test_a_library_that_is_missing_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the first argument after retrieve must be one of build, query"),
         (["buidl"], "did you mean build?"),
         (["query", "a.jpg"], "index must be a directory"),
         (["query", "--index=nowhere", "a.jpg"], "without index.json"),
         (["query", "--index=nowhere"], "at least one picture"),
         (["query", "--index=a", "--top=0", "a.jpg"], "top must be at least 1"),
-        (["build", "--model=a", "--index=b"], "data must be a data set"),
         (["build", "--model=a", "--data=shapes"], "index must be a directory"),
         (["build", "--codes=pca64"], "pca64"),
     ],
@@ -403,6 +401,13 @@ def test_what_a_person_can_fix_is_one_line(
     code, out, err = retrieve(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_without_a_part_the_usage_is_shown(retrieve: Retrieve) -> None:
+    code, out, err = retrieve()
+    assert (code, out) == (2, "")
+    assert "usage: keras-alexnet retrieve COMMAND" in err
+    assert "build" in err
 
 
 def test_the_parts_have_a_help(retrieve: Retrieve) -> None:
