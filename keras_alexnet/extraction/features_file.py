@@ -133,16 +133,21 @@ def _create(
     if pictures.labels is not None:
         beside |= {"labels": pictures.labels, "class_names": pictures.class_names}
     about = {
-        "model": f"{classifier.origin} {classifier.taken}".rstrip(),
+        "model": _utf8(f"{classifier.origin} {classifier.taken}".rstrip()),
         "model_sha256": request["model"],
         "recipe": json.dumps(request["recipe"]),
-        "data": pictures.title,
+        "data": _utf8(pictures.title),
         "keras_alexnet": __version__,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
     tables = {name: (shape, request["dtype"]) for name, shape in shapes.items()}
     ResumableFile.create(partial, request, tables, beside, about)
+
+
+def _utf8(path: str) -> str:
+    """A path of any bytes as text that HDF5 can hold."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _rows(outputs: Outputs, faults: list[str], dtype: str) -> Outputs:

@@ -52,6 +52,7 @@ WAYS = {
     "evaluate: data_dir": (
         "evaluate",
         "--model={at}/ten.keras",
+        "--data=shapes",
         "--data_dir={at}/sets",
         "--manual_dir={at}/by_hand",
     ),
@@ -63,6 +64,14 @@ WAYS = {
         "--tflite={at}/new/my.tflite",
     ),
     "export: export_dir": ("export", *_MODEL, "--export_dir={at}/new/exported"),
+    "features": ("features", "--model={at}/run", _DATA, "--out={at}/new/my.h5"),
+    "retrieve": (
+        "retrieve",
+        "build",
+        "--model={at}/run",
+        _DATA,
+        "--index={at}/new/index",
+    ),
     "train": (
         "train",
         _DATA,
@@ -190,6 +199,8 @@ def test_a_path_of_any_name(
 
 WRITTEN = {
     "prepare": ["prepared"],
+    "features": ["my.h5"],
+    "retrieve": ["index"],
     "export: tflite": ["my.tflite", "my.txt"],
     "export: export_dir": ["exported"],
     "train": ["run"],
