@@ -59,6 +59,11 @@ class Config(ModelOptions):
         self.require("out", bool(self.out), "given: a directory")
         self.at_least(1, "limit")
         self.at_least(0, "seed")
+        self.require("units", all(self.named()), "names as conv5:12, or none")
+
+    def named(self) -> list[str]:
+        """The units as they were named."""
+        return [each.strip() for each in self.units.split(",")] if self.units else []
 
 
 def main(config: Config, rest: list[str]) -> None:
@@ -80,7 +85,7 @@ def main(config: Config, rest: list[str]) -> None:
             classifier,
             config.out,
             source,
-            units=tuple(filter(None, config.units.split(","))),
+            units=config.named(),
             compare=config.compare,
             limit=config.limit,
             seed=config.seed,

@@ -83,9 +83,13 @@ def test_the_command_replaces_an_earlier_look_and_names_units(
         (["--out=new", "--units=conv9:1"], ["conv9"]),
         (["--out=new", "--units=conv5:999"], ["999"]),
         (["--out=new", "--units=conv5"], ["conv5"]),
+        (["--out=new", "--units=,"], ["units must be names"]),
+        (["--out=new", "--units=conv5:1,,fc7:1"], ["units must be names"]),
         (["--out=a_file"], ["out must be a directory", "a_file"]),
+        (["--out=nowhere_else"], ["out must be a directory that can", "nowhere_else"]),
         (["--out=full"], ["out must be new, empty", "'mine.txt'"]),
         (["--out=stolen"], ["out must be new, empty", "'mine.txt'"]),
+        (["--out=listed"], ["out must be new, empty", "'mine.txt'"]),
         ([], ["out must be given"]),
         (["--out=new", "--limit=0"], ["limit must be at least 1"]),
         (["--out=new", "--compare=nowhere"], ["nowhere"]),
@@ -102,11 +106,14 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a_file").write_text("mine")
-    for name in ("full", "stolen"):
+    Path("nowhere_else").symlink_to("not_there")
+    for name in ("full", "stolen", "listed"):
         Path(name).mkdir()
         Path(name, "mine.txt").write_text("mine")
     # A list of files that is not a report's gives no right to any of them.
-    Path("stolen", "numbers.json").write_text('{"files": ["mine.txt"], "made_by": "I"}')
+    for name, maker in (("stolen", "I"), ("listed", "keras-alexnet look")):
+        held = {"files": ["mine.txt", "", "../a_file", 7], "made_by": maker}
+        Path(name, "numbers.json").write_text(json.dumps(held))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     code, output, errors = command(f"--model={run}", *given)
     assert (code, output) == (2, "")
