@@ -21,8 +21,8 @@ def rendered(
 
     Args:
         part: Gives the text of a template by its name.
-        name: Of the page's template. It has `<style>{{ style | safe }}</style>` and,
-            with `policy`, a meta element of its content security policy.
+        name: Of the page's template. It has `<style>{{ style | safe }}</style>`, and
+            `{{ policy | safe }}` in a meta element: its content security policy.
         style: The style sheet.
         script: The script; without it none runs.
         filters: Of the templates, by their names.

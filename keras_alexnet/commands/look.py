@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from keras_alexnet.commands.data_options import NamedData
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments, show_next
-from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.model_data import open_model_data
 from keras_alexnet.seeing import look
@@ -24,16 +24,9 @@ NEXT = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelOptions):
+class Config(NamedData, ModelOptions):
     """The flags of `look`."""
 
-    data: str | None = setting(None, f"{GRAMMAR}; a run's own by default.")
-    data_dir: str | None = setting(
-        None, "Where tensorflow-datasets keeps its data.", path=True
-    )
-    manual_dir: str | None = setting(
-        None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
-    )
     out: str | None = setting(
         None,
         "Directory for the page, the numbers and the drawings: a new one, or that of "
@@ -56,6 +49,7 @@ class Config(ModelOptions):
 
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
+        super().check()
         self.require("out", bool(self.out), "given: a directory")
         self.at_least(1, "limit")
         self.at_least(0, "seed")

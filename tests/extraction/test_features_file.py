@@ -84,7 +84,7 @@ def test_the_rows_are_those_of_the_classifier(
         assert len(file.attrs["model_sha256"]) == 64
         assert file.attrs["keras_alexnet"] == keras_alexnet.__version__
     stamp = out.stat().st_mtime_ns
-    code, said, _ = features(*flags, f"--data=folder:{pictures}", f"--out={out}")
+    code, said, _ = features(*flags, f"--out={out}")  # the run's own data
     assert code == 0
     assert "is complete: nothing to do" in said
     assert out.stat().st_mtime_ns == stamp
@@ -318,8 +318,7 @@ def test_a_link_stays_a_link(classifier: Classifier, run: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--out=a.h5"], "either --data or pictures must be given"),
-        (["--out=a.h5", "--data=shapes", "a.jpg"], "either --data or pictures"),
+        (["--out=a.h5", "--data=shapes", "a.jpg"], "--data must not be given beside"),
         (["a.jpg"], "out must be the name of a file"),
         (["--out=a.h5", "--layers=fc9", "PICTURE"], "did you mean 'fc"),
         (["--out=a.h5", "--layers=fc6,,fc7", "PICTURE"], "layers must be names"),

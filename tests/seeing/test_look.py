@@ -124,6 +124,40 @@ def test_what_cannot_be_done_is_one_line(
     assert after == before
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "metrics.csv",
+            f'epoch\n"{200000 * "1"}"\n',
+            "metrics.csv of a run must be as",
+        ),
+        ("config.flags", "--variant=paper\n--image_size=96\n", "without data"),
+        (
+            "config.flags",
+            "--variant=paper\n--image_size=96\n--data=folder:gone\n",
+            "'gone', which does not exist (the data of own; --data names others)",
+        ),
+    ],
+)
+def test_a_damaged_run_is_one_line(
+    command: Command,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: str,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "own", ignore=shutil.ignore_patterns("servable", "events"))
+    Path("own", name).write_text(content)
+    code, output, errors = command("--model=own", "--out=out")
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert words in errors
+    assert not Path("out").exists()
+
+
 def test_an_interrupted_look_can_be_made_again(tmp_path: Path) -> None:
     begun = ReportDirectory(tmp_path / "out")
     begun.begin({"accuracy": 0.5}, ["one", "two"])
