@@ -29,8 +29,7 @@ class LiveLine:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._printed = time.monotonic()
-        self._fields: Sequence[str] = ()
-        self._done, self._total = 0, 1
+        self._shown: tuple[Sequence[str], int, int] = ((), 0, 0)
         # A terminal that cannot move its cursor (TERM=dumb) has plain lines too.
         self._moves = console.is_terminal and not console.is_dumb_terminal
         self._started = False
@@ -68,7 +67,7 @@ class LiveLine:
             total: How much there is to do; no bar is shown if it is not known.
         """
         if self._moves:
-            self._fields, self._done, self._total = fields, done, total or 0
+            self._shown = fields, done, total or 0
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._printed = time.monotonic()
             self.console.print(Text(" ".join(fields)), soft_wrap=True)
@@ -76,9 +75,7 @@ class LiveLine:
     def _line(self) -> Text:
         # The last column stays free: in it some terminals begin the next line.
         return fitted(
-            self._fields,
-            self._done,
-            self._total,
+            *self._shown,
             width=self.console.width - 1,
             ascii_only=self.console.options.ascii_only,
         )

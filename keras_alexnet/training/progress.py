@@ -68,7 +68,7 @@ class ProgressLine(LiveLine):
 
     def __init__(self, console: Console, done: int, total: int) -> None:
         super().__init__(console)
-        self._done, self._total = done, total
+        self._first, self._steps = done, total
         self._began = time.monotonic()
 
     def update(
@@ -83,15 +83,15 @@ class ProgressLine(LiveLine):
             images_per_second: Mean of the epoch so far.
             wait: Fraction of the time that was spent waiting for data.
         """
-        pace = (time.monotonic() - self._began) / max(1, step - self._done)
+        pace = (time.monotonic() - self._began) / max(1, step - self._first)
         fields = [
-            f"step {step}/{self._total}",
+            f"step {step}/{self._steps}",
             f"loss {loss:.3f}",
             f"top-1 {top1:.3f}",
-            f"ETA {clock(pace * (self._total - step))}",
+            f"ETA {clock(pace * (self._steps - step))}",
             *speed(images_per_second, wait),
         ]
-        self.show(fields, step, self._total)
+        self.show(fields, step, self._steps)
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""
