@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import shlex
+import types
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from keras_alexnet import live_line, terminal
-from keras_alexnet.live_line import LiveLine, fitted
+from keras_alexnet.live_line import LiveLine, clock, fitted
+from keras_alexnet.training import progress
 
 WIDTHS = (40, 80, 200)
 EPOCH = (
@@ -40,6 +43,21 @@ def test_no_line_is_wider_and_no_field_is_broken(width: int) -> None:
     assert max(map(cell_len, lines(console))) <= width
     found = [each for line in lines(console) for each in re.split("  +", line.strip())]
     assert found == EPOCH.split("  ")
+
+
+@pytest.mark.compat
+def test_the_time_to_go_is_that_of_the_steps_to_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that resumed after step 10 of 110, a step a second, on a terminal."""
+    now = itertools.count(1000)
+    monkeypatch.setattr(
+        progress, "time", types.SimpleNamespace(monotonic=lambda: next(now))
+    )
+    with progress.ProgressLine(screen(200), 10, 110) as line:
+        for step in range(11, 110):
+            line.update(step, 0.5, 0.5, 100.0, 0.0)
+            assert f" ETA {clock(110 - step)} " in line._line().plain
 
 
 @pytest.mark.compat

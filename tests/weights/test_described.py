@@ -129,7 +129,7 @@ def test_a_run_and_its_export_name_their_classes(run: Path, tmp_path: Path) -> N
     card.write_text(json.dumps(held))
     with pytest.raises(ValueError, match="records the names of its classes"):
         class_names(older)
-    assert Classifier(older).predict(b"none") == [[]]
+    assert Classifier(older).predict([b"none"]) == [[]]
 
 
 def plain(model: keras.Model) -> keras.Model:
