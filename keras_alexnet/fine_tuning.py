@@ -94,7 +94,9 @@ def _output(model: keras.Model, layer: str) -> Any:
     x = model.layers[place].output
     if following and isinstance(following[0], keras.layers.BatchNormalization):
         x, following = following[0].output, following[1:]
-    if following and _begins_with_relu(following[0]):
+    if following and isinstance(following[0], keras.layers.ReLU):
+        return following[0].output
+    if following and _rectifies_first(following[0]):
         x = keras.layers.ReLU(name=f"{layer}_relu")(x)
     return x
 
@@ -111,10 +113,8 @@ def _place(model: keras.Model, layer: str) -> int:
     return names.index(name)
 
 
-def _begins_with_relu(layer: keras.layers.Layer) -> bool:
-    if isinstance(layer, CrossConnection):
-        return layer.rectifies_first
-    return isinstance(layer, keras.layers.ReLU)
+def _rectifies_first(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, CrossConnection) and layer.rectifies_first
 
 
 def reset_classifier(

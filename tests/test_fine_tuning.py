@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_alexnet import AlexNet, architectures, features, reset_classifier
+from keras_alexnet.fine_tuning import layer_names
 
 X = np.random.default_rng(0).normal(0, 50, (2, 67, 67, 3)).astype("float32")
 
@@ -32,6 +33,15 @@ def test_features_end_with_the_relu(variant: str) -> None:
         ours = features(model, name)(X)
         np.testing.assert_allclose(ours, through(model, last), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(features(model, "fc8")(X), through(model, "fc8"))
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("variant", architectures.names())
+def test_all_layers_at_once_are_each_alone(variant: str) -> None:
+    model = small(variant)
+    found = features(model, layer_names(model))(X)
+    for name in layer_names(model):
+        np.testing.assert_allclose(found[name], features(model, name)(X), rtol=1e-5)
 
 
 def test_a_relu_within_a_seam_is_part_of_the_features() -> None:

@@ -162,7 +162,7 @@ def test_named_units_and_models_beside(opened: Opened, source: Source) -> None:
 
 @pytest.mark.parametrize(
     ("variant", "side"),
-    [("one_column", 64), ("caffe", 67), ("owt", 63), ("modern", 96)],
+    [("one_column", 64), ("caffe", 67), ("owt", 63), ("modern", 96), ("six_conv", 67)],
 )
 def test_other_networks(
     opened: Opened, source: Source, variant: str, side: int
@@ -174,7 +174,7 @@ def test_other_networks(
     if variant == "caffe":  # reads blue first
         kernels = kernels[:, :, ::-1]
     np.testing.assert_array_equal(found.colours[0].kernels, kernels)
-    assert found.colours[0].towers == (2 if variant == "caffe" else 1)
+    assert found.colours[0].towers == (2 if variant in ("caffe", "six_conv") else 1)
     assert set(found.colours[0].splits) == {"colourfulness", "selectivity"}
     json.dumps(numbers(found), allow_nan=False)
 
