@@ -53,6 +53,25 @@ def shortened(text: str, limit: int = _LIMIT) -> str:
     return f"{text[:start]}…{text[len(text) - (limit - 1 - start) :]}"
 
 
+def printable(text: str) -> str:
+    """A text that somebody chose, as one line that is shown as it is.
+
+    What cannot be printed is escaped: the end of a line, the signs that control a
+    terminal, those that reverse what follows, bytes of a name that are not UTF-8.
+
+    Example:
+
+    >>> print(printable("a\\nb"))
+    a\\nb
+    """
+    return "".join(
+        each
+        if each.isprintable()
+        else each.encode("unicode_escape", "surrogatepass").decode()
+        for each in text
+    )
+
+
 def near(value: Any, known: Iterable[str]) -> str:
     """The known name that is most like what was received, as a question.
 

@@ -10,6 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from keras_alexnet.reasons import printable
+
 _INDENT = "    "  # of what belongs to the line above
 _WIDE = 4096
 _FIELDS = re.compile(r"\s*\S+(?: \S+)*")  # between them are two spaces or more
@@ -83,4 +85,5 @@ def _width(console: Console) -> int:
 
 def _print(console: Console, text: str) -> None:
     # Text, so that neither markup nor the name of an emoji in a path is one.
-    console.print(Text(text), soft_wrap=True)
+    lines = "\n".join(map(printable, text.split("\n")))
+    console.print(Text(lines), soft_wrap=True)

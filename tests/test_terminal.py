@@ -100,6 +100,16 @@ def test_the_progress_line_fits(width: int, ascii_only: bool) -> None:
 
 
 @pytest.mark.compat
+def test_what_controls_a_terminal_is_escaped() -> None:
+    console = screen(80)
+    terminal.say(console, "a name: \x1b[2J\x07\u202e\udcff é 世界 🐈\nthe next line")
+    assert lines(console) == [
+        r"a name: \x1b[2J\x07\u202e\udcff é 世界 🐈",
+        "the next line",
+    ]
+
+
+@pytest.mark.compat
 @pytest.mark.parametrize("colours", [{}, {"no_color": True}, {"color_system": None}])
 def test_the_bar_is_seen_without_colours(colours: dict) -> None:
     console = screen(60, **colours)

@@ -22,7 +22,7 @@ from keras_alexnet.commands.named_pictures import NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.data.formats import unread
 from keras_alexnet.live_line import PictureCount
-from keras_alexnet.reasons import reason
+from keras_alexnet.reasons import printable, reason
 from keras_alexnet.settings import setting
 from keras_alexnet.terminal import new_console, say
 
@@ -237,5 +237,8 @@ class _Table:
 
 def _cells(row: Row) -> list[tuple[str, str, str]]:
     if row.fault:
-        return [(row.path, f"({row.fault})", "")]
-    return [(row.path, name, f"{score:.4f}") for name, score in row.classes]
+        return [(printable(row.path), f"({row.fault})", "")]
+    return [
+        (printable(row.path), printable(name), f"{score:.4f}")
+        for name, score in row.classes
+    ]

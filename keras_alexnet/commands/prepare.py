@@ -85,7 +85,7 @@ def main(config: Config, rest: list[str]) -> None:
         seed=config.seed,
     )
     for line in source.notes:
-        console.print(line)
+        say(console, line)
     out = str(config.out)
     with PictureCount(console) as progress:
         description, fresh = preparation.prepare(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import shlex
@@ -20,6 +21,7 @@ from keras_alexnet.terminal import new_console, say, say_command
 
 USAGE_ERROR = 2
 _LONG = 1000  # characters of an error of TensorFlow
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -103,6 +105,11 @@ def _of_tensorflow() -> tuple[type[Exception], ...]:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return (
+            "the disk must have room; free some, or name another place. "
+            f"Received: {error.filename or 'a file'!r} ({error.strerror})"
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"the file must exist and be accessible. Received: {error.filename!r} "
