@@ -193,7 +193,9 @@ def check_directory(name: str, path: Path) -> None:
         name: Name of the argument, for the message.
         path: The directory, which need not exist.
     """
-    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    # A link that leads nowhere is there, and nothing can be made in its place.
+    places = (path, *path.absolute().parents)
+    nearest = next(each for each in places if os.path.lexists(each))
     try:
         probe = tempfile.mkdtemp(dir=nearest, prefix=PREFIX)
         with contextlib.suppress(FileNotFoundError):  # another process removed it
@@ -206,6 +208,17 @@ def check_directory(name: str, path: Path) -> None:
 
 
 @contextlib.contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """Gives the path to errors of writing that name none, as of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextlib.contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
     """Gives a temporary folder beside `path`, which is renamed to `path` at the end.
 
@@ -213,21 +226,34 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """
     made = [each for each in path.parents if not each.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}."))
+    try:
+        with partial_directory(path.parent, path.name) as partial:
+            yield partial
+            partial.chmod(0o777 & ~_umask())
+            partial.rename(path)
+    except BaseException:
+        for parent in made:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def partial_directory(parent: Path, name: str) -> Iterator[Path]:
+    """Gives a temporary folder, locked, that is gone at the end if it is still there.
+
+    Args:
+        parent: The folder that it is in.
+        name: A part of its name, for people.
+    """
+    partial = Path(tempfile.mkdtemp(dir=parent, prefix=f"{PREFIX}{name}."))
     locked = os.open(partial, os.O_RDONLY) if fcntl is not None else None
     try:
         if locked is not None:
             _lock(locked)
         yield partial
-        partial.chmod(0o777 & ~_umask())
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        for parent in made:
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-        raise
     finally:
+        shutil.rmtree(partial, ignore_errors=True)
         if locked is not None:
             os.close(locked)
 

@@ -52,6 +52,7 @@ def open_model_data(
     """
     of_models = {each: runs.run_of(Path(files.expanded(each))) for each in models}
     found = {name: run for name, run in of_models.items() if run is not None}
+    named = data is not None
     if data is None:
         own = _own_data(models, found)
         data = own["data"]
@@ -59,16 +60,24 @@ def open_model_data(
         manual_dir = manual_dir or own.get("manual_dir")
     divisions = {name: runs.division(run) for name, run in found.items()}
     known = next(filter(None, divisions.values()), Division())
-    source = open_source(
-        data,
-        data_dir,
-        manual_dir,
-        check_pictures=check_pictures,
-        split=split,
-        training=training,
-        val_share=known.val_share if val_share is None else val_share,
-        seed=known.seed if seed is None else seed,
-    )
+    try:
+        source = open_source(
+            data,
+            data_dir,
+            manual_dir,
+            check_pictures=check_pictures,
+            split=split,
+            training=training,
+            val_share=known.val_share if val_share is None else val_share,
+            seed=known.seed if seed is None else seed,
+        )
+    except ValueError as error:
+        if named:
+            raise
+        # A relative path is one from where the run was trained.
+        raise ValueError(
+            f"{error} (the data of {', '.join(found)}; --data names others)"
+        ) from error
     if source.division is not None and split != ALL and None in (val_share, seed):
         _check_alike(divisions)
     return source
@@ -82,6 +91,12 @@ def _own_data(models: Sequence[str], found: dict[str, Path]) -> dict[str, str]:
             "--data must be given for a model that is no run. Received: "
             f"--model={', '.join(models)}"
         )
+    for run, each in zip(found.values(), own, strict=True):
+        if not each.get("data"):
+            raise ValueError(
+                "the settings of a run must be as train wrote them; restore the file, "
+                f"or give --data. Received: {str(run / runs.SETTINGS)!r}, without data"
+            )
     specs = {each["data"] for each in own}
     if len(specs) > 1:
         raise ValueError(

@@ -14,8 +14,8 @@ from keras_alexnet.settings import Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class DataOptions(Settings):
-    """The flags that say which data to open, and how a folder is divided."""
+class NamedData(Settings):
+    """The flags that say which data to open."""
 
     data: str | None = setting(None, f"{GRAMMAR}; a run's own by default.")
     data_dir: str | None = setting(
@@ -24,6 +24,16 @@ class DataOptions(Settings):
     manual_dir: str | None = setting(
         None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
     )
+
+    def check(self) -> None:
+        """Raises ValueError for values that are out of range."""
+        self.require("data", self.data != "", "a name, not empty")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions(NamedData):
+    """The flags that say which data to open, and how a folder is divided."""
+
     val_share: float | None = setting(
         None,
         "How a folder is divided where no pictures are kept apart for validation; as "
@@ -35,7 +45,7 @@ class DataOptions(Settings):
 
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
-        self.require("data", self.data != "", "a name, not empty")
+        super().check()
         self.at_least(0, "seed")
         if self.val_share is not None:
             self.below_one("val_share")

@@ -49,9 +49,9 @@ class Config(SplitOptions, ModelOptions):
 
 def main(config: Config, rest: list[str]) -> None:
     """Writes the file, continues it, or says that it is complete."""
-    if bool(config.data) == bool(rest):
+    if config.data and rest:
         raise ValueError(
-            "either --data or pictures must be given. Received: "
+            "--data must not be given beside pictures; give one of them. Received: "
             f"--data={config.data}, {len(rest)} pictures"
         )
     console, errors = new_console(), new_console(stderr=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from keras_alexnet.commands.data_options import NamedData
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.commands.running import no_arguments, show_next
-from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.model_data import open_model_data
 from keras_alexnet.seeing import look
@@ -24,16 +24,9 @@ NEXT = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelOptions):
+class Config(NamedData, ModelOptions):
     """The flags of `look`."""
 
-    data: str | None = setting(None, f"{GRAMMAR}; a run's own by default.")
-    data_dir: str | None = setting(
-        None, "Where tensorflow-datasets keeps its data.", path=True
-    )
-    manual_dir: str | None = setting(
-        None, "Where tensorflow-datasets finds what was downloaded by hand.", path=True
-    )
     out: str | None = setting(
         None,
         "Directory for the page, the numbers and the drawings: a new one, or that of "
@@ -56,9 +49,15 @@ class Config(ModelOptions):
 
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
+        super().check()
         self.require("out", bool(self.out), "given: a directory")
         self.at_least(1, "limit")
         self.at_least(0, "seed")
+        self.require("units", all(self.named()), "names as conv5:12, or none")
+
+    def named(self) -> list[str]:
+        """The units as they were named."""
+        return [each.strip() for each in self.units.split(",")] if self.units else []
 
 
 def main(config: Config, rest: list[str]) -> None:
@@ -80,7 +79,7 @@ def main(config: Config, rest: list[str]) -> None:
             classifier,
             config.out,
             source,
-            units=tuple(filter(None, config.units.split(","))),
+            units=config.named(),
             compare=config.compare,
             limit=config.limit,
             seed=config.seed,

@@ -19,7 +19,7 @@ from keras_alexnet.answering import Outputs, spread
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.extraction.identity import recipe_record, weights_hash
 from keras_alexnet.extraction.pictures import Pictures, PicturesOfFiles
-from keras_alexnet.extraction.resumable import PARTIAL, ResumableFile, opened
+from keras_alexnet.extraction.resumable import PARTIAL, ResumableFile, continued, opened
 from keras_alexnet.reasons import must_be
 from keras_alexnet.whole_numbers import whole_number
 
@@ -91,6 +91,8 @@ def write_features(
     if not isinstance(pictures, Pictures):
         pictures = PicturesOfFiles(pictures)
     path = files.given_path("out", out)
+    if path.is_symlink():  # it stays
+        path = path.resolve()
     if path.is_dir() or not path.parent.is_dir():
         raise must_be("out", "a file in a folder that exists", str(path))
     describing = classifier.describing(layers)
@@ -108,9 +110,11 @@ def write_features(
         with opened(path, request) as found:
             return Written(path, shapes, count, _unreadable(found, pictures))
     partial = path.with_name(path.name + PARTIAL)
-    if not partial.exists():
+
+    def create() -> None:
         _create(partial, request, shapes, classifier, pictures)
-    with opened(partial, request) as found:
+
+    with continued(partial, request, create) as found:
         done = found.rows
         for faults, outputs in pictures.outputs(describing, size, done):
             found.append(_rows(outputs, faults, dtype))

@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -125,11 +125,32 @@ class ResumableFile:
 
 @contextlib.contextmanager
 def opened(path: Path, request: Mapping[str, Any]) -> Iterator[ResumableFile]:
-    """Opens a file of rows to read or to continue it, for this process alone.
+    """Opens a file whose rows are complete, to read it.
 
     Args:
         path: The file.
         request: What it must be of.
+
+    Raises:
+        ValueError: If it is of something else, is no such file, or is not complete.
+    """
+    with open(path, "rb") as raw:
+        found = _checked(path, raw, request)
+        if found.rows != found.count:
+            raise _not_whole(path, found)
+        yield found
+
+
+@contextlib.contextmanager
+def continued(
+    path: Path, request: Mapping[str, Any], create: Callable[[], object]
+) -> Iterator[ResumableFile]:
+    """Opens a file of rows to continue it, for this process alone.
+
+    Args:
+        path: The file.
+        request: What it must be of.
+        create: Writes it, without rows; called if there is none.
 
     Raises:
         ValueError: If it is of something else, is no such file, or another process
@@ -137,23 +158,22 @@ def opened(path: Path, request: Mapping[str, Any]) -> Iterator[ResumableFile]:
     """
     import filelock  # only here: importing the package brings none of these
 
-    partial = path.name.endswith(PARTIAL)
-    lock = filelock.FileLock(f"{path}.lock", timeout=0) if partial else None
+    lock = filelock.FileLock(f"{path}.lock", timeout=0)
     try:
-        if lock is not None:
-            lock.acquire()
+        lock.acquire()
     except filelock.Timeout:
         raise ValueError(
             "a file must be written by one process at a time; wait for the other. "
             f"Received: {str(path)!r}"
         ) from None
     try:
-        with open(path, "r+b" if partial else "rb") as raw:
+        if not path.exists():
+            create()
+        with files.named_in_errors(path), open(path, "r+b") as raw:
             yield _checked(path, raw, request)
     finally:
-        if lock is not None:
-            lock.release()
-            Path(f"{path}.lock").unlink(missing_ok=True)
+        lock.release()
+        Path(f"{path}.lock").unlink(missing_ok=True)
 
 
 def _checked(path: Path, raw: BinaryIO, request: Mapping[str, Any]) -> ResumableFile:
@@ -172,13 +192,16 @@ def _checked(path: Path, raw: BinaryIO, request: Mapping[str, Any]) -> Resumable
                 f"or remove it. Received: {str(path)!r} of {_short(held)}, not "
                 f"{_short(wanted)}"
             )
-    whole = not path.name.endswith(PARTIAL)
-    if found.rows > found.count or (whole and found.rows != found.count):
-        raise ValueError(
-            "out must be whole; remove it. Received: "
-            f"{str(path)!r} with {found.rows} of {found.count} rows"
-        )
+    if not 0 <= found.rows <= found.count:
+        raise _not_whole(path, found)
     return found
+
+
+def _not_whole(path: Path, found: ResumableFile) -> ValueError:
+    return ValueError(
+        "out must be whole; remove it. Received: "
+        f"{str(path)!r} with {found.rows} of {found.count} rows"
+    )
 
 
 def _short(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 `index.json` names the others with their sizes and hashes; the name of each says what it
 is and has the start of its hash. Arrays are `.npy` files, lists are JSON: nothing is
-unpickled. A rebuilt index is complete beside the old one before `index.json` is
+unpickled. A rebuilt index is complete within the old one before `index.json` is
 replaced.
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 from keras_alexnet import files
 from keras_alexnet.extraction.identity import file_hash
 from keras_alexnet.reasons import reason
+from keras_alexnet.recipe import Recipe
 
 MANIFEST = "index.json"
 FORMAT = 1
@@ -53,7 +54,9 @@ def check_place(directory: Path) -> None:
         )
     files.check_directory("index", directory)
     with os.scandir(directory) as entries:
-        names = sorted(each.name for each in entries)
+        names = sorted(
+            each.name for each in entries if not each.name.startswith(files.PREFIX)
+        )
     others = [name for name in names if not _is_ours(name)]
     if others or (names and MANIFEST not in names):
         raise ValueError(
@@ -76,20 +79,18 @@ def new_files(directory: Path) -> Iterator[Path]:
     """
     if directory.parent.is_dir():
         files.remove_leftovers(directory.parent)
-    if directory.is_dir() and not any(directory.iterdir()):
-        directory.rmdir()
     if not directory.exists():
         with files.whole_directory(directory) as folder:
             yield folder
         return
-    beside = directory.with_name(f"{files.PREFIX}{directory.name}.new")
-    with files.whole_directory(beside) as folder:
+    files.remove_leftovers(directory)
+    # Within it: it may be a link, the current folder, or on a disk of its own.
+    with files.partial_directory(directory, "new") as folder:
         yield folder
-    for path in sorted(beside.iterdir()):
-        if path.name != MANIFEST:
-            os.replace(path, directory / path.name)
-    os.replace(beside / MANIFEST, directory / MANIFEST)
-    beside.rmdir()
+        for path in sorted(folder.iterdir()):
+            if path.name != MANIFEST:
+                os.replace(path, directory / path.name)
+        os.replace(folder / MANIFEST, directory / MANIFEST)
     held = {each["name"] for each in read(directory)["files"].values()}
     for path in directory.iterdir():
         if _is_ours(path.name) and path.name not in {*held, MANIFEST}:
@@ -144,6 +145,13 @@ def read(directory: Path) -> dict[str, Any]:
         most = _LARGEST_BATCH if name == "batch_size" else _MOST
         if isinstance(found[name], bool) or not least <= found[name] <= most:
             raise damaged(path, f"{name} of {found[name]!r:.40}")
+    try:
+        if found["recipe"] is not None:  # as of an export that records none
+            Recipe.from_dict(found["recipe"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"the recipe: {reason(error)}") from None
+    if not isinstance(found["model"].get("path"), str):
+        raise damaged(path, "the path of the model")
     for role, each in found["files"].items():
         if not _is_entry(each):
             raise damaged(path, f"the file of {role!r:.40}")

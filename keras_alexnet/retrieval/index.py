@@ -162,7 +162,7 @@ class Index:
         check_place(path)
         if not isinstance(pictures, Pictures):
             pictures = PicturesOfFiles(pictures)
-        with new_files(path) as folder:
+        with files.named_in_errors(path), new_files(path) as folder:
             write_index(
                 folder,
                 classifier,
@@ -303,14 +303,13 @@ class Index:
                 index was built with.
         """
         if self._classifier is None:
-            model, recipe = self.facts["model"], self.facts.get("recipe")
-            if not isinstance(recipe, dict) or model.get("export"):
-                recipe = None
+            model, recipe = self.facts["model"], self.facts["recipe"]
+            own = recipe is None or model.get("export")
             found = Classifier(
-                str(model.get("path")),
+                model["path"],
                 variant=model.get("variant"),
                 image_size=model.get("image_size"),
-                preprocessing=recipe and Recipe.from_dict(recipe),
+                preprocessing=None if own else Recipe.from_dict(recipe),
             )
             self._check(found)
             self._classifier = found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keras_alexnet.html_page import rendered
+from keras_alexnet.reasons import printable
 from keras_alexnet.retrieval.index import Answer
 from keras_alexnet.retrieval.thumbnails import SHOWN, thumbnail
 
@@ -35,8 +35,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-img-src data:; style-src 'sha256-{{ digest }}'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="{{ policy | safe }}">
 <title>{{ title }}</title>
 <style>{{ style | safe }}</style>
 </head>
@@ -76,33 +75,21 @@ def page(answers: Sequence[Answer], shown: Callable[[int], bytes], title: str) -
     Raises:
         ValueError: If jinja2 is not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import jinja2
-    except ImportError as error:
-        raise ValueError(
-            "--html must have jinja2; install it with pip install "
-            f"'keras-alexnet[seeing]'. Received: {error}"
-        ) from error
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    return environment.from_string(_PAGE).render(
-        title=title,
-        style=_STYLE,
-        digest=digest,
-        rows=[_row(answer, shown) for answer in answers],
-    )
+    rows = [_row(answer, shown) for answer in answers]
+    return rendered(lambda name: _PAGE, "page", _STYLE, title=title, rows=rows)
 
 
 def _row(answer: Answer, shown: Callable[[int], bytes]) -> dict[str, Any]:
     own = b"" if answer.fault else thumbnail(answer.picture, side=SHOWN)
-    pictures = [{"image": _text(own), "name": answer.picture, "distance": "asked"}]
+    name = printable(answer.picture)
+    pictures = [{"image": _text(own), "name": name, "distance": "asked"}]
     for each in answer.neighbours:
         image = _text(shown(each.place))
         distance = f"{each.distance:.4g}"
-        pictures.append({"image": image, "name": each.name, "distance": distance})
-    return {"name": answer.picture, "fault": answer.fault, "pictures": pictures}
+        pictures.append(
+            {"image": image, "name": printable(each.name), "distance": distance}
+        )
+    return {"name": name, "fault": answer.fault, "pictures": pictures}
 
 
 def _text(image: bytes) -> str:

@@ -14,7 +14,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_alexnet.reasons import shortened
+from keras_alexnet.reasons import printable, shortened
 
 DPI = 100
 _OWN_FONT = "DejaVu Sans"  # comes with matplotlib
@@ -90,10 +90,8 @@ def shown(name: str, length: int = 30) -> str:
     known = _characters()
     return shortened(
         "".join(
-            each
-            if each.isprintable() and ord(each) in known
-            else each.encode("unicode_escape", "surrogatepass").decode()
-            for each in name
+            each if ord(each) in known else each.encode("unicode_escape").decode()
+            for each in printable(name)
         ),
         length,
     )

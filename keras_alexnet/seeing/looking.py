@@ -15,6 +15,7 @@ from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.inspection import Findings
 from keras_alexnet.model_data import open_model_data
+from keras_alexnet.reasons import reason
 from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.weights import runs
 
@@ -68,6 +69,7 @@ def look(
     directory.check()
     classifier = _opened(model)
     run = runs.run_of(Path(files.expanded(classifier.origin)))
+    rows = [] if run is None else metrics(run)
     if not isinstance(data, Source):
         data = open_model_data([classifier.origin], data)
     found = inspection.look(
@@ -79,7 +81,7 @@ def look(
         seed=seed,
         watch=watch,
     )
-    return write(found, directory.path, [] if run is None else metrics(run))
+    return write(found, directory.path, rows)
 
 
 def write(found: Findings, out: Path, rows: Sequence[Mapping[str, Any]] = ()) -> Path:
@@ -120,11 +122,21 @@ def check_installed() -> None:
 
 
 def metrics(run: Path) -> list[dict[str, str]]:
-    """The lines of a run's `metrics.csv`; none if it has not written any."""
+    """The lines of a run's `metrics.csv`; none if it has not written any.
+
+    Raises:
+        ValueError: If it is no table.
+    """
     path = run / runs.METRICS
     if not path.is_file():
         return []
-    return list(csv.DictReader(io.StringIO(files.read_text(path))))
+    try:
+        return list(csv.DictReader(io.StringIO(files.read_text(path))))
+    except csv.Error as error:
+        raise ValueError(
+            "metrics.csv of a run must be as train wrote it; restore or remove it. "
+            f"Received: {str(path)!r} ({reason(error)})"
+        ) from None
 
 
 def _opened(model: str | os.PathLike | Classifier) -> Classifier:

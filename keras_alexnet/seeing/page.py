@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import importlib.resources
 import json
 import math
@@ -11,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_alexnet._version import __version__
+from keras_alexnet.html_page import rendered
 from keras_alexnet.inspection.findings import Findings
 from keras_alexnet.seeing import charts, drawings, inline, page_pictures, page_text
 from keras_alexnet.seeing.charts import Chart
@@ -35,27 +34,17 @@ def page(found: Findings, rows: Sequence[Mapping[str, Any]] = ()) -> str:
     Returns:
         HTML. Names of classes and files are text, never markup.
     """
-    # Here, since charts alone do without it.
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_part),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(
-        named=page_text.named,
-        percent=charts.percent,
-        counted=lambda number: f"{number:,}",
-    )
-    style, script = _part("report.css"), _part("report.js")
-    return environment.get_template("report.html").render(
+    return rendered(
+        _part,
+        "report.html",
+        style=_part("report.css"),
+        script=_part("report.js"),
+        filters={
+            "named": page_text.named,
+            "percent": charts.percent,
+            "counted": lambda number: f"{number:,}",
+        },
         **_content(found, rows),
-        style=style,
-        script=script,
-        policy=_policy(style, script),
         version=__version__,
     )
 
@@ -63,19 +52,6 @@ def page(found: Findings, rows: Sequence[Mapping[str, Any]] = ()) -> str:
 def _part(name: str) -> str:
     folder = importlib.resources.files("keras_alexnet.seeing") / "report"
     return (folder / name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """The page loads nothing, and runs only the style and the script that it has."""
-    return (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from keras_alexnet.inspection.findings import (
     KernelColours,
     LayerActivity,
 )
-from keras_alexnet.reasons import shortened
+from keras_alexnet.reasons import printable, shortened
 from keras_alexnet.seeing.charts import is_clear, p_value, percent
 
 CAPTIONS = {
@@ -50,13 +50,7 @@ def named(name: str, length: int = 40) -> str:
     >>> named("a\\u202eb")
     'a\\\\u202eb'
     """
-    printable = "".join(
-        each
-        if each.isprintable()
-        else each.encode("unicode_escape", "surrogatepass").decode()
-        for each in name
-    )
-    return shortened(printable, length)
+    return shortened(printable(name), length)
 
 
 def unit_name(layer: str, unit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:  # matplotlib is not needed to check a directory
 
 PAGE, NUMBERS = "report.html", "numbers.json"
 _MAKER = "keras-alexnet look"
+# What a look writes: names alone, since a path would lead out of the directory.
+_OWN = re.compile(rf"{re.escape(PAGE)}|{re.escape(NUMBERS)}|[\w .-]+\.(png|svg)")
 
 
 class ReportDirectory:
@@ -94,6 +97,5 @@ class ReportDirectory:
             return set()
         if held["made_by"] != _MAKER:
             return set()
-        # Names alone: a path would lead out of the directory.
         names = (each for each in held["files"] if isinstance(each, str))
-        return {each for each in names if each == Path(each).name and each != ".."}
+        return {each for each in names if _OWN.fullmatch(each)}

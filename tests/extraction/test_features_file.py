@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import shutil
@@ -83,7 +84,7 @@ def test_the_rows_are_those_of_the_classifier(
         assert len(file.attrs["model_sha256"]) == 64
         assert file.attrs["keras_alexnet"] == keras_alexnet.__version__
     stamp = out.stat().st_mtime_ns
-    code, said, _ = features(*flags, f"--data=folder:{pictures}", f"--out={out}")
+    code, said, _ = features(*flags, f"--out={out}")  # the run's own data
     assert code == 0
     assert "is complete: nothing to do" in said
     assert out.stat().st_mtime_ns == stamp
@@ -282,13 +283,42 @@ def test_two_processes_do_not_write_one_file(
         pytest.raises(ValueError, match="one process at a time"),
     ):
         write_features(classifier, data, out)
+    # What the other one writes is not replaced.
+    assert not (tmp_path / "features.h5.partial").exists()
+
+
+def test_a_full_disk_is_one_line_and_the_same_call_continues(
+    features: Command, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: ResumableFile) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    flags = (f"--model={run}", f"--out={tmp_path / 'a.h5'}", str(run / "example.jpg"))
+    with monkeypatch.context() as patched:
+        patched.setattr(ResumableFile, "_sync", full)
+        code, out, err = features(*flags)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "the disk must have room" in err
+    assert "a.h5.partial' (No space left on device)" in err
+    assert features(*flags)[0] == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_a_link_stays_a_link(classifier: Classifier, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.h5").symlink_to(tmp_path / "large" / "a.h5")
+    with pytest.raises(ValueError, match="a file in a folder that exists"):
+        write_features(classifier, [run / "example.jpg"], tmp_path / "link.h5")
+    (tmp_path / "large").mkdir()
+    for _ in range(2):
+        write_features(classifier, [run / "example.jpg"], tmp_path / "link.h5")
+        assert (tmp_path / "link.h5").is_symlink()
+        assert os.listdir(tmp_path / "large") == ["a.h5"]
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--out=a.h5"], "either --data or pictures must be given"),
-        (["--out=a.h5", "--data=shapes", "a.jpg"], "either --data or pictures"),
+        (["--out=a.h5", "--data=shapes", "a.jpg"], "--data must not be given beside"),
         (["a.jpg"], "out must be the name of a file"),
         (["--out=a.h5", "--layers=fc9", "PICTURE"], "did you mean 'fc"),
         (["--out=a.h5", "--layers=fc6,,fc7", "PICTURE"], "layers must be names"),

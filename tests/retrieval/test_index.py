@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import errno
 import hashlib
 import io
 import json
@@ -166,8 +167,9 @@ ABSURD: dict[str, Any] = {
     "batch_size": [0, 10**6],
     "data": [None],
     "files": [{}, [], {"vectors": 1}, {"names": {"name": "../../etc/passwd"}}],
-    "model": ["run"],
+    "model": ["run", {}, {"path": 5}],
     "layer": [7],
+    "recipe": [[], "RGB", {}, {"views": 1}],
 }
 
 
@@ -311,6 +313,72 @@ def test_nothing_else_is_replaced(
     assert sorted(str(each) for each in tmp_path.rglob("*")) == before
 
 
+@pytest.mark.compat
+@pytest.mark.parametrize("where", ["empty", "link", ".", "~/index"])
+def test_a_folder_that_is_there_stays(
+    classifier: Classifier,
+    data: PicturesOfData,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder if where == "." else tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="layer must be"):
+        Index.build(classifier, data, where, layer="fc9")
+    assert list(folder.iterdir()) == []
+    for layer in ("fc6", "fc7"):  # and once more in its place
+        Index.build(classifier, data, where, layer=layer)
+        assert Index.open(where).facts["layer"] == layer
+    assert (tmp_path / "link").is_symlink()
+    known = {"index"} if where == "~/index" else set()
+    assert {each.name for each in tmp_path.iterdir()} == {"empty", "link", *known}
+
+
+def test_a_full_disk_is_one_line(
+    retrieve: Retrieve, run: Path, pictures: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(building, "finish", full)
+    where = tmp_path / "index"
+    code, out, err = retrieve(
+        *("build", f"--model={run}", f"--data=folder:{pictures}", f"--index={where}")
+    )
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "the disk must have room; free some, or name another place. Rec" in err
+    assert f"{str(where)!r} (No space left on device)" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_lines_of_their_own(
+    retrieve: Retrieve, run: Path, paths: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "some"
+    for number, name in enumerate(("a\nb", "\x1b[31mred", "\u202eback", "<b>")):
+        (folder / "train" / name).mkdir(parents=True)
+        shutil.copy(paths[number], folder / "train" / name / "it's\n[bold].jpg")
+    where = tmp_path / "index"
+    code, out, err = retrieve(
+        *("build", f"--model={run}", f"--data=folder:{folder}", "--val_share=0"),
+        f"--index={where}",
+    )
+    assert (code, err) == (0, "")
+    code, out, err = retrieve("query", f"--index={where}", str(folder))
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 4 * (1 + 4)
+    assert out.replace("\n", "").isprintable()
+    assert "train/a\\nb/it's\\n[bold].jpg" in out
+    # To other programs they are what they are.
+    _, out, _ = retrieve("query", f"--index={where}", "--json", str(folder))
+    names = {each["name"] for each in json.loads(out.splitlines()[0])["neighbours"]}
+    assert "train/a\nb/it's\n[bold].jpg" in names
+
+
 class InMemory(Pictures):
     """Pictures that are no files of their own; one of them is damaged."""
 
@@ -386,13 +454,15 @@ def test_a_library_that_is_missing_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the first argument after retrieve must be one of build, query"),
         (["buidl"], "did you mean build?"),
         (["query", "a.jpg"], "index must be a directory"),
         (["query", "--index=nowhere", "a.jpg"], "without index.json"),
         (["query", "--index=nowhere"], "at least one picture"),
         (["query", "--index=a", "--top=0", "a.jpg"], "top must be at least 1"),
-        (["build", "--model=a", "--index=b"], "data must be a data set"),
+        (["query", "--index=a", "--html=.", "a.jpg"], "html must be a file in a"),
+        (["query", "--index=a", "--html=no/a.html", "a.jpg"], "html must be a file in"),
+        (["build", "--model=a", "--index=b"], "a model must be a run's directory"),
+        (["build", "--data=", "--index=b"], "data must be a name"),
         (["build", "--model=a", "--data=shapes"], "index must be a directory"),
         (["build", "--codes=pca64"], "pca64"),
     ],

@@ -83,9 +83,13 @@ def test_the_command_replaces_an_earlier_look_and_names_units(
         (["--out=new", "--units=conv9:1"], ["conv9"]),
         (["--out=new", "--units=conv5:999"], ["999"]),
         (["--out=new", "--units=conv5"], ["conv5"]),
+        (["--out=new", "--units=,"], ["units must be names"]),
+        (["--out=new", "--units=conv5:1,,fc7:1"], ["units must be names"]),
         (["--out=a_file"], ["out must be a directory", "a_file"]),
+        (["--out=nowhere_else"], ["out must be a directory that can", "nowhere_else"]),
         (["--out=full"], ["out must be new, empty", "'mine.txt'"]),
         (["--out=stolen"], ["out must be new, empty", "'mine.txt'"]),
+        (["--out=listed"], ["out must be new, empty", "'mine.txt'"]),
         ([], ["out must be given"]),
         (["--out=new", "--limit=0"], ["limit must be at least 1"]),
         (["--out=new", "--compare=nowhere"], ["nowhere"]),
@@ -102,11 +106,14 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a_file").write_text("mine")
-    for name in ("full", "stolen"):
+    Path("nowhere_else").symlink_to("not_there")
+    for name in ("full", "stolen", "listed"):
         Path(name).mkdir()
         Path(name, "mine.txt").write_text("mine")
     # A list of files that is not a report's gives no right to any of them.
-    Path("stolen", "numbers.json").write_text('{"files": ["mine.txt"], "made_by": "I"}')
+    for name, maker in (("stolen", "I"), ("listed", "keras-alexnet look")):
+        held = {"files": ["mine.txt", "", "../a_file", 7], "made_by": maker}
+        Path(name, "numbers.json").write_text(json.dumps(held))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     code, output, errors = command(f"--model={run}", *given)
     assert (code, output) == (2, "")
@@ -115,6 +122,37 @@ def test_what_cannot_be_done_is_one_line(
         assert each in errors
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "instead", "words"),
+    [
+        ("metrics.csv", "^", '"' + 200000 * "1", "metrics.csv of a run must be as"),
+        ("config.flags", "(?m)^--data=.*\n", "", "config.flags', without data"),
+        (
+            *("config.flags", "(?m)^--data=.*", "--data=folder:gone"),
+            "'gone', which does not exist (the data of own; --data names others)",
+        ),
+    ],
+)
+def test_a_damaged_run_is_one_line(
+    command: Command,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    pattern: str,
+    instead: str,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "own", ignore=shutil.ignore_patterns("servable", "events"))
+    path = Path("own", name)
+    path.write_text(re.sub(pattern, instead, path.read_text(), count=1))
+    code, output, errors = command("--model=own", "--out=out")
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert words in errors
+    assert not Path("out").exists()
 
 
 def test_an_interrupted_look_can_be_made_again(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from keras_alexnet import files
 from keras_alexnet.commands.named_pictures import NamedPictures
 from keras_alexnet.live_line import PictureCount
+from keras_alexnet.reasons import must_be, printable
 from keras_alexnet.retrieval import Index
 from keras_alexnet.retrieval.index import Answer
 from keras_alexnet.retrieval.page import page
@@ -55,7 +56,11 @@ def main(config: Config, rest: list[str]) -> None:
     for line in named.skipped_lines():
         say(errors, f"retrieve query: {line}")
     if config.html is not None:
-        page([], lambda name: b"", "")  # a missing library is reported first
+        # What would be in vain is reported first.
+        page([], lambda name: b"", "")
+        path = files.given_path("html", config.html)
+        if path.is_dir() or not path.parent.is_dir():
+            raise must_be("html", "a file in a folder that exists", config.html)
         if len(named.paths) > _ON_PAGE:
             raise ValueError(
                 f"--html must be for {_ON_PAGE} pictures at most. Received: "
@@ -97,9 +102,10 @@ def _title(index: Index) -> str:
 
 def _print(answer: Answer, as_json: bool) -> None:
     if not as_json:
-        print(f"{answer.picture}{f'  ({answer.fault})' if answer.fault else ''}")
+        fault = f"  ({answer.fault})" if answer.fault else ""
+        print(printable(f"{answer.picture}{fault}"))
         for each in answer.neighbours:
-            print(f"  {each.distance:10.4f}  {each.name}")
+            print(f"  {each.distance:10.4f}  {printable(each.name)}")
         return
     neighbours = [
         {"name": each.name, "distance": each.distance} for each in answer.neighbours
