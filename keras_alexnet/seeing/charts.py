@@ -30,7 +30,7 @@ _LEAST = -0.5  # what is lower is drawn there
 _LEVEL = 0.05
 _MEANINGS = {
     "colourfulness": ("colourfulness c", "0 grey, 1 without grey"),
-    "selectivity": ("colour selectivity", "0 as much in grey, 1 nothing in grey"),
+    "selectivity": ("colour selectivity", "0 same in grey, 1 none in grey"),
 }
 
 
@@ -239,7 +239,7 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f} %" if math.isfinite(value) else "not known"
 
 
-def decimals(value: float, digits: int = 2) -> str:
+def decimals(value: Any, digits: int = 2) -> str:
     """A number for people, whose 0 has no sign.
 
     Args:

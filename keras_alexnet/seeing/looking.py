@@ -119,6 +119,8 @@ def write(
             if drawing is not None:
                 drawing(done, len(drawn) + 1)
             directory.write_drawing(name, draw())
+        if drawing is not None:
+            drawing(len(drawn), len(drawn) + 1)
         html = page(found, rows)
     return directory.end(html)
 

@@ -376,6 +376,8 @@ def _mistakes(found: Findings) -> tuple[str, str] | None:
     if not most:
         return None
     label, output, count = most[0]
+    if len(most) == count == 1:
+        return "run", f"It takes “{label}” for “{output}” once: its only mistake."
     if len(most) > 1 and most[1][2] == count:
         times = "once" if count == 1 else f"{count:,} times"
         return "run", f"No two classes are confused more than {times}."
