@@ -51,7 +51,7 @@ def captions(found: Findings) -> dict[str, str]:
     if any(each > 1 for each in towers):
         split.append("Orange: those compared.")
     if 1 in towers:
-        split.append("Hollow: those compared of one tower, its halves: a control.")
+        split.append("Hollow: those compared of one tower, whose halves are a control.")
     texts["figure3_split"] = " ".join([*split, "Grey: random halves."])
     for each in found.colours:
         name = f"figure3_selectivity_{each.layer}"
@@ -158,13 +158,17 @@ def split_rows(found: Findings) -> list[tuple[str, ...]]:
             each.layer,
             value,
             f"{split.area:.3f}",
-            p_value(split.p).removeprefix("p ").removeprefix("= "),
+            _unbroken(p_value(split.p).removeprefix("p ").removeprefix("= ")),
             f"{split.halves[0]:.2f} to {split.halves[2]:.2f}",
         )
         for each in found.colours
         for value, split in each.splits.items()
         if each.towers > 1
     ]
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def split_sentence(found: Findings) -> str:
