@@ -35,8 +35,8 @@ class Config(NamedData, ModelOptions):
     )
     units: str = setting(
         "",
-        "Which units to show, with commas between, as in conv5:12,fc7:0; a few of each "
-        "layer by default.",
+        "Which units of their layers to show, with commas between, as in "
+        "conv5:12,fc7:0; a few of every other layer.",
     )
     compare: tuple[str, ...] = setting(
         (),
@@ -84,6 +84,9 @@ def main(config: Config, rest: list[str]) -> None:
             limit=config.limit,
             seed=config.seed,
             watch=progress.update,
+            drawing=lambda done, total: progress.show(
+                [f"drawing {done:,}/{total:,}"], done, total
+            ),
         )
     drawings = len(list(page.parent.glob("*.png")))
     say(

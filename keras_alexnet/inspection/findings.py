@@ -241,11 +241,13 @@ class Compared:
         name: Its name, for people.
         colours: Of its `conv1` and `conv2`.
         accuracy: Top-1 on the same pictures; NaN if its classes are others.
+        note: Why it may have been trained on some of these pictures; empty if not.
     """
 
     name: str
     colours: tuple[KernelColours, ...]
     accuracy: float
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -266,7 +268,7 @@ class Findings:
         colours: Of `conv1` and `conv2`.
         sign_free: Over this model and those compared that have as many towers: by
             layer and value, as `"conv1 colourfulness"`, the mean of `|area − 1/2|` and
-            its p by permutation; empty without any such.
+            its p by permutation; empty without any such, and for one tower.
         retrieval: In `fc7` and in pixels; empty without pictures to compare.
         examples: A few validation pictures with their classes, right and wrong.
         worst: The validation pictures of the largest loss, the worst first; none, like

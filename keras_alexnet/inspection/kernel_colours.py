@@ -75,10 +75,10 @@ def sign_free_splits(
 
     Returns:
         `{"conv1 colourfulness": (mean, p), …}`, as `sign_free` returns them; empty for
-        fewer than two networks.
+        fewer than two networks, and for those of one tower, which have no split.
     """
     alike = [each for each in runs if _counts(each) == _counts(runs[0])]
-    if len(alike) < 2:
+    if len(alike) < 2 or max(_counts(runs[0])) == 1:
         return {}
     found = {}
     for place, layer in enumerate(COLOURED):

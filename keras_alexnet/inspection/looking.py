@@ -67,8 +67,8 @@ def look(
         source: The data. Without validation pictures half of the training pictures
             are looked at in their place; without training pictures there are no
             neighbours and no centroids.
-        units: Which units to show, as `"conv5:12"` or `("conv5", 12)`; a few of each
-            layer and tower by default.
+        units: Which units of their layers to show, as `"conv5:12"` or `("conv5", 12)`;
+            of the other layers, and by default, a few of each tower.
         compare: Other networks, whose colours and accuracy are set beside.
         limit: At most as many pictures of each split are drawn. They are held in
             memory, 6 bytes for each pixel of a picture.
@@ -214,7 +214,8 @@ def _compared(
         pictures, COLOURED, COLOURED, progress.advance
     )
     accuracy, _, _ = Answers(pictures, probabilities, network.outputs).scores()
-    return Compared(network.name, _colours(network, seen, seed), accuracy)
+    colours = _colours(network, seen, seed)
+    return Compared(network.name, colours, accuracy, network.seen_before)
 
 
 def _layers(
@@ -226,13 +227,13 @@ def _layers(
     example: int,
     named: Mapping[str, tuple[int, ...]],
 ) -> tuple[LayerActivity, ...]:
-    """What each layer gives; the named units, or a few of each layer."""
+    """What each layer gives; its named units, or a few of it if none are named."""
     given = _activations(network, pictures.pixels[example])
     found = []
     for name, facts in network.facts.items():
         observed = seen[name]
         dead = ~(observed.highest > 0)
-        units = named.get(name, ()) if named else some_units(facts, dead)
+        units = named.get(name) or some_units(facts, dead)
         means = (observed.means, learnt[name].means) if learnt else None
         together, apart = _separations(facts, means, training, pictures)
         found.append(

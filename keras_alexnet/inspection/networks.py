@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from keras_alexnet import files
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.evaluation.judging import output_names
@@ -18,6 +20,7 @@ from keras_alexnet.models import variants_like
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers.conversion import convert_towers
 from keras_alexnet.two_towers.placement import OnDevice
+from keras_alexnet.weights import runs
 from keras_alexnet.weights.formats.keras_files import body
 
 
@@ -33,6 +36,8 @@ class Network:
         facts: Its layers by name.
         outputs: The output of each class of the data; None if it has not all of them.
         notes: Lines for people.
+        seen_before: Why it may have been trained on some of the data's validation
+            pictures; empty if it was not.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Network:
     facts: dict[str, LayerFacts]
     outputs: list[int] | None
     notes: tuple[str, ...]
+    seen_before: str
 
     @classmethod
     def of(cls, classifier: Classifier, source: Source) -> Network:
@@ -78,6 +84,7 @@ class Network:
             layer_facts(model),
             None if missing else [places[each] for each in source.class_names],
             notes,
+            _seen_before(classifier.origin, source),
         )
 
     @property
@@ -101,3 +108,16 @@ class Network:
             grey,
             advance=advance,
         )
+
+
+def _seen_before(origin: str, source: Source) -> str:
+    """Why a model may have been trained on validation pictures of a data set."""
+    may = "it may have been trained on some of these pictures"
+    run = runs.run_of(Path(files.expanded(origin)))
+    if run is None:
+        return f"what it was trained on is not known: {may}"
+    if runs.settings(run).get("data") != source.spec:
+        return f"its data are others: {may}"
+    if runs.division(run) != source.division:
+        return f"its division of the data is another one: {may}"
+    return ""

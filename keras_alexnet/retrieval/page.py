@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ img, .none { width: 8rem; height: 8rem; object-fit: contain; display: block; }
   color: var(--quiet); }
 p { margin: .25rem 0 0; font-size: .85rem; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
+.meaning { max-width: 44rem; margin: 0 0 1rem; font-size: 1rem; }
 """
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -41,6 +43,8 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <h1>{{ title }}</h1>
+{% if meaning %}<p class="meaning">{{ meaning }}</p>
+{% endif %}
 {% for row in rows %}
 <section>
 <h2>{{ row.name }}</h2>
@@ -52,8 +56,12 @@ _PAGE = """<!doctype html>
 alt="{{ each.name }}">
 {% else %}<div class="none">no picture</div>
 {% endif %}
+{% if each.asked %}
+<p class="quiet">the picture asked</p>
+{% else %}
 <p>{{ each.name }}</p>
 <p class="quiet">{{ each.distance }}</p>
+{% endif %}
 </li>
 {% endfor %}
 </ol>
@@ -64,30 +72,55 @@ alt="{{ each.name }}">
 """
 
 
-def page(answers: Sequence[Answer], shown: Callable[[int], bytes], title: str) -> str:
+def page(
+    answers: Sequence[Answer],
+    shown: Callable[[int], bytes],
+    title: str,
+    meaning: str = "",
+) -> str:
     """A page that shows each picture and its neighbours, as HTML.
 
     Args:
         answers: Of an index; the pictures are paths.
         shown: Gives the JPEG of a neighbour by its place; empty if there is none.
         title: Of the page.
+        meaning: What its distances mean, in a sentence or two.
 
     Raises:
         ValueError: If jinja2 is not installed.
     """
-    rows = [_row(answer, shown) for answer in answers]
-    return rendered(lambda name: _PAGE, "page", _STYLE, title=title, rows=rows)
+    digits = _digits([each.distance for one in answers for each in one.neighbours])
+    content: dict[str, Any] = {
+        "title": title,
+        "meaning": meaning,
+        "rows": [_row(answer, shown, digits) for answer in answers],
+    }
+    return rendered(lambda name: _PAGE, "page", _STYLE, **content)
 
 
-def _row(answer: Answer, shown: Callable[[int], bytes]) -> dict[str, Any]:
+def _digits(distances: Sequence[float]) -> int:
+    """After the point, of all alike: the largest has four in all; whole ones none."""
+    highest = max(distances, default=0)
+    if highest <= 0 or all(float(each).is_integer() for each in distances):
+        return 0
+    return max(0, 3 - max(0, math.floor(math.log10(highest))))
+
+
+def _row(answer: Answer, shown: Callable[[int], bytes], digits: int) -> dict[str, Any]:
     own = b"" if answer.fault else thumbnail(answer.picture, side=SHOWN)
     name = printable(answer.picture)
-    pictures = [{"image": _text(own), "name": name, "distance": "asked"}]
+    pictures: list[dict[str, Any]] = [
+        {"image": _text(own), "name": name, "asked": True}
+    ]
     for each in answer.neighbours:
         image = _text(shown(each.place))
-        distance = f"{each.distance:.4g}"
         pictures.append(
-            {"image": image, "name": printable(each.name), "distance": distance}
+            {
+                "image": image,
+                "name": printable(each.name),
+                "asked": False,
+                "distance": f"{each.distance:.{digits}f}",
+            }
         )
     return {"name": name, "fault": answer.fault, "pictures": pictures}
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from keras_alexnet.inspection.findings import (
     Findings,
@@ -27,6 +28,10 @@ _WIDTH, _HEIGHT = 400, 270
 _SIZE = 9.5  # of text
 _LEAST = -0.5  # what is lower is drawn there
 _LEVEL = 0.05
+_MEANINGS = {
+    "colourfulness": ("colourfulness c", "0 grey, 1 without grey"),
+    "selectivity": ("colour selectivity", "0 same in grey, 1 none in grey"),
+}
 
 
 class Chart(NamedTuple):
@@ -74,21 +79,31 @@ def colours(found: KernelColours, value: str) -> Chart:
         median = float(np.median(own))
         axes.plot([median] * 2, [tower - 0.4, tower + 0.4], color=INK, linewidth=2)
         name = f"tower {tower + 1}" if found.towers > 1 else "all kernels"
-        words.append(f"{name}: median {median:.2f}, {own.min():.2f} to {own.max():.2f}")
+        lowest, highest = decimals(own.min()), decimals(own.max())
+        words.append(f"{name}: median {decimals(median)}, {lowest} to {highest}")
     axes.set_yticks(range(found.towers), _tower_names(found.towers))
     axes.set_ylim(found.towers - 0.5, -0.5)
-    lowest = float(np.nanmin(values, initial=0))
-    axes.set_xlim(max(lowest, _LEAST) - 0.03, 1.02)
-    label = {"colourfulness": "colourfulness c", "selectivity": "colour selectivity"}
-    axes.set_xlabel(f"{label[value]}: 0 grey, 1 colour alone")
-    text = f"{label[value].capitalize()} of the kernels of {found.layer}. "
+    least = max(float(np.nanmin(values, initial=0)), _LEAST)
+    axes.set_xlim(least - 0.03, 1.02)
+    label, ends = _MEANINGS[value]
+    axes.set_xlabel(f"{label}: {ends}")
+    if are_cut(values):
+        axes.set_xticks([_LEAST, 0, 0.5, 1], [f"≤ −{-_LEAST:g}", "0", "0.5", "1"])
+        axes.axvline(_LEAST, color=FAINT, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
+    text = f"{label.capitalize()} of the kernels of {found.layer}. "
     return Chart(figure, text + "; ".join(words) + ".", points)
 
 
 def splits(found: Findings) -> Chart | None:
-    """The area under the curve of each layer and value, of all models compared."""
+    """The area under the curve of each layer and value, of all models compared.
+
+    None for a network of one tower; those compared that have one are a control.
+    """
     first = [
-        (c.layer, name, c.splits[name]) for c in found.colours for name in c.splits
+        (c.layer, name, c.splits[name])
+        for c in found.colours
+        for name in c.splits
+        if c.towers > 1
     ]
     if not first:
         return None
@@ -98,19 +113,30 @@ def splits(found: Findings) -> Chart | None:
         low, middle, high = split.halves
         axes.plot([low, high], [row] * 2, color=FAINT, linewidth=9, alpha=0.45)
         axes.plot([middle], [row], "|", color=INK, markersize=9)
-        others = [
-            each.splits[name].area
+        beside = [
+            each
             for model in found.compared
             for each in model.colours
             if each.layer == layer and name in each.splits
         ]
-        axes.plot(others, [row + 0.2] * len(others), "o", color=SECOND, markersize=4)
+        others = [each.splits[name].area for each in beside if each.towers > 1]
+        controls = [each.splits[name].area for each in beside if each.towers == 1]
+        for areas, inside in ((others, SECOND), (controls, "none")):
+            axes.plot(
+                areas,
+                [row + 0.2] * len(areas),
+                "o",
+                color=SECOND,
+                markerfacecolor=inside,
+                markersize=4,
+            )
         axes.plot([split.area], [row], "D", color=FIRST, markersize=7)
         rows.append(f"{layer}\n{name}")
         words.append(
             f"{layer}, {name}: area {split.area:.2f}, {p_value(split.p)}, "
             f"random halves {low:.2f} to {high:.2f}"
             + (f", other models {_numbers(others)}" if others else "")
+            + (f", of one tower, a control: {_numbers(controls)}" if controls else "")
         )
     axes.axvline(0.5, color=FAINT, linewidth=1, zorder=0)
     axes.set_yticks(range(len(rows)), rows)
@@ -146,7 +172,7 @@ def separation(layers: Sequence[LayerActivity], classes: int) -> Chart:
 
 
 def dead(layers: Sequence[LayerActivity]) -> Chart:
-    """The fraction of the units of each layer that no picture excites."""
+    """The fraction of the units of each layer that none of the pictures excites."""
     figure, axes = blank()
     names = [each.layer for each in layers]
     fractions = [float(np.mean(each.dead)) for each in layers]
@@ -159,7 +185,7 @@ def dead(layers: Sequence[LayerActivity]) -> Chart:
         f"{name} {count} of {len(each.dead):,}"
         for name, count, each in zip(names, counts, layers, strict=True)
     )
-    return Chart(figure, f"Units that are never above 0: {words}.")
+    return Chart(figure, f"Units that none of the pictures excites: {words}.")
 
 
 def reliability(found: Reliability) -> Chart:
@@ -181,7 +207,7 @@ def reliability(found: Reliability) -> Chart:
         found.confidence[seen], found.confidence[seen], "o", color=SECOND, markersize=4
     )
     percent_axis(axes)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
+    _in_percent(axes.xaxis)
     axes.set_xlim(0, 1)
     axes.set_xlabel("probability of the answer")
     axes.set_ylabel("answers that are right")
@@ -211,6 +237,26 @@ def percent(value: float, digits: int = 0) -> str:
     ('90 %', '90.4 %', 'not known')
     """
     return f"{100 * value:.{digits}f} %" if math.isfinite(value) else "not known"
+
+
+def decimals(value: Any, digits: int = 2) -> str:
+    """A number for people, whose 0 has no sign.
+
+    Args:
+        value: The number.
+        digits: After its point.
+
+    Example:
+
+    >>> decimals(-0.001), decimals(-0.25), decimals(0.5, 3)
+    ('0.00', '-0.25', '0.500')
+    """
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"  # −0.0 + 0.0 is 0.0
+
+
+def are_cut(values: np.ndarray) -> bool:
+    """Whether some values of kernels are so low that they are drawn at the border."""
+    return bool(np.nanmin(values, initial=0) < _LEAST)
 
 
 def p_value(p: float) -> str:
@@ -267,7 +313,13 @@ def add_line(
 def percent_axis(axes: Axes, top: float = 1.0) -> None:
     """Makes the axis upward one of per cent, from 0 to the fraction `top`."""
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
+    _in_percent(axes.yaxis)
+
+
+def _in_percent(axis: Axis) -> None:
+    # No ticks at 2.5 %, which would be rounded.
+    axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(PercentFormatter(1, 0, " %"))
 
 
 def add_legend(axes: Axes) -> None:

@@ -17,8 +17,7 @@ from keras_alexnet.seeing.figures import new_figure
 
 _FEW = 40  # epochs up to which each has a mark
 _LINES = (("training", "tab:blue"), ("validation", "tab:orange"))
-_RANGE = 20.0  # highest over lowest rate from which on the axis is logarithmic
-_LOW = 9.0  # highest over one of the lower rates, for the small chart
+_LOW = 9.0  # highest over one of the lower rates
 
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -38,9 +37,9 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     errors = [
         [1 - value for value in _numbers(rows, name)] for name in ("top1", "val_top1")
     ]
-    _both(loss, epochs, losses, "loss (nats)")
+    _both(loss, epochs, losses, "loss, natural logarithm")
     _both(error, epochs, errors, "top-1 error")
-    error.set_ylim(0, 1)
+    charts.percent_axis(error)
     _mark_lowest(error, epochs, errors[1])
     for axes in (loss, error):
         if axes.lines:
@@ -99,14 +98,18 @@ def _course(
     if title == "top-1 error":
         charts.percent_axis(axes)
     if title == "learning rate" and _falls_by_steps(drawn):
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _logarithmic(axes)
     elif title != "top-1 error":
         axes.set_ylim(0, 1.08 * max(drawn) or 1)
     if len(parts) > 1:
         charts.add_legend(axes)
     return Chart(figure, f"{title.capitalize()} by epoch. {'; '.join(words)}.")
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _falls_by_steps(rates: Sequence[float]) -> bool:
@@ -142,20 +145,18 @@ def _mark_lowest(axes: Axes, epochs: list[float], values: list[float]) -> None:
     if finite:
         best = min(finite, key=values.__getitem__)
         epoch, value = epochs[best], values[best]
-        label = f"lowest: {value:.3f} in epoch {epoch:g}"
+        label = f"lowest: {charts.percent(value, 1)} in epoch {epoch:g}"
         axes.plot([epoch], [value], "o", color="black", zorder=3, label=label)
 
 
 def _rate(axes: Axes, epochs: list[float], rates: list[float]) -> None:
     axes.plot(epochs, rates, color="tab:green", marker=_mark(epochs))
     axes.set_title("learning rate at the end of each epoch", fontsize="medium")
-    positive = [each for each in rates if each > 0]
-    if positive and max(positive) > _RANGE * min(positive):
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    if _falls_by_steps(rates):
+        _logarithmic(axes)
     else:
         axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("epoch")
     _finish(axes)
 

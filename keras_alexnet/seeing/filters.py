@@ -51,5 +51,5 @@ def draw(
 
 def _title(tower: int, towers: int, count: int) -> str:
     first = tower * count
-    kernels = f"kernels {first + 1} to {first + count}"
-    return f"conv1, tower {tower + 1}: {kernels}" if towers > 1 else f"conv1: {kernels}"
+    kernels = f"kernels conv1:{first} to conv1:{first + count - 1}"
+    return f"tower {tower + 1}: {kernels}" if towers > 1 else kernels

@@ -33,6 +33,7 @@ def look(
     limit: int = 1000,
     seed: int = 0,
     watch: Watch | None = None,
+    drawing: Watch | None = None,
 ) -> Path:
     """Looks into a network, and writes what is to be seen into a directory.
 
@@ -44,11 +45,13 @@ def look(
         out: The directory: a new or an empty one, or that of an earlier look, whose
             files are replaced.
         data: The pictures, as `--data` names them; a run's own if not given.
-        units: Which units to show, as `"conv5:12"`; a few of each layer by default.
+        units: Which units of their layers to show, as `"conv5:12"`; a few of every
+            other layer.
         compare: Other networks to set beside it.
         limit: At most as many training and as many validation pictures are drawn.
         seed: Of all that is drawn at random.
         watch: Called with how much is done and how much there is, in pictures.
+        drawing: Called likewise when that is done, in drawings.
 
     Returns:
         The path of the page.
@@ -81,16 +84,23 @@ def look(
         seed=seed,
         watch=watch,
     )
-    return write(found, directory.path, rows)
+    return write(found, directory.path, rows, drawing)
 
 
-def write(found: Findings, out: Path, rows: Sequence[Mapping[str, Any]] = ()) -> Path:
+def write(
+    found: Findings,
+    out: Path,
+    rows: Sequence[Mapping[str, Any]] = (),
+    drawing: Watch | None = None,
+) -> Path:
     """Writes a report of findings into a directory.
 
     Args:
         found: The findings.
         out: The directory, as for `look`.
         rows: The lines of a run's `metrics.csv`; none for other models.
+        drawing: Called with how many drawings are done, the page for one, and how many
+            there are.
 
     Returns:
         The path of the page.
@@ -105,8 +115,12 @@ def write(found: Findings, out: Path, rows: Sequence[Mapping[str, Any]] = ()) ->
     with figures.drawing():
         drawn = dict(drawings.of_findings(found, rows))
         directory.begin(inspection.numbers(found), drawn)
-        for name, draw in drawn.items():
+        for done, (name, draw) in enumerate(drawn.items()):
+            if drawing is not None:
+                drawing(done, len(drawn) + 1)
             directory.write_drawing(name, draw())
+        if drawing is not None:
+            drawing(len(drawn), len(drawn) + 1)
         html = page(found, rows)
     return directory.end(html)
 

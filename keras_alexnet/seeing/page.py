@@ -57,6 +57,8 @@ def _part(name: str) -> str:
 def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     drawn = drawings.charts_of(found, rows)
     pictures = PagePictures(found)
+    captions = page_text.captions(found)
+    worst, worst_above = page_text.worst(found)
     content: dict[str, Any] = {
         "found": found,
         "towers": max((each.towers for each in found.colours), default=1),
@@ -64,7 +66,7 @@ def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         "guessing": math.log(len(found.classes)),
         "first": page_text.first(found),
         "charts": {name: _inline(name, chart) for name, chart in drawn.items()},
-        "captions": {name: page_text.CAPTIONS.get(name, "") for name in drawn},
+        "captions": {name: captions.get(name, "") for name in drawn},
         "run_charts": [name for name in drawn if name.startswith(_RUN)],
         "kernel_size": page_text.kernel_size(found),
         "hero": page_pictures.hero(found),
@@ -77,7 +79,10 @@ def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         "compared": page_pictures.compared(found),
         "verdicts": {True: "right", False: "wrong", None: ""},
         "answers": [pictures.answered(each) for each in found.examples],
-        "worst": [pictures.answered(each) for each in found.worst],
+        "worst": [pictures.answered(each) for each in worst],
+        "chosen": page_text.chosen(found),
+        "worst_above": worst_above,
+        "excited_by_none": page_text.excited_by_none(found),
         "retrieval": found.retrieval,
         "neighbours": pictures.neighbours(),
         "example": pictures.answered(found.example),

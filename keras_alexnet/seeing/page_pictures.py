@@ -18,7 +18,7 @@ from keras_alexnet.inspection.findings import (
     Unit,
 )
 from keras_alexnet.seeing import embedded, page_text, sheets
-from keras_alexnet.seeing.charts import percent
+from keras_alexnet.seeing.charts import decimals, percent
 
 # Sides in pixels, and numbers. With the largest of all a page stays below 8 MB.
 _PHOTO, _NEIGHBOUR, _WHOLE, _PATCH, _MAP, _HEAT = 192, 88, 72, 60, 55, 168
@@ -248,12 +248,13 @@ def hero(found: Findings) -> list[dict[str, Any]]:
 def compared(found: Findings) -> list[dict[str, Any]]:
     """The other models: their kernels as one picture for each tower."""
     cards = []
+    control = any(each.towers > 1 for each in found.colours)
     for each in found.compared[:_COMPARED]:
         own = next((c for c in each.colours if c.kernels is not None), None)
         cards.append(
             {
                 "name": each.name,
-                "text": page_text.compared(each),
+                "text": page_text.compared(each, control),
                 "towers": [] if own is None else _sheets(own),
             }
         )
@@ -275,7 +276,7 @@ def _sheets(own: KernelColours) -> list[dict[str, Any]]:
                 "width": grid.shape[1],
                 "height": grid.shape[0],
                 "alt": f"kernels of {own.layer}, tower {tower + 1}, grey is 0: median "
-                f"colourfulness {np.median(colours):.2f}",
+                f"colourfulness {decimals(np.median(colours))}",
             }
         )
     return sheets_of

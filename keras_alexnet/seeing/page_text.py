@@ -7,29 +7,32 @@ from typing import Any
 
 import numpy as np
 
+from keras_alexnet.inspection.filters import smoothness
 from keras_alexnet.inspection.findings import (
+    Answered,
     Compared,
     Findings,
     KernelColours,
     LayerActivity,
 )
 from keras_alexnet.reasons import printable, shortened
-from keras_alexnet.seeing.charts import is_clear, p_value, percent
+from keras_alexnet.seeing.charts import are_cut, decimals, is_clear, p_value, percent
 
 CAPTIONS = {
     "figure3_colourfulness_conv1": "Each point is a kernel: point at one.",
     "figure3_selectivity_conv1": "The same kernels by what excites them.",
     "figure3_colourfulness_conv2": "Of conv2, whose kernels read the maps of conv1.",
     "figure3_selectivity_conv2": "The units of conv2 by what excites them.",
-    "figure3_split": "Blue: this model. Orange: those compared. Grey: random halves.",
     "separation": "Dashed: chance.",
-    "dead_units": "The number of dead units above each bar.",
+    "dead_units": "The number of such units above each bar.",
     "reliability": "Bars: right answers. Dots: what the probability promises.",
     "run_loss": "Loss, natural logarithm.",
     "run_error": "Wrong answers: training crops, and validation pictures.",
     "run_rate": "Learning rate at the end of each epoch.",
     "run_speed": "Pictures that were trained on in a second.",
 }
+# Random starts of 96 kernels are within 0.01 of 0; learnt kernels are far above.
+_SMOOTH = 0.1
 _TITLES = (
     ("kernel_scales", "figure-3", "The kernels of the first layer"),
     ("answers", "figure-4", "What it answers"),
@@ -38,6 +41,25 @@ _TITLES = (
     ("attributions", "maps", "Where in the picture"),
     ("run_charts", "run", "The run"),
 )
+
+
+def captions(found: Findings) -> dict[str, str]:
+    """What is to be known for each chart, by its name."""
+    texts = dict(CAPTIONS)
+    towers = [c.towers for each in found.compared for c in each.colours]
+    split = ["Blue: this model."]
+    if any(each > 1 for each in towers):
+        split.append("Orange: those compared.")
+    if 1 in towers:
+        split.append("Hollow: those compared of one tower, whose halves are a control.")
+    texts["figure3_split"] = " ".join([*split, "Grey: random halves."])
+    for each in found.colours:
+        name = f"figure3_selectivity_{each.layer}"
+        if np.nanmin(each.selectivity, initial=0) < 0:
+            texts[name] += " Below 0: grey excites them more."
+        if are_cut(each.selectivity):
+            texts[name] += " Those at the dotted line are there or lower."
+    return texts
 
 
 def named(name: str, length: int = 40) -> str:
@@ -100,9 +122,9 @@ def kernel(own: KernelColours, unit: int) -> str:
     tower = unit * own.towers // len(own.colourfulness) + 1
     place = f", tower {tower}" if own.towers > 1 else ""
     text = f"kernel {unit_name(own.layer, unit)}{place}: "
-    text += f"colourfulness {own.colourfulness[unit]:.2f}"
+    text += f"colourfulness {decimals(own.colourfulness[unit])}"
     if math.isfinite(own.selectivity[unit]):
-        text += f", selectivity {own.selectivity[unit]:.2f}"
+        text += f", selectivity {decimals(own.selectivity[unit])}"
     return text
 
 
@@ -130,18 +152,23 @@ def _activity(layer: LayerActivity, unit: int) -> str:
 
 
 def split_rows(found: Findings) -> list[tuple[str, ...]]:
-    """The table of the split between towers."""
+    """The table of the split between towers; none for a network of one."""
     return [
         (
             each.layer,
             value,
             f"{split.area:.3f}",
-            p_value(split.p).removeprefix("p ").removeprefix("= "),
+            _unbroken(p_value(split.p).removeprefix("p ").removeprefix("= ")),
             f"{split.halves[0]:.2f} to {split.halves[2]:.2f}",
         )
         for each in found.colours
         for value, split in each.splits.items()
+        if each.towers > 1
     ]
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def split_sentence(found: Findings) -> str:
@@ -149,11 +176,6 @@ def split_sentence(found: Findings) -> str:
     own = next((each for each in found.colours if each.layer == "conv1"), None)
     if own is None or "colourfulness" not in own.splits:
         return ""
-    if own.towers == 1:
-        return (
-            "This network has one tower: its two halves, which nothing distinguishes, "
-            "are compared as a control."
-        )
     split = own.splits["colourfulness"]
     if not is_clear(split.p):
         return "Here chance alone can explain the difference in conv1."
@@ -176,14 +198,20 @@ def alike(found: Findings) -> int:
     return 1 + sum(each == towers for each in others)
 
 
-def compared(each: Compared) -> str:
-    """Another model in a line."""
+def compared(each: Compared, control: bool) -> str:
+    """Another model in a line.
+
+    Args:
+        each: The model.
+        control: Whether the halves of one tower are a control, for a network of two.
+    """
     parts = []
     if math.isfinite(each.accuracy):
-        parts.append(f"{percent(each.accuracy, 1)} right")
+        note = f" ({each.note})" if each.note else ""
+        parts.append(f"{percent(each.accuracy, 1)} right{note}")
     for own in each.colours:
         split = own.splits.get("colourfulness")
-        if split is not None:
+        if split is not None and (own.towers > 1 or control):
             of = "area" if own.towers > 1 else "its halves, a control: area"
             parts.append(f"{own.layer}: {of} {split.area:.2f}, {p_value(split.p)}")
     return "; ".join(parts)
@@ -203,7 +231,7 @@ def correlation(value: float) -> str:
     """The rank correlation of a map with that of random weights."""
     if not math.isfinite(value):
         return "no ρ"  # one of the two is the same everywhere
-    return f"ρ = {value:.2f}".replace("-", "−")
+    return f"ρ = {decimals(value)}".replace("-", "−")
 
 
 def peak(values: np.ndarray) -> str:
@@ -224,28 +252,80 @@ def is_right(found: Findings, label: int, output: int) -> bool:
 
 def pairs(found: Findings, most: int) -> list[tuple[str, str, int]]:
     """The classes that are confused most: class, taken for, pictures."""
-    wrong = [
-        (label, output, count)
-        for label, output, count in found.confused
-        if not is_right(found, label, output)
-    ]
-    wrong.sort(key=lambda each: -each[2])
+    wrong = sorted(_wrong(found), key=lambda each: -each[2])
     return [
         (named(found.data_classes[label]), named(found.classes[output]), count)
         for label, output, count in wrong[:most]
     ]
 
 
+def _wrong(found: Findings) -> list[tuple[int, int, int]]:
+    return [each for each in found.confused if not is_right(found, *each[:2])]
+
+
+def chosen(found: Findings) -> str:
+    """How the examples were chosen."""
+    rights = [each.right for each in found.examples]
+    if not found.confused or None in rights:
+        return "Chosen at random."
+    wrong = sum(count for _, _, count in _wrong(found))
+    right = sum(count for _, _, count in found.confused) - wrong
+    return (
+        "Right and wrong ones were chosen on purpose: of "
+        f"{counted(right, 'right answer')} {rights.count(True):,} and of "
+        f"{counted(wrong, 'wrong answer')} {rights.count(False):,} are shown."
+    )
+
+
+def worst(found: Findings) -> tuple[list[Answered], str]:
+    """The worst answers that are not among the examples, and a word on the others."""
+    above = {_key(each) for each in found.examples}
+    left = [each for each in found.worst if _key(each) not in above]
+    twice = len(found.worst) - len(left)
+    if not twice:
+        return left, ""
+    number = f"{twice:,} of the {len(found.worst):,}"
+    return left, f"{number} worst {'is' if twice == 1 else 'are'} shown above."
+
+
+def _key(each: Answered) -> tuple[str, bytes]:
+    return each.picture.name, each.picture.pixels.tobytes()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    Example:
+
+    >>> counted(1, "picture"), counted(1200, "picture")
+    ('1 picture', '1,200 pictures')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def excited_by_none(found: Findings) -> str:
+    """As "none of the 800 validation pictures"."""
+    count = found.sizes.get("validation", 0)
+    return f"none of the {count:,} validation pictures"
+
+
 def _kernels(found: Findings) -> tuple[str, str] | None:
     own = next((each for each in found.colours if each.layer == "conv1"), None)
     if own is None:
         return None
+    smooth = math.nan if own.kernels is None else smoothness(own.kernels)
+    if smooth < _SMOOTH:
+        return "figure-3", (
+            "The kernels of conv1 still look like the random start: this layer has "
+            f"hardly learnt (neighbouring weights correlate by {decimals(smooth)}; "
+            "random ones do by 0, edges and blobs by 0.3 and more)."
+        )
     split = own.splits.get("colourfulness")
     if split is None or own.towers == 1:
         median = float(np.median(own.colourfulness))
         return (
             "figure-3",
-            f"The kernels of conv1: their median colourfulness is {median:.2f}.",
+            f"The kernels of conv1: their median colourfulness is {decimals(median)}.",
         )
     facts = f"area under the curve {split.area:.2f}, {p_value(split.p)}"
     if not is_clear(split.p):
@@ -286,23 +366,27 @@ def _separation(found: Findings) -> tuple[str, str] | None:
 
 
 def _dead(found: Findings) -> tuple[str, str] | None:
-    worst = max(found.layers, key=lambda each: float(np.mean(each.dead)), default=None)
-    if worst is None or not worst.dead.any():
+    most = max(found.layers, key=lambda each: float(np.mean(each.dead)), default=None)
+    if most is None or not most.dead.any():
         return None
     return "layers", (
-        f"{int(worst.dead.sum()):,} of the {len(worst.dead):,} units of {worst.layer} "
-        "are dead."
+        f"{int(most.dead.sum()):,} of the {len(most.dead):,} units of {most.layer} "
+        f"are dead: {excited_by_none(found)} excites them."
     )
 
 
 def _mistakes(found: Findings) -> tuple[str, str] | None:
-    most = pairs(found, 1)
+    most = pairs(found, 2)
     if not most:
         return None
     label, output, count = most[0]
+    if len(most) == count == 1:
+        return "run", f"It takes “{label}” for “{output}” once: its only mistake."
+    if len(most) > 1 and most[1][2] == count:
+        times = "once" if count == 1 else f"{count:,} times"
+        return "run", f"No two classes are confused more than {times}."
     return "run", (
-        f"It most often takes “{label}” for “{output}”: {count:,} "
-        f"{'picture' if count == 1 else 'pictures'}."
+        f"It most often takes “{label}” for “{output}”: {counted(count, 'picture')}."
     )
 
 

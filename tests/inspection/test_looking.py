@@ -148,7 +148,14 @@ def test_named_units_and_models_beside(opened: Opened, source: Source) -> None:
     shown = {each.layer: [unit.unit for unit in each.units] for each in found.layers}
     assert shown.pop("conv2") == [11]
     assert shown.pop("fc7") == [3]
-    assert not any(shown.values())
+    plain = look(opened(), source, seed=4)
+    assert (
+        shown.items()
+        <= {
+            each.layer: [unit.unit for unit in each.units] for each in plain.layers
+        }.items()
+    )
+    assert min(map(len, shown.values())) > 2
     assert [each.name for each in found.compared] == [each.origin for each in others]
     assert [each.colours[0].towers for each in found.compared] == [2, 1]
     apart, p = found.sign_free["conv1 colourfulness"]

@@ -115,7 +115,7 @@ class _Maker:
 
     def colours(self, layer: str, split: float) -> KernelColours:
         count = self.conv1 if layer == "conv1" else 256
-        half = count // self.towers
+        half = count // max(self.towers, 2)  # of one tower the halves: a control
         colourful = self.rng.beta(2, 5, count)
         if self.towers > 1:
             colourful[half:] = np.clip(colourful[half:] + split, 0, 1)
@@ -126,14 +126,12 @@ class _Maker:
             kernels = (grey + colourful * hue * 2).astype(np.float32)
         selectivity = np.clip(colourful + self.rng.normal(0, 0.1, count), 0, 1)
         selectivity[3] = np.nan
-        splits = {}
-        if self.towers > 1:
-            area = float(np.mean(colourful[:half, None] > colourful[None, half:]))
-            halves = (0.39, 0.5, 0.61)
-            splits = {
-                "colourfulness": Split(area, 0.0005, halves, 2000),
-                "selectivity": Split(area + 0.05, 0.012, halves, 2000),
-            }
+        area = float(np.mean(colourful[:half, None] > colourful[None, half:]))
+        halves = (0.39, 0.5, 0.61)
+        splits = {
+            "colourfulness": Split(area, 0.0005, halves, 2000),
+            "selectivity": Split(area + 0.05, 0.012, halves, 2000),
+        }
         return KernelColours(
             layer, self.towers, kernels, colourful, selectivity, splits
         )

@@ -26,6 +26,7 @@ from keras_alexnet import Classifier
 from keras_alexnet.commands.retrieve import build, query
 from keras_alexnet.extraction import Pictures, PicturesOfData
 from keras_alexnet.retrieval import Index, building, search
+from keras_alexnet.retrieval.index import Answer, Neighbour
 from keras_alexnet.retrieval.page import page
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -430,6 +431,20 @@ def test_the_page_is_closed_and_shows_names_as_text(index: Index) -> None:
     digest = hashlib.sha256(style.encode()).digest()
     policy = text.partition("'sha256-")[2].partition("'")[0]
     assert base64.b64decode(policy) == digest
+
+
+def test_distances_on_a_page_have_digits_alike(index: Index) -> None:
+    def shown(*distances: float) -> list[str]:
+        near = [Neighbour(f"near {each}", each, 0) for each in distances]
+        answers = [Answer("a.jpg", "no picture", near)]
+        text = page(answers, lambda place: b"", "Nearest", "0 is the same.")
+        assert text.count(">a.jpg<") == 1
+        assert "0 is the same." in text
+        return re.findall(r'<p class="quiet">([^<]*)</p>', text)[1:]
+
+    assert shown(0.0, 9.5, 123.4567) == ["0.0", "9.5", "123.5"]
+    assert shown(0.25, 0.5) == ["0.250", "0.500"]
+    assert shown(0.0, 17.0, 120.0) == ["0", "17", "120"]
 
 
 @pytest.mark.parametrize("library", ["faiss", "jinja2"])

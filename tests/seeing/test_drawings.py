@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from xml.etree import ElementTree
@@ -13,7 +14,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from keras_alexnet.inspection.findings import Findings
-from keras_alexnet.seeing import charts, curves, drawings, embedded, figures, inline
+from keras_alexnet.seeing import (
+    charts,
+    curves,
+    drawings,
+    embedded,
+    figures,
+    inline,
+    page_text,
+)
 
 ROWS = [
     {"epoch": n, "loss": 2 / n, "val_loss": 2.2 / n, "learning_rate": 0.1 ** (n // 2)}
@@ -148,3 +157,39 @@ def test_what_speaks_for_a_class_is_orange_and_what_speaks_against_it_blue() -> 
     red, green, blue = shown[15, 15]
     assert blue > green > red
     assert len({*shown[2, 15].tolist()}) == 1
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("part", [0.004, 0.09, 0.15, 0.36, 0.5, 0.83, 1.0])
+def test_ticks_of_per_cent_are_where_they_say(part: float) -> None:
+    layer = FOUND.layers[0]
+    dead = np.arange(1000) < 1000 * part
+    with figures.drawing():
+        figure = charts.dead([dataclasses.replace(layer, dead=dead)]).figure
+        figure.canvas.draw()
+    (axes,) = figure.axes
+    ticks = axes.get_yticks()
+    texts = [each.get_text() for each in axes.get_yticklabels()]
+    assert 3 <= len(ticks) <= 9
+    for place, text in zip(ticks, texts, strict=True):
+        assert float(text.removesuffix(" %")) / 100 == pytest.approx(place, abs=1e-9)
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
+    assert charts.decimals(-0.0049) == charts.decimals(np.float64(-1e-17)) == "0.00"
+    assert charts.decimals(-0.0051) == "-0.01"
+    assert page_text.correlation(-0.001) == "ρ = 0.00"
+
+
+@pytest.mark.compat
+def test_both_drawings_of_a_course_have_the_same_axis() -> None:
+    cosine = [
+        {**row, "learning_rate": 0.01 * (1 + math.cos(math.pi * n / 6)) / 2}
+        for n, row in enumerate(ROWS)
+    ]
+    for rows in (ROWS, cosine):
+        with figures.drawing():
+            small = curves.charts_of(rows)["rate"].figure.axes[0]
+            large = curves.draw(rows).axes[2]
+        assert small.get_yscale() == large.get_yscale()
+    assert small.get_yscale() == "linear"

@@ -13,8 +13,9 @@ import pytest
 from finished_runs import quiet
 from PIL import Image
 
-from keras_alexnet import commands
+from keras_alexnet import Classifier, commands, inspection
 from keras_alexnet.commands.look import Config
+from keras_alexnet.data import open_source
 from keras_alexnet.seeing import look
 from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.training import Trainer, TrainingConfig
@@ -69,9 +70,8 @@ def test_the_command_replaces_an_earlier_look_and_names_units(
     assert f"open in a browser: {(out / 'report.html').as_uri()}" in output
     assert 'id="unit-conv5-12"' in html
     assert 'id="unit-fc7-3"' in html
-    assert 'id="unit-conv1-' not in html
-    # Layers without units have no sheet of patches, and the earlier ones have gone.
-    assert not (out / "patches_conv1.png").exists()
+    assert html.count('id="unit-conv5-') == 1
+    assert html.count('id="unit-conv1-') == 8  # as without names
     assert (out / "patches_conv5.png").is_file()
     numbers = json.loads((out / "numbers.json").read_text())
     assert set(numbers["files"]) == {each.name for each in out.iterdir()}
@@ -280,3 +280,37 @@ def test_a_report_that_fails_is_a_line(
     assert not result.reported
     assert "no report was made: out must be new, empty" in said
     assert [each.name for each in (own / "report").iterdir()] == ["mine.txt"]
+
+
+def test_a_model_that_may_have_seen_the_pictures_is_noted(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    flat = pictures / "train"  # nobody kept pictures apart: the run divides them
+    found = {}
+    for name, seed in (("same", 0), ("other", 1)):
+        copy = Path(shutil.copytree(run, tmp_path / name))
+        data = json.loads((copy / "data.json").read_text())
+        data["division"] = {"val_share": 0.5, "seed": seed}
+        (copy / "data.json").write_text(json.dumps(data))
+        flags = (copy / "config.flags").read_text()
+        flags = re.sub("--data=.*", f"--data=folder:{flat}", flags)
+        (copy / "config.flags").write_text(flags)
+        found[name] = copy
+    source = open_source(f"folder:{flat}", val_share=0.5, seed=0)
+    classifier = Classifier(found["same"])
+    compared = [Classifier(each) for each in (*found.values(), run)]
+    beside = inspection.look(classifier, source, compare=compared).compared
+    assert [each.note.partition(":")[0] for each in beside] == [
+        "",
+        "its division of the data is another one",
+        "its data are others",
+    ]
+
+
+def test_drawing_is_counted_after_looking(run: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    page = look(
+        run, tmp_path / "out", drawing=lambda done, total: seen.append((done, total))
+    )
+    drawings = len(list(page.parent.glob("*.png")))
+    assert seen == [(done, drawings + 1) for done in range(drawings + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -10,6 +11,7 @@ import re
 from html.parser import HTMLParser
 
 import made_up_findings
+import numpy as np
 import pytest
 from made_up_findings import SCRIPT, findings, without
 
@@ -199,3 +201,72 @@ def test_the_largest_page_is_below_8_mb() -> None:
     html = made(found, ROWS * 100)
     Parsed(html)
     assert 2e6 < len(html.encode()) < 8e6
+
+
+def words(html: str) -> str:
+    body = html.partition("<header>")[2].partition('<aside id="inspector"')[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("compared", [0, 1])
+def test_one_tower_is_not_divided(compared: int) -> None:
+    text = words(made(findings(towers=1, compared=compared)))
+    assert "This network has one tower" in text
+    for absent in ("Do the towers differ", "area", "tower 2", "Which tower takes"):
+        assert absent not in text
+    both = findings(compared=1)
+    one = findings(towers=1, compared=1).compared
+    text = words(made(without(both, compared=(*both.compared, *one))))
+    assert "its halves, a control: area" in text
+    assert "Orange: those compared. Hollow: those compared of one tower" in text
+    assert "Blue: this model. Grey: random halves." in words(made(findings()))
+
+
+def test_kernels_of_noise_are_named_so() -> None:
+    found = findings(towers=1)
+    assert "still look like the random start" not in words(made(found))
+    noise = np.random.default_rng(0).normal(size=(11, 11, 3, 96))
+    first = dataclasses.replace(found.colours[0], kernels=noise.astype(np.float32))
+    changed = without(found, colours=(first, found.colours[1]))
+    assert "conv1 still look like the random start" in words(made(changed))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ([(0, 1, 3), (1, 0, 2)], "It most often takes “"),
+        ([(0, 1, 1), (1, 0, 1)], "No two classes are confused more than once."),
+        ([(0, 1, 4), (1, 2, 4)], "No two classes are confused more than 4 times."),
+        ([(0, 1, 1)], "once: its only mistake."),
+    ],
+)
+def test_most_often_is_more_often_than_any_other(wrong: list, sentence: str) -> None:
+    confused = ((0, 0, 9), *wrong)
+    assert sentence in words(made(without(findings(), confused=confused)))
+
+
+def test_chosen_pictures_are_said_to_be_and_none_is_shown_twice() -> None:
+    found = findings()
+    wrong = sum(n for label, output, n in found.confused if label != output)
+    text = words(made(found))
+    assert f"of 180 right answers 5 and of {wrong} wrong answers 3 are shown" in text
+    # All of the worst are among the examples here.
+    assert "The worst: those" not in text
+    other = without(found, worst=(*found.worst, findings().example))
+    fewer = without(other, examples=found.examples[3:])
+    assert "2 of the 4 worst are shown above." in words(made(fewer))
+
+
+def test_dead_says_on_which_pictures() -> None:
+    text = words(made(findings()))
+    assert "none of the 500 validation pictures excites" in text
+    assert "does nothing" not in text
+
+
+def test_a_model_compared_may_have_seen_the_pictures() -> None:
+    found = findings(compared=1)
+    (other,) = found.compared
+    noted = dataclasses.replace(other, note="it may have seen them")
+    text = words(made(without(found, compared=(noted,))))
+    assert "90.0 % right (it may have seen them);" in text

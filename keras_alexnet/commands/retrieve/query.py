@@ -81,7 +81,7 @@ def main(config: Config, rest: list[str]) -> None:
             if len(named.paths) >= _MANY:
                 progress.update(first + len(answers), len(named.paths))
     if config.html is not None:
-        content = page(shown, index.shown, _title(index))
+        content = page(shown, index.shown, "The nearest pictures", _meaning(index))
         files.write_text(Path(config.html), content)
     if bad:
         more = ", …" if len(bad) > _SHOWN else ""
@@ -92,11 +92,18 @@ def main(config: Config, rest: list[str]) -> None:
         )
 
 
-def _title(index: Index) -> str:
+def _meaning(index: Index) -> str:
     facts = index.facts
-    unit = "bits that differ" if facts["codes"] == "bits256" else "Euclidean distance"
+    layer = facts["layer"]
+    number = (
+        f"how many of the 256 bits made from {layer} differ"
+        if facts["codes"] == "bits256"
+        else f"the Euclidean distance between the outputs of {layer}"
+    )
     return (
-        f"{facts['data']}: {facts['pictures']:,} pictures by {facts['layer']}, {unit}"
+        f"After each picture come the nearest of the {facts['pictures']:,} pictures of "
+        f"{facts['data']}. The number below each is {number}: 0 for two that are the "
+        "same to the network, and the smaller, the more alike it finds them."
     )
 
 
