@@ -319,7 +319,7 @@ def test_a_link_stays_a_link(classifier: Classifier, run: Path, tmp_path: Path) 
     ("flags", "message"),
     [
         (["--out=a.h5", "--data=shapes", "a.jpg"], "--data must not be given beside"),
-        (["a.jpg"], "out must be the name of a file"),
+        (["a.jpg"], "--out is missing: it must be the name of a file, as"),
         (["--out=a.h5", "--layers=fc9", "PICTURE"], "did you mean 'fc"),
         (["--out=a.h5", "--layers=fc6,,fc7", "PICTURE"], "layers must be names"),
         (["--out=nowhere/a.h5", "PICTURE"], "out must be a file in a folder"),
