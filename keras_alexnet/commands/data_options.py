@@ -105,5 +105,7 @@ class SplitOptions(DataOptions):
         part = TRAIN if training else VALIDATION
         notes = list(source.notes)
         if training and source.division is not None:
-            notes.append(f"{source.sizes[TRAIN]:,} training pictures; all with --split=all")
+            notes.append(
+                f"{source.sizes[TRAIN]:,} training pictures; all with --split=all"
+            )
         return PicturesOfData(source, part, title), notes

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data.formats import CONVERTED, HEAD, READ, format_of, unread, unread
+from keras_alexnet.data.formats import CONVERTED, HEAD, READ, format_of, unread
 from keras_alexnet.data.preparation.pixel_worker import pictures
 from keras_alexnet.ops.swapping import being_saved
 

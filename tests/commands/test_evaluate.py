@@ -246,7 +246,10 @@ def test_outputs_are_called_as_the_data_call_them() -> None:
 
 
 BAD = {
-    "two ways to name": (("--model=a", "--model_dir=b"), "only one of --model and --model_dir"),
+    "two ways to name": (
+        ("--model=a", "--model_dir=b"),
+        "only one of --model and --model_dir",
+    ),
     "views": (("--model=a", "--views=5"), "views must be 1 or 10. Received: views=5"),
     "second is missing": (("--model={run}", "--model=none"), "Received: 'none'"),
     "an export among several": (

@@ -254,8 +254,12 @@ def test_another_request_is_refused_and_what_differs_is_named(
         )
         layer = classifier.model.get_layer("fc8")
         layer.bias.assign(layer.bias + 1)
-    with pytest.raises(ValueError, match=f"of the same {what} to be continued"):
+    with pytest.raises(
+        ValueError, match=f"of the same {what} to be continued"
+    ) as caught:
         write_features(classifier, pictures, out, **CHANGED.get(what, {}))
+    if what == "pictures":
+        assert f"24 of {data.title}, not 9 of {pictures.title}" in str(caught.value)
     assert held.read_bytes() == before
 
 

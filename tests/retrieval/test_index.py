@@ -463,7 +463,10 @@ def test_a_library_that_is_missing_is_named(
         (["query", "--index=a", "--html=no/a.html", "a.jpg"], "html must be a file in"),
         (["build", "--model=a", "--index=b"], "a model must be a run's directory"),
         (["build", "--data=", "--index=b"], "data must be a name"),
-        (["build", "--model=a", "--data=shapes"], "--index is missing: it must be a directory"),
+        (
+            ["build", "--model=a", "--data=shapes"],
+            "--index is missing: it must be a directory",
+        ),
         (["build", "--codes=pca64"], "pca64"),
     ],
 )
