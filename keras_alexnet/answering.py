@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.data.formats import unread
 from keras_alexnet.fine_tuning import features, layer_names
+from keras_alexnet.pixels import NoPicture
 from keras_alexnet.reasons import reason
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.classes import class_names as published_names
@@ -276,6 +277,8 @@ def _encoded(picture: Any) -> bytes | str:
 
 def _fault(error: Exception) -> str:
     """Why a picture cannot be read, without the part common to all pictures."""
+    if isinstance(error, NoPicture):
+        return error.fault
     cause = error.__context__
     return reason(cause if isinstance(cause, tf.errors.OpError) else error)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_alexnet.answering import (
     Describing,
@@ -293,7 +294,17 @@ def _listed(pictures: Any) -> Sequence[Any]:
     """A list of pictures, from one picture, a batch or a list."""
     if isinstance(pictures, (list, tuple)):
         return pictures
-    return [pictures] if _is_one(pictures) else list(pictures)
+    if not _is_one(pictures):
+        return list(pictures)
+    known = isinstance(pictures, (str, bytes, os.PathLike, Image.Image))
+    if not known and getattr(pictures, "ndim", None) is None:
+        advice = ": make it a list" if isinstance(pictures, Iterable) else ""
+        raise ValueError(
+            "pictures must be a picture or a list of them: paths, bytes, arrays, "
+            "tensors or images of Pillow. "
+            f"Received: {type(pictures).__name__}{advice}"
+        )
+    return [pictures]
 
 
 def _is_one(pictures: Any) -> bool:

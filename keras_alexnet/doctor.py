@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -16,6 +17,23 @@ from keras_alexnet.ops import convolution, dispatch, native
 from keras_alexnet.terminal import new_console, say
 
 Line = tuple[str, str]
+# Of each optional package: its module, its extra, and what needs it.
+OPTIONAL = {
+    "matplotlib": ("matplotlib", "seeing", "drawings of train and look"),
+    "jinja2": ("jinja2", "seeing", "pages of look, train --report and retrieve --html"),
+    "faiss-cpu": ("faiss", "retrieval", "retrieve"),
+    "tensorflow-serving-api": (
+        "tensorflow_serving",
+        "serving",
+        "warm-up requests of export, predict --server=grpc://",
+    ),
+    "grpcio": ("grpc", "serving", "predict --server=grpc://"),
+    "tensorflow-addons": (
+        "tensorflow_addons",
+        "addons",
+        "train --update_rule=addons_sgdw",
+    ),
+}
 _LEGACY = "TF_USE_LEGACY_KERAS"
 
 
@@ -37,6 +55,7 @@ def report() -> list[Line]:
         *_library(),
         *_choice(),
         *_convolution(),
+        *_optional(),
     ]
 
 
@@ -120,6 +139,24 @@ def _convolution() -> Iterator[Line]:
         return
     yield "grouped convolution", "one group at a time: TensorFlow refuses its gradient"
     yield "", "unset TF_ENABLE_ONEDNN_OPTS to have oneDNN run all groups in one op"
+
+
+def _optional() -> Iterator[Line]:
+    """The packages of the extras: their versions, or how they are installed."""
+    for name, (module, extra, purpose) in OPTIONAL.items():
+        if extra == "addons" and not tf.__version__.startswith("2.15."):
+            continue  # there is none for it
+        found = f"missing: pip install 'keras-alexnet[{extra}]'"
+        if importlib.util.find_spec(module) is not None:
+            found = _version_of(name)
+        yield name, f"{found}  ({purpose})"
+
+
+def _version_of(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:  # as another distribution
+        return "installed"
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import json
@@ -97,9 +98,18 @@ def read_picture(path: str | os.PathLike) -> bytes:
     place = Path(expanded(path))
     if place.is_dir():
         name = os.fsdecode(path)
-        what = f"a folder: give its files, as sorted(Path({name!r}).glob('*.jpg'))"
+        pattern = _pattern_of_files(place)
+        what = f"a folder: give its files, as sorted(Path({name!r}).glob({pattern!r}))"
         raise IsADirectoryError(errno.EISDIR, what, name)
     return place.read_bytes()
+
+
+def _pattern_of_files(folder: Path) -> str:
+    """A pattern for the files of a folder, by the ending that most of them have."""
+    with os.scandir(folder) as entries:
+        endings = [Path(each.name).suffix for each in entries if each.is_file()]
+    counted = collections.Counter(filter(None, endings)).most_common(1)
+    return f"*{counted[0][0]}" if counted else "*"
 
 
 def read_json(path: Path, **fields: type) -> dict[str, Any]:

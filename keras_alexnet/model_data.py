@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,6 +85,35 @@ def open_model_data(
     if source.division is not None and split != ALL and None in (val_share, seed):
         _check_alike(divisions)
     return source
+
+
+def trained_on_others(models: Sequence[str], spec: str) -> list[str]:
+    """A line for each run that was trained on other data than these.
+
+    Whether two data sets share pictures cannot be known by their names.
+
+    Args:
+        models: Each by name or path, as `keras_alexnet.Classifier` takes it.
+        spec: The data, as `open_source` takes them.
+    """
+    lines = []
+    for name in models:
+        run = runs.run_of(Path(files.expanded(name)))
+        own = None if run is None else runs.settings(run).get("data")
+        if own and _place(own) != _place(spec):
+            lines.append(
+                f"{name} was trained on other data ({own}): some of these pictures "
+                "may be among them"
+            )
+    return lines
+
+
+def _place(spec: str) -> str:
+    """A data set's name with the whole path, if it has one."""
+    kind, _, path = spec.partition(":")
+    if kind not in ("folder", "records"):
+        return spec
+    return f"{kind}:{os.path.realpath(files.expanded(path))}"
 
 
 def _own_data(models: Sequence[str], found: dict[str, Path]) -> dict[str, str]:

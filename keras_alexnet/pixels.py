@@ -11,6 +11,26 @@ from PIL import Image
 from keras_alexnet.given_pictures import warn_of_values
 
 
+class NoPicture(ValueError):
+    """The error for what is no picture.
+
+    Args:
+        name: Of what was given.
+        fault: What it is.
+
+    Attributes:
+        fault: The same, for who names it otherwise.
+    """
+
+    def __init__(self, name: str, fault: str) -> None:
+        super().__init__(
+            "a picture must be a path, the bytes of a file, or finite pixels of 0-255, "
+            "[height, width, 3] in R, G, B or [height, width, 1]. Received: "
+            f"{name}, {fault}"
+        )
+        self.fault = fault
+
+
 def pixels_of(picture: Any, name: str) -> tf.Tensor:
     """Pixels `[…, height, width, 3]` of a picture or a batch; grey becomes RGB.
 
@@ -22,7 +42,7 @@ def pixels_of(picture: Any, name: str) -> tf.Tensor:
         uint8, or float32 for numbers of other types.
 
     Raises:
-        ValueError: If it is none of these.
+        NoPicture: If it is none of these, or has pixels that are not finite.
 
     Warns:
         UserWarning: If no picture of 0-255 has such values.
@@ -38,10 +58,14 @@ def pixels_of(picture: Any, name: str) -> tf.Tensor:
         pixels = picture if tf.is_tensor(picture) else np.asarray(picture)
         shape, kind = pixels.shape, tf.as_dtype(pixels.dtype)
     except (TypeError, ValueError):
-        raise ValueError(_no_picture(name, type(picture).__name__)) from None
+        raise NoPicture(name, type(picture).__name__) from None
     numeric = kind.is_floating or (kind.is_integer and not kind.is_bool)
     if len(shape) not in (3, 4) or shape[-1] not in (1, 3) or not numeric:
-        raise ValueError(_no_picture(name, f"{kind.name} of shape {tuple(shape)}"))
+        text = kind == tf.string  # NumPy's objects too, such as None
+        found = "" if text else f"{kind.name} of shape {tuple(shape)}"
+        raise NoPicture(name, found or type(picture).__name__)
+    if kind.is_floating and not _finite(pixels):
+        raise NoPicture(name, "pixels that are not finite: look for what made them")
     warn_of_values(pixels)
     # The resize op reads no 64-bit integers, and of the unsigned ones only uint8.
     pixels = tf.convert_to_tensor(pixels)
@@ -49,12 +73,13 @@ def pixels_of(picture: Any, name: str) -> tf.Tensor:
     return tf.image.grayscale_to_rgb(pixels) if shape[-1] == 1 else pixels
 
 
-def _no_picture(name: str, found: str) -> str:
-    return (
-        "a picture must be a path, the bytes of a file, or pixels of 0-255, "
-        f"[height, width, 3] in R, G, B or [height, width, 1]. Received: {name}, "
-        f"{found}"
-    )
+def _finite(pixels: Any) -> bool:
+    """Whether no pixel is NaN or infinite; in a graph that cannot be known."""
+    if tf.is_tensor(pixels):
+        if not hasattr(pixels, "numpy"):
+            return True
+        pixels = pixels.numpy()
+    return bool(np.isfinite(pixels).all())
 
 
 def _of_pillow(picture: Image.Image) -> np.ndarray:

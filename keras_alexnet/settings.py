@@ -145,9 +145,16 @@ class Settings:
         """Raises ValueError for values that are out of range or do not fit together."""
 
     def require(self, name: str, holds: bool, expected: str) -> None:
-        """Raises ValueError, with the setting and its value, unless `holds`."""
-        if not holds:
-            raise must_be(name, expected, getattr(self, name))
+        """Raises ValueError, with the setting and its value, unless `holds`.
+
+        A setting without a value is said to be missing: `None` is Python's word for it.
+        """
+        if holds:
+            return
+        value = getattr(self, name)
+        if value is None:
+            raise ValueError(f"--{name} is missing: it must be {expected}")
+        raise must_be(name, expected, value)
 
     def at_least(self, least: int, *names: str) -> None:
         """Refuses values below `least`; None, where a setting is not given, is fine."""

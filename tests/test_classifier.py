@@ -237,6 +237,57 @@ def test_one_picture_that_cannot_be_read_is_an_error(
     )
 
 
+@pytest.mark.compat
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_pixels_that_are_not_finite_are_no_picture(
+    run: Path, files: list[Path], value: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    classifier = Classifier(run)
+    bad = np.full((1, 40, 40, 3), 100, np.float32)
+    bad[0, 3, 3, 1] = value
+    with pytest.raises(ValueError, match="pixels that are not finite"):
+        classifier.predict(bad[0])
+    assert classifier.predict(bad) == [[]]
+    assert "picture 0 cannot be read: pixels that are not finite" in caplog.text
+    rows = classifier.predict([tf.constant(bad[0]), files[0]])
+    assert [bool(row) for row in rows] == [False, True]
+    assert np.isnan(classifier.features(bad, "fc7")["fc7"]).all()
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (None, "NoneType"),
+        (3, "int"),
+        ((each for each in "ab"), "generator: make it a list"),
+        ({"a.jpg"}, "set: make it a list"),
+        (np.zeros((5, 5)), r"'picture 0' \(float64 of shape \(5, 5\)\)"),
+    ],
+)
+def test_what_is_no_picture_is_named_by_its_type(
+    run: Path, given: object, named: str
+) -> None:
+    for ask in (Classifier(run).predict, Classifier(run).features):
+        with pytest.raises(ValueError, match=f"Received: {named}$") as caught:
+            ask(given)
+        assert str(caught.value).count("Received") == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [(("a.PNG", "b.PNG", "c.txt"), "*.PNG"), (("a",), "*"), ((), "*")],
+)
+def test_the_files_of_a_folder_are_found_by_their_own_ending(
+    run: Path, tmp_path: Path, names: tuple[str, ...], pattern: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="a folder") as caught:
+        Classifier(run).predict(tmp_path)
+    assert f".glob({pattern!r}))" in str(caught.value)
+
+
 def test_a_folder_is_no_picture_of_a_recipe(run: Path, files: list[Path]) -> None:
     with pytest.raises(OSError, match=r"a folder: give its files, as sorted\(Path\("):
         keras_alexnet.load_pictures(files[0].parent, run)

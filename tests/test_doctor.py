@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import sys
+
 import pytest
 import tensorflow as tf
+from packaging.requirements import Requirement
 
 from keras_alexnet import doctor
 
@@ -72,6 +76,29 @@ def test_the_command_is_the_module(capsys: pytest.CaptureFixture) -> None:
         commands.main(["keras-alexnet", "doctor"])
     assert caught.value.code == 0
     assert f"TensorFlow               {tf.__version__}" in capsys.readouterr().out
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("there", [True, False])
+def test_it_lists_the_packages_of_the_extras(
+    monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    wanted = {}
+    for line in importlib.metadata.requires("keras-alexnet") or ():
+        one = Requirement(line)
+        for extra in ("seeing", "retrieval", "serving"):
+            if one.marker is not None and one.marker.evaluate({"extra": extra}):
+                wanted[one.name] = extra
+    if not there:
+        for module, *_ in doctor.OPTIONAL.values():
+            monkeypatch.setitem(sys.modules, module, None)
+    found = dict(doctor.report())
+    assert len(wanted) == 5
+    for name, extra in wanted.items():
+        expected = f"missing: pip install 'keras-alexnet[{extra}]'"
+        if there:
+            expected = importlib.metadata.version(name)
+        assert found[name].startswith(f"{expected}  (")
 
 
 def test_it_reports_an_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_alexnet.data.division import Division
-from keras_alexnet.model_data import open_model_data
+from keras_alexnet.model_data import open_model_data, trained_on_others
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,15 @@ def test_a_run_without_validation_pictures_has_none(
 ) -> None:
     run = a_run(tmp_path / "run", plain, None, val_share=0)
     assert open_model_data([run]).sizes == {"train": 20}
+
+
+def test_runs_of_other_data_are_named(plain: Path, tmp_path: Path) -> None:
+    one = a_run(tmp_path / "one", plain, None)
+    other = a_run(tmp_path / "other", plain.parent, None)
+    spec = f"folder:{plain}/../{plain.name}/"
+    (line,) = trained_on_others([one, other, "imagenet"], spec)
+    assert line.startswith(f"{other} was trained on other data (folder:{plain.parent})")
+    assert len(trained_on_others([one, other], "shapes")) == 2
 
 
 def test_what_cannot_be_decided_is_refused(plain: Path, tmp_path: Path) -> None:

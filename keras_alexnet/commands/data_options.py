@@ -103,4 +103,9 @@ class SplitOptions(DataOptions):
         )
         title = f"{source.spec}, {self.split}"
         part = TRAIN if training else VALIDATION
-        return PicturesOfData(source, part, title), source.notes
+        notes = list(source.notes)
+        if training and source.division is not None:
+            notes.append(
+                f"{source.sizes[TRAIN]:,} training pictures; all with --split=all"
+            )
+        return PicturesOfData(source, part, title), notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 from keras_alexnet.commands.data_options import DataOptions
 from keras_alexnet.commands.opening import MODEL, OpeningOptions
@@ -10,7 +11,9 @@ from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
 from keras_alexnet.evaluation import Member, judge, judge_export
+from keras_alexnet.evaluation.judging import check
 from keras_alexnet.live_line import PictureCount
+from keras_alexnet.model_data import trained_on_others
 from keras_alexnet.settings import setting
 from keras_alexnet.terminal import new_console, say
 
@@ -50,22 +53,22 @@ def main(config: Config, rest: list[str]) -> None:
     names = [each.origin for each in classifiers]
     source = config.open_data(names, config.split, training=False)
     console = new_console()
-    for line in source.notes:
+    members: list[Member] = []
+    if len(classifiers) == 1 and classifiers[0].is_export:
+        _check_views(config)
+    else:
+        members = [Member.of(each, source) for each in classifiers]
+        check(members, source, config.views)
+    # Only what will be evaluated is spoken of.
+    for line in _notes(config, names, members, source):
         say(console, line)
-    if source.division is not None and config.split is None:
-        number = source.sizes[VALIDATION]
-        say(console, f"evaluated: these {number}; all with --split=all")
     # On standard error, so that the output is the scores alone.
     with PictureCount(new_console(stderr=True)) as progress:
         watch = progress.update
-        if len(classifiers) == 1 and classifiers[0].is_export:
-            _check_views(config)
-            found = [judge_export(classifiers[0], source, config.batch_size, watch)]
-        else:
-            members = [Member.of(each, source) for each in classifiers]
-            for line in _notes(members, source):
-                say(console, line)
+        if members:
             found = judge(members, source, config.batch_size, config.views, watch)
+        else:
+            found = [judge_export(classifiers[0], source, config.batch_size, watch)]
     for judged in found:
         say(console, judged.line(len(classifiers)))
     if console.is_terminal and len(classifiers) == 1:
@@ -82,11 +85,19 @@ def _check_views(config: Config) -> None:
         )
 
 
-def _notes(members: list[Member], source: Source) -> list[str]:
-    known, outputs = len(source.class_names), len(members[0].outputs)
-    if known >= outputs:
-        return []
-    return [
-        f"the data have {known} of the model's {outputs} classes; the other "
-        f"{outputs - known} still compete"
-    ]
+def _notes(
+    config: Config, models: list[str], members: list[Member], source: Source
+) -> Iterator[str]:
+    """What a person should know of these pictures and models, a line each."""
+    yield from source.notes
+    if source.division is not None and config.split is None:
+        yield f"evaluated: these {source.sizes[VALIDATION]}; all with --split=all"
+    if len(models) > 1 or source.division is not None:
+        yield from trained_on_others(models, source.spec)
+    known = len(source.class_names)
+    outputs = len(members[0].outputs) if members else known
+    if known < outputs:
+        yield (
+            f"the data have {known} of the model's {outputs} classes; the other "
+            f"{outputs - known} still compete"
+        )

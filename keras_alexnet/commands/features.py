@@ -39,7 +39,7 @@ class Config(SplitOptions, ModelOptions):
         """Raises ValueError for values out of range, or that do not fit together."""
         super().check()
         self.at_least(1, "batch_size")
-        self.require("out", bool(self.out), "the name of a file")
+        self.require("out", bool(self.out), "the name of a file, as --out=features.h5")
         self.require("layers", all(self.named()), "names of layers, or all")
 
     def named(self) -> list[str]:

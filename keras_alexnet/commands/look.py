@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from keras_alexnet.commands.data_options import NamedData
-from keras_alexnet.commands.opening import ModelOptions
+from keras_alexnet.commands.opening import NO_EXPORT, ModelOptions
 from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.model_data import open_model_data
@@ -27,6 +27,7 @@ NEXT = (
 class Config(NamedData, ModelOptions):
     """The flags of `look`."""
 
+    model: str | None = setting(None, NO_EXPORT, path=True)
     out: str | None = setting(
         None,
         "Directory for the page, the numbers and the drawings: a new one, or that of "
@@ -50,7 +51,7 @@ class Config(NamedData, ModelOptions):
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
         super().check()
-        self.require("out", bool(self.out), "given: a directory")
+        self.require("out", bool(self.out), "a directory, as --out=RUN/report")
         self.at_least(1, "limit")
         self.at_least(0, "seed")
         self.require("units", all(self.named()), "names as conv5:12, or none")
@@ -68,6 +69,11 @@ def main(config: Config, rest: list[str]) -> None:
     check_installed()
     ReportDirectory(Path(config.out)).check()
     classifier = config.open()
+    if classifier.is_export:
+        raise ValueError(
+            "model must be a run, a checkpoint or a file of weights: an export cannot "
+            f"be taken apart. Received: {classifier.origin!r}"
+        )
     source = open_model_data(
         [classifier.origin], config.data, config.data_dir, config.manual_dir
     )

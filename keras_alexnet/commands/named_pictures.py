@@ -10,6 +10,11 @@ from pathlib import Path
 from keras_alexnet import files
 from keras_alexnet.data import folder_files
 
+MISSING = (
+    "pictures are missing: name files, folders or patterns, as photos/ or "
+    "'photos/*.jpg'"
+)
+
 
 class NamedPictures:
     """The pictures that arguments name, in their order; those of a folder sorted.

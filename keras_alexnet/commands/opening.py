@@ -7,14 +7,16 @@ from pathlib import Path
 
 from keras_alexnet import files
 from keras_alexnet.classifier import Classifier
+from keras_alexnet.reasons import must_be
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.weights import published
 
-MODEL = (
-    "A run, RUN/best for its best epoch, an export, a .keras file, a weights file "
+_MODEL = (
+    "A run, RUN/best for its best epoch,{} a .keras file, a weights file "
     "(.weights.h5, .caffemodel, .npy, .pth) or published weights by name "
     f"({', '.join(published.names())})."
 )
+MODEL, NO_EXPORT = _MODEL.format(" an export,"), _MODEL.format("")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +48,18 @@ class OpeningOptions(Settings):
             ValueError: If neither or both are given, or it is not a model.
         """
         given = [each for each in (model, self.model_dir) if each is not None]
-        if len(given) != 1 or not given[0]:
+        if not given:
             raise ValueError(
-                "exactly one of --model and --model_dir must be given. "
-                f"Received: --model={model}, --model_dir={self.model_dir}"
+                "--model is missing: it must be a run, a file of weights or published "
+                f"weights by name, as --model=RUN or --model={published.names()[0]}"
             )
+        if len(given) > 1:
+            raise ValueError(
+                "only one of --model and --model_dir must be given, which mean the "
+                f"same. Received: --model={model}, --model_dir={self.model_dir}"
+            )
+        if not given[0]:
+            raise must_be("--model", "a name or a path, not empty", "")
         return Classifier(
             given[0],
             class_names=_read_names(self.class_names),

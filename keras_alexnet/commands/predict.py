@@ -18,7 +18,7 @@ from rich.text import Text
 from keras_alexnet import files
 from keras_alexnet.client import Answer, Target, connect
 from keras_alexnet.client.answers import Classify
-from keras_alexnet.commands.named_pictures import NamedPictures
+from keras_alexnet.commands.named_pictures import MISSING, NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.data.formats import unread
 from keras_alexnet.live_line import PictureCount
@@ -110,7 +110,7 @@ def main(config: Config, rest: list[str]) -> None:
     error at the end.
     """
     if not rest:
-        raise ValueError("at least one picture's path must be given. Received: none")
+        raise ValueError(MISSING)
     named = NamedPictures(rest)
     errors, paths = new_console(stderr=True), named.paths
     for line in named.skipped_lines():

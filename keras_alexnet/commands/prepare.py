@@ -60,8 +60,8 @@ class Config(Settings):
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
         self.settings()
-        self.require("data", bool(self.data), f"given: {GRAMMAR}")
-        self.require("out", bool(self.out), "a directory's name")
+        self.require("data", bool(self.data), f"{GRAMMAR}")
+        self.require("out", bool(self.out), "a directory, as --out=DIR")
         self.at_least(0, "max_bad", "seed")
         self.below_one("val_share")
         self.at_least(1, "processes")

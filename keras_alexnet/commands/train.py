@@ -12,6 +12,7 @@ from rich.console import Console
 from keras_alexnet import files
 from keras_alexnet.commands.running import no_arguments, show_next
 from keras_alexnet.evaluation import shows_top5
+from keras_alexnet.seeing.looking import check_installed
 from keras_alexnet.terminal import new_console, say
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.run_settings import config_of_run
@@ -124,13 +125,22 @@ def _report(console: Console, config: TrainingConfig, values: dict) -> None:
             ("predict", model, f"{run}/{runs.EXAMPLE}"),
             *([("evaluate", model, *data)] if validated else []),
             *(
-                []
-                if page.is_file()
-                else [("look", model, f"--out={run}/{runs.REPORT}")]
+                [("look", model, f"--out={run}/{runs.REPORT}")]
+                if not page.is_file() and _can_look()
+                else []
             ),
             ("export", model, "--export_dir=exports/mine"),
         ],
     )
+
+
+def _can_look() -> bool:
+    """Whether the packages of `look` are installed, which draws."""
+    try:
+        check_installed()
+    except ValueError:
+        return False
+    return True
 
 
 def _of_epochs(run: str, values: dict) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_alexnet.data.formats import CONVERTED, HEAD, READ, format_of
+from keras_alexnet.data.formats import CONVERTED, HEAD, READ, format_of, unread
 from keras_alexnet.data.preparation.pixel_worker import pictures
 from keras_alexnet.ops.swapping import being_saved
 
@@ -137,8 +137,10 @@ def _decode_other(image: tf.Tensor) -> tf.Tensor:
 
 
 def _check_format(image: bytes) -> None:
-    """Refuses formats that only `prepare` reads; all others TensorFlow refuses."""
+    """Refuses what is no picture, and formats that only `prepare` reads."""
     found = format_of(image[:HEAD])
+    if found is None and image:
+        raise tf.errors.InvalidArgumentError(None, None, unread(image))
     if found in CONVERTED:
         message = f"{found}, not {READ}: convert it, as `prepare` does with data sets"
         raise tf.errors.InvalidArgumentError(None, None, message)

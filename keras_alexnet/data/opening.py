@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from keras_alexnet import files
 from keras_alexnet.data.division import VAL_SHARE, Division
 from keras_alexnet.data.folder import FolderSource
+from keras_alexnet.data.record_files import FILE_NAME
 from keras_alexnet.data.records import RecordsSource
 from keras_alexnet.data.sources import Source, check_kept_apart
 
@@ -80,4 +83,13 @@ def open_source(
         files.check_text("data_dir", data_dir or "")
         files.check_text("manual_dir", manual_dir or "")
         return TfdsSource(spec, data_dir, manual_dir, split, training, validating)
-    raise ValueError(f"data must be {GRAMMAR}. Received: data={spec!r}")
+    raise ValueError(f"data must be {GRAMMAR}{_meant(spec)}. Received: data={spec!r}")
+
+
+def _meant(spec: str) -> str:
+    """What was meant by the bare path of a folder, as a question; else empty."""
+    path = Path(files.expanded(spec))
+    if not spec or not path.is_dir():
+        return ""
+    kind = "records" if (path / FILE_NAME).is_file() else "folder"
+    return f" (did you mean {kind}:{spec}?)"

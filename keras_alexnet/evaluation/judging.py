@@ -166,7 +166,7 @@ def judge(
     >>> judge([Member("mine", model, recipe_of("paper"), names)], source, views=10)
     ... # doctest: +SKIP
     """
-    _check(members, source, views)
+    check(members, source, views)
     wanted = [member.recipe.views_of(source) for member in members]
     distinct = list(dict.fromkeys(wanted))  # Each is decoded and cut once.
     batches = validation_batches(source, _cutter(distinct, views), batch_size)
@@ -196,7 +196,8 @@ def judge(
     ]
 
 
-def _check(members: Sequence[Member], source: Source, views: int) -> None:
+def check(members: Sequence[Member], source: Source, views: int = 1) -> None:
+    """Raises ValueError for what cannot be evaluated, as `judge` does."""
     if views not in (1, 10):
         raise ValueError(f"views must be 1 or 10. Received: views={views}")
     for member in members:
@@ -205,7 +206,8 @@ def _check(members: Sequence[Member], source: Source, views: int) -> None:
             raise ValueError(
                 "the model must have the classes of the data. Received: "
                 f"data={source.spec!r} and {member.name!r}, which has no class "
-                f"{missing[0]!r}"
+                f"{missing[0]!r}: it has {len(source.class_names) - len(missing)} of "
+                f"the data's {len(source.class_names)}"
             )
         if sorted(member.outputs) != sorted(members[0].outputs):
             raise ValueError(

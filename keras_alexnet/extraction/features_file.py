@@ -106,15 +106,19 @@ def write_features(
         "recipe": recipe_record(classifier),
         "pictures": pictures.fingerprint(),
     }
+    words = {
+        "model": _model(classifier),
+        "pictures": f"{count} of {_utf8(pictures.title)}",
+    }
     if path.exists():
-        with opened(path, request) as found:
+        with opened(path, request, words) as found:
             return Written(path, shapes, count, _unreadable(found, pictures))
     partial = path.with_name(path.name + PARTIAL)
 
     def create() -> None:
         _create(partial, request, shapes, classifier, pictures)
 
-    with continued(partial, request, create) as found:
+    with continued(partial, request, words, create) as found:
         done = found.rows
         for faults, outputs in pictures.outputs(describing, size, done):
             found.append(_rows(outputs, faults, dtype))
@@ -137,7 +141,7 @@ def _create(
     if pictures.labels is not None:
         beside |= {"labels": pictures.labels, "class_names": pictures.class_names}
     about = {
-        "model": _utf8(f"{classifier.origin} {classifier.taken}".rstrip()),
+        "model": _model(classifier),
         "model_sha256": request["model"],
         "recipe": json.dumps(request["recipe"]),
         "data": _utf8(pictures.title),
@@ -147,6 +151,10 @@ def _create(
     }
     tables = {name: (shape, request["dtype"]) for name, shape in shapes.items()}
     ResumableFile.create(partial, request, tables, beside, about)
+
+
+def _model(classifier: Classifier) -> str:
+    return _utf8(f"{classifier.origin} {classifier.taken}".rstrip())
 
 
 def _utf8(path: str) -> str:

@@ -54,6 +54,11 @@ class ResumableFile:
                 place = (held.id.get_offset(), held.dtype, held.shape[1:])
                 self._places[name] = place
             self.count = int(file[_VALID].shape[0])
+            # Of hashes, what a person calls them.
+            self.words = {
+                "model": str(file.attrs["model"]),
+                "pictures": f"{self.count} of {file.attrs['data']}",
+            }
             self.rows = int(file[_ROWS][0])
 
     @staticmethod
@@ -124,18 +129,21 @@ class ResumableFile:
 
 
 @contextlib.contextmanager
-def opened(path: Path, request: Mapping[str, Any]) -> Iterator[ResumableFile]:
+def opened(
+    path: Path, request: Mapping[str, Any], words: Mapping[str, str]
+) -> Iterator[ResumableFile]:
     """Opens a file whose rows are complete, to read it.
 
     Args:
         path: The file.
         request: What it must be of.
+        words: What a person calls the `model` and the `pictures` of the request.
 
     Raises:
         ValueError: If it is of something else, is no such file, or is not complete.
     """
     with open(path, "rb") as raw:
-        found = _checked(path, raw, request)
+        found = _checked(path, raw, request, words)
         if found.rows != found.count:
             raise _not_whole(path, found)
         yield found
@@ -143,13 +151,17 @@ def opened(path: Path, request: Mapping[str, Any]) -> Iterator[ResumableFile]:
 
 @contextlib.contextmanager
 def continued(
-    path: Path, request: Mapping[str, Any], create: Callable[[], object]
+    path: Path,
+    request: Mapping[str, Any],
+    words: Mapping[str, str],
+    create: Callable[[], object],
 ) -> Iterator[ResumableFile]:
     """Opens a file of rows to continue it, for this process alone.
 
     Args:
         path: The file.
         request: What it must be of.
+        words: As for `opened`.
         create: Writes it, without rows; called if there is none.
 
     Raises:
@@ -170,13 +182,15 @@ def continued(
         if not path.exists():
             create()
         with files.named_in_errors(path), open(path, "r+b") as raw:
-            yield _checked(path, raw, request)
+            yield _checked(path, raw, request, words)
     finally:
         lock.release()
         Path(f"{path}.lock").unlink(missing_ok=True)
 
 
-def _checked(path: Path, raw: BinaryIO, request: Mapping[str, Any]) -> ResumableFile:
+def _checked(
+    path: Path, raw: BinaryIO, request: Mapping[str, Any], words: Mapping[str, str]
+) -> ResumableFile:
     try:
         found = ResumableFile(path, raw)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
@@ -187,10 +201,14 @@ def _checked(path: Path, raw: BinaryIO, request: Mapping[str, Any]) -> Resumable
     for name, wanted in json.loads(json.dumps(request)).items():
         held = found.request.get(name)
         if held != wanted:
+            of, now = _short(held), _short(wanted)
+            if name in found.words:
+                of, now = found.words[name], words[name]
+            if of == now:  # a file was changed, or the run was trained for longer
+                now = "these as they are now"
             raise ValueError(
                 f"out must be of the same {name} to be continued; name another file, "
-                f"or remove it. Received: {str(path)!r} of {_short(held)}, not "
-                f"{_short(wanted)}"
+                f"or remove it. Received: {str(path)!r} of {of}, not {now}"
             )
     if not 0 <= found.rows <= found.count:
         raise _not_whole(path, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -77,6 +78,10 @@ def _few(config: TrainingConfig, pictures: int, steps: int) -> str | None:
     """What few pictures or steps need, without weights to begin with."""
     if config.init_from is not None:
         return None
+    # As configs/few_photos.flags: small windows, and steps that were counted.
+    follows = config.crop == "resized" and config.steps_per_epoch is not None
+    if follows and steps >= _FEW_STEPS:
+        return None
     if pictures < _FEW_PICTURES:
         line = (
             f"{pictures} pictures are few to train from scratch: begin with weights of "
@@ -111,11 +116,20 @@ def _of_few_classes(
         normed = [] if convolution.has_biases else [f"bn{number}"]
         layers += [f"conv{number}", *normed]
         rates.append(f"conv{number}=0.1")
+    command = [
+        "keras-alexnet",
+        "train",
+        "--flagfile=configs/finetune.flags",
+        f"--data={config.data}",
+        f"--init_from={config.init_from}",
+        f"--init_layers={','.join(layers)}",
+        "--learning_rate=0.02",
+        f"--layer_rates={','.join(rates)}",
+        f"--model_dir={config.model_dir}-first-layers",
+    ]
     return (
         f"{config.init_from} is of {known} classes, and its last layers know no "
-        "others: take the first ones, after --flagfile=configs/finetune.flags by "
-        f"--init_layers={','.join(layers)} --learning_rate=0.02 "
-        f"--layer_rates={','.join(rates)}"
+        f"others; to take its first ones alone: {shlex.join(command)}"
     )
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_alexnet._version import __version__
 from keras_alexnet.evaluation import Scores
-from keras_alexnet.export import export_saved_model
+from keras_alexnet.export import export_saved_model, warmup
 from keras_alexnet.models import AlexNet
 from keras_alexnet.training import pictures
 from keras_alexnet.training.config import TrainingConfig
@@ -164,7 +164,10 @@ def _export(run: Path, keep: str, path: str) -> Path:
     # Its checkpoint, by its path: the run has not ended before it is exported.
     checkpoint = runs.checkpoint_of(run / runs.BEST if best else run)
     # A new model from the checkpoint has plain variables on one device.
-    return export_saved_model(AlexNet(weights=checkpoint), path)
+    # Warm-up requests are for servers: without their package a run does without.
+    return export_saved_model(
+        AlexNet(weights=checkpoint), path, warmup=warmup.has_protos()
+    )
 
 
 def _is_version_of(export: str | None, directory: str) -> bool:

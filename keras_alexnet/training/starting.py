@@ -90,7 +90,7 @@ def open_beginning(origin: str, given: Architecture | None = None) -> Beginning:
         which = " or ".join(map(repr, like)) or "since they are like none of them"
         raise ValueError(
             f"variant must be given with these weights to begin with, {which}. "
-            f"Received: variant=None, init_from={origin!r}"
+            f"Received: init_from={origin!r}"
         )
     recipe = found.description.recipe
     if recipe is not None:

@@ -83,9 +83,10 @@ class Weights:
         if given is None and len(self.variants) == 1:
             return self.variants[0]
         expected = " or ".join(map(repr, self.variants))
+        received = "no variant" if given is None else f"variant={given!r}"
         raise ValueError(
             f"variant must be {expected} with these weights. "
-            f"Received: variant={given!r}, weights={self.origin!r}"
+            f"Received: {received}, weights={self.origin!r}"
         )
 
 

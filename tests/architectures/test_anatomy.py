@@ -376,3 +376,10 @@ def test_questions_that_do_not_arise_are_left_out() -> None:
 def test_it_is_a_public_function() -> None:
     assert keras_alexnet.anatomy is anatomy
     assert keras_alexnet.anatomy()._repr_svg_().startswith("<svg")
+
+
+def test_more_windows_than_pixels_have_no_stride() -> None:
+    found = anatomy("owt", image_size=100)  # an average of 2×2 to 6×6
+    rows = [line.split() for line in str(found).split("\n")]
+    assert ["average", "6×6×256"] in [row[:2] for row in rows]
+    assert next(row for row in rows if row[:1] == ["average"])[-1] == "–"

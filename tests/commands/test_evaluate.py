@@ -130,6 +130,21 @@ def test_data_of_more_classes_than_the_model_has_are_one_line(
     assert "the model must have the classes of the data. Received: " in err
 
 
+def test_of_what_is_refused_nothing_is_said(
+    evaluate, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    for name in ("cat", "dog"):
+        shutil.copytree(pictures / "val" / "0_red", tmp_path / "data" / name)
+    shutil.copytree(pictures / "val" / "0_red", tmp_path / "one" / "0_red")
+    shutil.copytree(pictures / "val" / "0_red", tmp_path / "one" / "cat")
+    for folder, known in (("data", 0), ("one", 1)):
+        code, lines, err = evaluate(
+            f"--model={run}", f"--data=folder:{tmp_path / folder}"
+        )
+        assert (code, lines, err.count("\n")) == (2, [], 1)
+        assert f"no class 'cat': it has {known} of the data's 2\n" in err
+
+
 def test_another_split_is_judged_without_training_pictures(
     evaluate, run: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -231,7 +246,10 @@ def test_outputs_are_called_as_the_data_call_them() -> None:
 
 
 BAD = {
-    "two ways to name": (("--model=a", "--model_dir=b"), "exactly one of --model"),
+    "two ways to name": (
+        ("--model=a", "--model_dir=b"),
+        "only one of --model and --model_dir",
+    ),
     "views": (("--model=a", "--views=5"), "views must be 1 or 10. Received: views=5"),
     "second is missing": (("--model={run}", "--model=none"), "Received: 'none'"),
     "an export among several": (

@@ -71,10 +71,10 @@ def test_what_is_skipped_is_told(command, pictures: Path, tmp_path: Path) -> Non
 
 
 BAD = {
-    "no data": (("--out=out",), "data must be given: shapes, tfds:"),
+    "no data": (("--out=out",), "--data is missing: it must be shapes, tfds:"),
     "no directory": (
         ("--data=shapes",),
-        "out must be a directory's name. Received: out=None",
+        "prepare: --out is missing: it must be a directory, as --out=DIR\n",
     ),
     "empty directory": (
         (

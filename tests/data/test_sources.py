@@ -388,6 +388,15 @@ def test_unknown_specs_are_refused(spec: str) -> None:
         open_source(spec)
 
 
+@pytest.mark.parametrize("kind", ["folder", "records"])
+def test_the_bare_path_of_a_folder_is_known(kind: str, tmp_path: Path) -> None:
+    if kind == "records":
+        (tmp_path / "dataset.json").write_text("{}")
+    with pytest.raises(ValueError, match="did you mean") as caught:
+        open_source(str(tmp_path))
+    assert f"(did you mean {kind}:{tmp_path}?). Received: data=" in str(caught.value)
+
+
 def test_an_unknown_set_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no_such_set") as caught:
         open_source("tfds:no_such_set", str(tmp_path))

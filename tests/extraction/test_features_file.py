@@ -254,8 +254,12 @@ def test_another_request_is_refused_and_what_differs_is_named(
         )
         layer = classifier.model.get_layer("fc8")
         layer.bias.assign(layer.bias + 1)
-    with pytest.raises(ValueError, match=f"of the same {what} to be continued"):
+    with pytest.raises(
+        ValueError, match=f"of the same {what} to be continued"
+    ) as caught:
         write_features(classifier, pictures, out, **CHANGED.get(what, {}))
+    if what == "pictures":
+        assert f"24 of {data.title}, not 9 of {pictures.title}" in str(caught.value)
     assert held.read_bytes() == before
 
 
@@ -319,7 +323,7 @@ def test_a_link_stays_a_link(classifier: Classifier, run: Path, tmp_path: Path) 
     ("flags", "message"),
     [
         (["--out=a.h5", "--data=shapes", "a.jpg"], "--data must not be given beside"),
-        (["a.jpg"], "out must be the name of a file"),
+        (["a.jpg"], "--out is missing: it must be the name of a file, as"),
         (["--out=a.h5", "--layers=fc9", "PICTURE"], "did you mean 'fc"),
         (["--out=a.h5", "--layers=fc6,,fc7", "PICTURE"], "layers must be names"),
         (["--out=nowhere/a.h5", "PICTURE"], "out must be a file in a folder"),

@@ -470,15 +470,18 @@ def test_a_library_that_is_missing_is_named(
     ("arguments", "message"),
     [
         (["buidl"], "did you mean build?"),
-        (["query", "a.jpg"], "index must be a directory"),
+        (["query", "a.jpg"], "--index is missing: it must be"),
         (["query", "--index=nowhere", "a.jpg"], "without index.json"),
-        (["query", "--index=nowhere"], "at least one picture"),
+        (["query", "--index=nowhere"], "pictures are missing"),
         (["query", "--index=a", "--top=0", "a.jpg"], "top must be at least 1"),
         (["query", "--index=a", "--html=.", "a.jpg"], "html must be a file in a"),
         (["query", "--index=a", "--html=no/a.html", "a.jpg"], "html must be a file in"),
         (["build", "--model=a", "--index=b"], "a model must be a run's directory"),
         (["build", "--data=", "--index=b"], "data must be a name"),
-        (["build", "--model=a", "--data=shapes"], "index must be a directory"),
+        (
+            ["build", "--model=a", "--data=shapes"],
+            "--index is missing: it must be",
+        ),
         (["build", "--codes=pca64"], "pca64"),
     ],
 )

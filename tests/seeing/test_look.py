@@ -90,7 +90,7 @@ def test_the_command_replaces_an_earlier_look_and_names_units(
         (["--out=full"], ["out must be new, empty", "'mine.txt'"]),
         (["--out=stolen"], ["out must be new, empty", "'mine.txt'"]),
         (["--out=listed"], ["out must be new, empty", "'mine.txt'"]),
-        ([], ["out must be given"]),
+        ([], ["--out is missing: it must be a directory, as --out="]),
         (["--out=new", "--limit=0"], ["limit must be at least 1"]),
         (["--out=new", "--compare=nowhere"], ["nowhere"]),
         (["--out=new", "--data=folder:nowhere"], ["nowhere"]),
@@ -175,12 +175,13 @@ def test_an_export_is_refused_in_one_line(
     command: Command, run: Path, tmp_path: Path
 ) -> None:
     export = next((run / "servable").iterdir())
-    code, _, errors = command(
-        f"--model={export}", f"--out={tmp_path / 'out'}", "--data=shapes"
-    )
-    assert code == 2
-    assert errors.count("\n") == 1
-    assert "an export cannot be taken apart" in errors
+    for data in ([], ["--data=shapes"]):
+        code, _, errors = command(
+            f"--model={export}", f"--out={tmp_path / 'out'}", *data
+        )
+        assert code == 2
+        assert errors.count("\n") == 1
+        assert "an export cannot be taken apart" in errors
 
 
 def test_weights_without_a_run_need_data(

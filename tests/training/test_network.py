@@ -233,7 +233,7 @@ UNCLEAR = {
     "several variants": (
         "paper",
         {},
-        "^variant must be given .*, 'paper' or .*'caffe' or .*variant=None, init_from=",
+        "^variant must be given .*, 'paper' or .*'caffe' or .*Received: init_from=",
     ),
     "of other colours": (
         "caffe",

@@ -20,6 +20,7 @@ from keras_alexnet.weights.described import Description
 
 ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 LONG = {"epochs": 90, "init_from": "imagenet"}  # of which there is nothing to say
+FEW_PHOTOS = {"crop": "resized", "steps_per_epoch": 50, "epochs": 20}
 WINDOW = {"average": "moving_average", "average_window": 0.2}
 
 
@@ -35,6 +36,10 @@ def noted(pictures: int = 3000, steps: int = 20, **settings: object) -> list[str
         ({"pictures": 192, "init_from": None}, "192 pictures are few"),
         ({"pictures": 192, "init_from": None}, "--flagfile=configs/few_photos.flags"),
         ({"pictures": 192, "init_from": None}, "--flagfile=configs/finetune.flags"),
+        (
+            {"pictures": 48, "steps": 2, "init_from": None, "crop": "resized"},
+            "48 pictures are few",
+        ),
         ({"steps": 2, "init_from": None}, "180 steps are few"),
         ({"steps": 1, "warmup_steps": 94}, "rises for 94 of 90 steps"),
         ({"colour_noise_epochs": 90}, "colour_noise_epochs=90 names"),
@@ -54,6 +59,7 @@ def test_what_cannot_work_is_said(settings: dict, expected: str) -> None:
         {},
         {"init_from": None},
         {"pictures": 60, "steps": 1},
+        {"pictures": 48, "steps": 50, "init_from": None, **FEW_PHOTOS},
         {"steps": 10, "warmup_steps": 94},
         {"steps": 1, "warmup": 0.04},
         {"steps": 1, **WINDOW},
@@ -140,7 +146,10 @@ def test_weights_of_few_classes_are_for_the_first_layers(variant: str) -> None:
     named = [each[2:] for each in recipe.read_text().splitlines() if each[:4] == "# --"]
     wanted = [each for each in named if "init_from" not in each and "preci" not in each]
     layers = wanted[0] if variant == "modern" else "--init_layers=conv1,conv2,conv3"
-    assert flags == ["--flagfile=configs/finetune.flags", layers, *wanted[1:]]
+    own = f"--model_dir={config.model_dir}-first-layers"
+    begin = ["--flagfile=configs/finetune.flags", "--data=shapes", "--init_from=RUN"]
+    assert flags == [*begin, layers, *wanted[1:], own]
+    assert ": keras-alexnet train --flagfile=" in line
     layers = dataclasses.replace(config, init_layers="conv1")
     for other in (
         (config, 192, rates, begun, SIX),

@@ -10,7 +10,7 @@ import itertools
 import math
 from xml.etree import ElementTree
 
-from keras_alexnet.architectures.anatomy.layers import DENSE, Layer
+from keras_alexnet.architectures.anatomy.layers import DENSE, UNEVEN, Layer
 from keras_alexnet.architectures.anatomy.network import Network, tower_name
 from keras_alexnet.architectures.anatomy.shapes import (
     Block,
@@ -219,7 +219,8 @@ def _rows(
     _row(root, y, end, "window, stride", "start wide")
     for column in columns:
         if column.layer.kind != DENSE:
-            words = f"{column.layer.window}×{column.layer.window}, {column.layer.step}"
+            window, step = column.layer.window, column.layer.step or UNEVEN
+            words = f"{window}×{window}, {step}"
             text(root, column.x, y + 18, words, "wide")
     y += _ROW
     _row(root, y, end, "sees, pixels")

@@ -19,6 +19,7 @@ from keras_alexnet.architectures.records import (
 
 # Kinds of layers.
 CONVOLUTION, STAGE, SEAM, DENSE = "convolution", "stage", "seam", "dense"
+UNEVEN = "–"  # shown for steps of 0: windows that lie on one another
 _FIRST_DENSE = 6  # fc6
 
 
@@ -59,7 +60,8 @@ class Layer:
         seam: The seam that computes this stage; None for a layer of the model.
         reads_side: Side of the maps that it reads.
         window: Side of what one value reads of each of them.
-        step: From one window to the next, in their pixels.
+        step: From one window to the next, in their pixels; 0, as `stride`, where an
+            average has more windows than pixels.
         groups: Parts of the maps before it, of which each kernel reads one.
     """
 

@@ -6,7 +6,7 @@ import itertools
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from keras_alexnet.architectures.anatomy.layers import DENSE, SEAM, Layer
+from keras_alexnet.architectures.anatomy.layers import DENSE, SEAM, UNEVEN, Layer
 from keras_alexnet.architectures.anatomy.network import FLOAT, Network, tower_name
 from keras_alexnet.architectures.anatomy.questions import answered
 
@@ -80,7 +80,7 @@ def _row(network: Network, layer: Layer) -> tuple[str, ...]:
         f"{maps}" if dense else f"{side}×{side}×{maps}",
         *counts,
         f"{layer.receptive_field}",
-        "" if dense else f"{layer.stride}",
+        "" if dense else f"{layer.stride or UNEVEN}",
         network.reads(layer) if layer.neurons else "",
     )
 

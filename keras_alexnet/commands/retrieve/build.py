@@ -40,7 +40,7 @@ class Config(SplitOptions, ModelOptions):
         """Raises ValueError for values that are out of range."""
         super().check()
         self.at_least(0, "code_seed")
-        self.require("index", bool(self.index), "a directory")
+        self.require("index", bool(self.index), "a directory, as --index=DIR")
 
 
 def main(config: Config, rest: list[str]) -> None:

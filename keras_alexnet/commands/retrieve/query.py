@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from keras_alexnet import files
-from keras_alexnet.commands.named_pictures import NamedPictures
+from keras_alexnet.commands.named_pictures import MISSING, NamedPictures
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.reasons import must_be, printable
 from keras_alexnet.retrieval import Index
@@ -40,7 +40,7 @@ class Config(Settings):
     def check(self) -> None:
         """Raises ValueError for values that are out of range."""
         self.at_least(1, "top")
-        self.require("index", bool(self.index), "a directory")
+        self.require("index", bool(self.index), "a directory, as --index=DIR")
         self.require("html", self.html != "", "the name of a file")
 
 
@@ -51,7 +51,7 @@ def main(config: Config, rest: list[str]) -> None:
     error at the end.
     """
     if not rest:
-        raise ValueError("at least one picture's path must be given. Received: none")
+        raise ValueError(MISSING)
     named, errors = NamedPictures(rest), new_console(stderr=True)
     for line in named.skipped_lines():
         say(errors, f"retrieve query: {line}")
