@@ -226,7 +226,7 @@ def rate_course(rates: Rates) -> list[str]:
     >>> config = TrainingConfig(epochs=4, schedule="cosine", learning_rate=0.02)
     >>> print(*rate_course(Rates(config, [], steps_per_epoch=100)), sep="\\n")
     rate 0.02 falling to 0 by the cosine over 4 epochs
-    step 1: 0.02, 100: 0.0171, 200: 0.0101, 300: 0.00297, 400: 3.08e-07
+    step 1: 0.02, 100: 0.0171, 200: 0.0101, 300: 0.00298, 400: 3.08e-07
     """
     steps = rates.total_steps
     words = _ahead(rates, 1, ())
