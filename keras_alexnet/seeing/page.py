@@ -11,7 +11,14 @@ from typing import Any
 from keras_alexnet._version import __version__
 from keras_alexnet.html_page import rendered
 from keras_alexnet.inspection.findings import Findings
-from keras_alexnet.seeing import charts, drawings, inline, page_pictures, page_text
+from keras_alexnet.seeing import (
+    charts,
+    drawings,
+    first_look,
+    inline,
+    page_pictures,
+    page_text,
+)
 from keras_alexnet.seeing.charts import Chart
 from keras_alexnet.seeing.confusion import MOST_CLASSES
 from keras_alexnet.seeing.page_pictures import PagePictures
@@ -64,7 +71,7 @@ def _content(found: Findings, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         "towers": max((each.towers for each in found.colours), default=1),
         "sizes": page_text.sizes(found),
         "guessing": math.log(len(found.classes)),
-        "first": page_text.first(found),
+        "first": first_look.first(found),
         "charts": {name: _inline(name, chart) for name, chart in drawn.items()},
         "captions": {name: captions.get(name, "") for name in drawn},
         "run_charts": [name for name in drawn if name.startswith(_RUN)],
