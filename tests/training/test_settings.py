@@ -141,8 +141,8 @@ def test_settings_that_do_not_go_together_are_named(name: str, more: dict) -> No
 
 
 def made(config: type, name: str, value: Any) -> Any:
-    out = {"out": "records"} if config is prepare.Config else {}
-    return config(**{**out, **NEEDED.get(name, {}), name: value})
+    least = {"data": "shapes", "out": "records"} if config is prepare.Config else {}
+    return config(**{**least, **NEEDED.get(name, {}), name: value})
 
 
 @pytest.mark.compat

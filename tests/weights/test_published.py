@@ -83,6 +83,7 @@ def test_a_file_that_does_not_determine_the_variant_asks_for_it(
     published: WeightSet, tmp_path: Path, variant: str | None
 ) -> None:
     path = tmp_path / "folder" / published.file_name
-    message = rf"'caffe' or 'caffenet'.*variant={variant!r}, weights='.*caffemodel'"
+    given = "no variant" if variant is None else f"variant={variant!r}"
+    message = rf"'caffe' or 'caffenet'.*{given}, weights='.*caffemodel'"
     with pytest.raises(ValueError, match=message):
         AlexNet(variant, weights=path)
