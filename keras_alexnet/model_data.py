@@ -96,16 +96,25 @@ def trained_on_others(models: Sequence[str], spec: str) -> list[str]:
         models: Each by name or path, as `keras_alexnet.Classifier` takes it.
         spec: The data, as `open_source` takes them.
     """
-    lines = []
-    for name in models:
-        run = runs.run_of(Path(files.expanded(name)))
-        own = None if run is None else runs.settings(run).get("data")
-        if own and _place(own) != _place(spec):
-            lines.append(
-                f"{name} was trained on other data ({own}): some of these pictures "
-                "may be among them"
-            )
-    return lines
+    others = {name: other_data(name, spec) for name in models}
+    return [
+        f"{name} was trained on other data ({own}): some of these pictures may be "
+        "among them"
+        for name, own in others.items()
+        if own
+    ]
+
+
+def other_data(model: str, spec: str) -> str:
+    """The data that a run was trained on, if they are not these; else empty.
+
+    Args:
+        model: By name or path, as `keras_alexnet.Classifier` takes it.
+        spec: The data, as `open_source` takes them; paths are compared as a whole.
+    """
+    run = runs.run_of(Path(files.expanded(model)))
+    own = "" if run is None else runs.settings(run).get("data", "")
+    return own if _place(own) != _place(spec) else ""
 
 
 def _place(spec: str) -> str:

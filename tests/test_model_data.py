@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 
 from keras_alexnet.data.division import Division
-from keras_alexnet.model_data import open_model_data, trained_on_others
+from keras_alexnet.model_data import (
+    open_model_data,
+    other_data,
+    trained_on_others,
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +88,13 @@ def test_what_cannot_be_decided_is_refused(plain: Path, tmp_path: Path) -> None:
         open_model_data([one, other])
     with pytest.raises(ValueError, match=r"no run\. Received: --model=imagenet"):
         open_model_data(["imagenet"])
+
+
+def test_other_data_are_others_however_they_are_written(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(tmp_path / "run", plain, None)
+    monkeypatch.chdir(plain.parent)
+    assert other_data(run, f"folder:{plain.name}") == ""
+    assert other_data(run, f"folder:{plain.name}/red") == f"folder:{plain}"
+    assert other_data("imagenet", "shapes") == ""

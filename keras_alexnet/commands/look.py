@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_alexnet.commands.data_options import NamedData
 from keras_alexnet.commands.opening import NO_EXPORT, ModelOptions
 from keras_alexnet.commands.running import no_arguments, show_next
+from keras_alexnet.inspection.networks import refuse_export
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.model_data import open_model_data
 from keras_alexnet.seeing import look
@@ -69,11 +70,7 @@ def main(config: Config, rest: list[str]) -> None:
     check_installed()
     ReportDirectory(Path(config.out)).check()
     classifier = config.open()
-    if classifier.is_export:
-        raise ValueError(
-            "model must be a run, a checkpoint or a file of weights: an export cannot "
-            f"be taken apart. Received: {classifier.origin!r}"
-        )
+    refuse_export(classifier)
     source = open_model_data(
         [classifier.origin], config.data, config.data_dir, config.manual_dir
     )

@@ -16,6 +16,7 @@ from keras_alexnet.evaluation.judging import output_names
 from keras_alexnet.inspection.layer_facts import LayerFacts, layer_facts
 from keras_alexnet.inspection.observing import Observed, observe
 from keras_alexnet.inspection.pictures import Pictures
+from keras_alexnet.model_data import other_data
 from keras_alexnet.models import variants_like
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers.conversion import convert_towers
@@ -56,11 +57,7 @@ class Network:
         Raises:
             ValueError: If it is an export, or no AlexNet with its top.
         """
-        if classifier.is_export:
-            raise ValueError(
-                "model must be a run, a checkpoint or a file of weights: an export "
-                f"cannot be taken apart. Received: {classifier.origin!r}"
-            )
+        refuse_export(classifier)
         assert classifier.recipe is not None
         model = classifier.model
         if any(isinstance(layer, OnDevice) for layer in model.layers):
@@ -110,13 +107,22 @@ class Network:
         )
 
 
+def refuse_export(classifier: Classifier) -> None:
+    """Raises ValueError for an export, whose layers Keras does not know."""
+    if classifier.is_export:
+        raise ValueError(
+            "model must be a run, a checkpoint or a file of weights: an export "
+            f"cannot be taken apart. Received: {classifier.origin!r}"
+        )
+
+
 def _seen_before(origin: str, source: Source) -> str:
     """Why a model may have been trained on validation pictures of a data set."""
     may = "it may have been trained on some of these pictures"
     run = runs.run_of(Path(files.expanded(origin)))
     if run is None:
         return f"what it was trained on is not known: {may}"
-    if runs.settings(run).get("data") != source.spec:
+    if other_data(origin, source.spec):
         return f"its data are others: {may}"
     if runs.division(run) != source.division:
         return f"its division of the data is another one: {may}"

@@ -14,6 +14,7 @@ from keras_alexnet import files, inspection
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.inspection import Findings
+from keras_alexnet.inspection.networks import refuse_export
 from keras_alexnet.model_data import open_model_data
 from keras_alexnet.reasons import reason
 from keras_alexnet.seeing.report_directory import ReportDirectory
@@ -71,6 +72,7 @@ def look(
     directory = ReportDirectory(files.given_path("out", out))
     directory.check()
     classifier = _opened(model)
+    refuse_export(classifier)
     run = runs.run_of(Path(files.expanded(classifier.origin)))
     rows = [] if run is None else metrics(run)
     if not isinstance(data, Source):
