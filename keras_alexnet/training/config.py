@@ -68,8 +68,9 @@ class TrainingConfig(Settings):
     )
     crop: str = setting(
         "paper",
-        "How crops are cut: at a random position of the scaled picture, or a random "
-        "window of any size and shape, resized.",
+        "How crops are cut: at a random position of the scaled picture, a random "
+        "window of any size and shape, resized, or at the centre, where validation "
+        "cuts.",
         choices=CROPS,
     )
     crop_area: float = setting(
@@ -79,6 +80,9 @@ class TrainingConfig(Settings):
         1,
         "How many successive pictures have the same crop and mirroring; 32 in the "
         "source.",
+    )
+    mirror: bool = setting(
+        True, "Mirror half of the training pictures, chosen at random."
     )
     colour_noise: str = setting(
         "paper", "Form of the noise along the colour components.", choices=FORMS
