@@ -17,9 +17,9 @@ _PERMUTATIONS = 1000
 def colour_split(experiment: Experiment) -> Measured:
     """How far apart the towers are in colourfulness, beyond what chance would give.
 
-    For each network, a = |area − 1/2| of the towers' colourfulness (`colour.split`), and
-    its mean over permutations of the kernels; the value is their difference, which is 0
-    on average where towers do not matter and near 1/2 where one tower has all colours.
+    For each network, |area − 1/2| of the towers' colourfulness (`colour.split`), less
+    its mean over permutations of the kernels: 0 on average where towers do not matter,
+    and near 1/2 where one tower has all colours.
     The claim's first arm has two towers. Others are controls, whose kernels are divided
     into halves.
     """
