@@ -109,6 +109,10 @@ def finish_of(top1: list[float], target: float) -> Finish:
 def _compared(finishes: Mapping[str, list[Finish]], pair: Pair) -> Comparison:
     first, second = finishes[pair.first], finishes[pair.second]
     ratios = [b.epochs / a.epochs for a, b in zip(first, second, strict=True)]
-    at_least = not all(each.reached for each in second)
-    question = f"{pair.question}, at least" if at_least else pair.question
-    return statistics.times(question, ratios, pair.paper)
+    return statistics.times(
+        pair.question,
+        ratios,
+        pair.paper,
+        at_least=[not each.reached for each in second],
+        at_most=[not each.reached for each in first],
+    )
