@@ -46,77 +46,93 @@ class Difference:
         return CONTRADICTED if self.high < 0 else UNDECIDED
 
 
-def points(question: str, differences: Any, paper: float | None = None) -> Comparison:
+def points(
+    question: str,
+    first: Any,
+    second: Any,
+    *,
+    paper: float | None = None,
+) -> Comparison:
     """By how many of 100 pictures one arm is right more often than another.
 
     Args:
         question: What is compared, as `"dropout against none"`.
-        differences: `[seeds, pictures]`: 1 where only the first arm is right, −1 where
-            only the other is, else 0.
+        first: Whether the first arm is right: `[seeds, pictures]`, 0 or 1.
+        second: Whether the other one is, with the same seeds and pictures.
         paper: The paper's figure.
 
     Returns:
         A `Comparison` by `paired`, in points.
 
     Raises:
-        ValueError: As `paired` raises it.
+        ValueError: If the tables differ in shape, or as `paired` raises it.
 
     Example:
 
     >>> right = np.random.default_rng(0).random([2, 5, 400]) < [[[0.8]], [[0.7]]]
-    >>> points("wide against narrow", right[0].astype(float) - right[1]).verdict
+    >>> points("wide against narrow", *right).verdict
     'seen'
     """
-    found = paired(100 * np.asarray(differences, np.float64))
-    return _comparison(question, "points", found, paper)
+    tables = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if tables[0].shape != tables[1].shape:
+        expected = f"of the first arm's shape {tables[0].shape}"
+        raise must_be("second", expected, tables[1].shape)
+    return _comparison(question, "points", paired(100 * (tables[0] - tables[1])), paper)
 
 
 def times(
     question: str,
-    ratios: Sequence[float],
-    paper: float | None = None,
+    first: Sequence[float],
+    second: Sequence[float],
     *,
-    at_least: Sequence[bool] = (),
-    at_most: Sequence[bool] = (),
+    first_stopped: Sequence[bool] = (),
+    second_stopped: Sequence[bool] = (),
+    paper: float | None = None,
 ) -> Comparison:
     """How many times as much one arm takes as another: the mean of the logarithms.
 
-    Where the first arm's run was stopped before it was done, the ratio that is known
-    is a lower bound; where the second arm's was, an upper one. Bounds count as the
-    ratios themselves, so the value is such a bound too, as `bound` says. With a lower
-    one the interval has no upper end: the claim may be seen, never contradicted. With
-    an upper one it has no lower end. With bounds of both kinds there is no answer.
+    A run that was stopped before it was done counts with what it had taken until
+    then. If such runs are the first arm's, the answer is a lower bound: its interval
+    has no upper end, and `bound` is `"at least"`. If they are the second arm's, it is
+    an upper bound, without a lower end. If there are some of both, there is no answer.
 
     Args:
         question: What is compared, as `"steps of tanh over those of ReLU"`.
-        ratios: For each seed what the first arm took over what the second did.
+        first: What the first arm took with each seed, more than 0.
+        second: What the other one took with the same seeds.
+        first_stopped: Which of the first arm's runs were stopped; none by default.
+        second_stopped: Which of the second's were.
         paper: The paper's figure.
-        at_least: Which ratios are lower bounds; none by default.
-        at_most: Which are upper bounds.
 
     Returns:
         A `Comparison` by `of_seeds`, in times. The smallest effect is that of runs
         whose logarithms have the spread of these.
 
     Raises:
-        ValueError: If there is no ratio, or one is not above 0 and finite.
+        ValueError: If the arms differ in the number of seeds, or a number is not above
+            0 and finite.
 
     Example:
 
-    >>> found = times("tanh over ReLU", [6.0, 8.0], at_least=[False, True])
+    >>> found = times("tanh over ReLU", [600, 800], [100, 100], first_stopped=[0, 1])
     >>> f"{found.bound} {found.value:.1f}"
     'at least 6.9'
     """
-    values = np.asarray(ratios, np.float64)
-    if not np.isfinite(values).all() or not (values > 0).all():
-        raise must_be("ratios", "finite numbers above 0", ratios)
-    found = of_seeds(np.log(values))
-    mean, low, high, bound = found.mean, found.low, found.high, ""
-    if any(at_least):
+    given = {"first": first, "second": second}
+    arrays = {name: np.asarray(each, np.float64) for name, each in given.items()}
+    for name, array in arrays.items():
+        alike = array.shape == arrays["first"].shape
+        if not alike or not np.isfinite(array).all() or not (array > 0).all():
+            expected = "numbers above 0, one for each seed of both arms"
+            raise must_be(name, expected, given[name])
+    found = of_seeds(np.log(arrays["first"] / arrays["second"]))
+    low, high, bound = found.low, found.high, ""
+    if any(first_stopped):
         high, bound = math.inf, "at least"
-    if any(at_most):
+    if any(second_stopped):
         low, bound = -math.inf, "at most"
-    if any(at_least) and any(at_most):
+    mean = found.mean
+    if any(first_stopped) and any(second_stopped):
         mean, bound = math.nan, ""
     bounded = dataclasses.replace(found, mean=mean, low=low, high=high)
     compared = _comparison(question, "times", bounded, paper)
@@ -131,13 +147,13 @@ def times(
     )
 
 
-def plain(
+def numbers(
     question: str,
     unit: str,
     values: Sequence[float],
-    paper: float | None = None,
     *,
     level: float = 0.0,
+    paper: float | None = None,
 ) -> Comparison:
     """Whether a number that each seed gives is above a level.
 
@@ -145,8 +161,8 @@ def plain(
         question: What is asked, as `"colour in one tower against chance"`.
         unit: Of the numbers.
         values: The number of each seed; of two arms, their difference.
-        paper: The paper's figure.
         level: The value of no effect.
+        paper: The paper's figure.
 
     Returns:
         A `Comparison` by `of_seeds`.
@@ -156,7 +172,7 @@ def plain(
 
     Example:
 
-    >>> plain("above one half", "of area", [0.7, 0.72, 0.69], level=0.5).verdict
+    >>> numbers("above one half", "share", [0.7, 0.72, 0.69], level=0.5).verdict
     'seen'
     """
     found = of_seeds(np.asarray(values, np.float64) - level)

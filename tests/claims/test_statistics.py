@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import sys
@@ -188,69 +187,74 @@ def test_no_effect_is_seldom_seen_and_the_smallest_mostly(
     assert 0.8 - margin < some.count("seen") / count < 0.84 + margin
 
 
-def test_points_are_of_100_pictures() -> None:
-    right = np.random.default_rng(0).random([2, 3, 500]) < [[[0.7]], [[0.5]]]
-    differences = right[0].astype(float) - right[1]
-    found = statistics.points("one against two", differences, paper=2.0)
-    expected = statistics.paired(differences)
-    assert (found.value, found.low, found.high, found.smallest) == pytest.approx(
-        tuple(100 * np.array(dataclasses.astuple(expected)[:4]))
+def test_points_are_differences_of_right_answers() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.random([3, 500]) < 0.7, rng.random([3, 500]) < 0.5
+    found = statistics.points("one against two", first, second, paper=2.0)
+    expected = statistics.paired(100 * (first.astype(float) - second))
+    assert (found.value, found.low, found.high) == (
+        expected.mean,
+        expected.low,
+        expected.high,
     )
-    assert found.value == pytest.approx(100 * (right[0].mean() - right[1].mean()))
+    assert found.value == pytest.approx(100 * (first.mean() - second.mean()))
     assert (found.unit, found.level, found.verdict) == ("points", 0, "seen")
     assert (found.seeds, found.pictures, found.paper) == (3, 500, 2.0)
-    assert statistics.points("two against one", -differences).verdict == "contradicted"
+    assert statistics.points("", second, first).verdict == "contradicted"
 
 
 def test_times_are_geometric_means() -> None:
-    ratios = np.array([6.0, 7.5, 6.37])
-    found = statistics.times("first over second", ratios)
-    expected = stats.ttest_1samp(np.log(ratios), 0).confidence_interval()
-    assert found.value == pytest.approx(stats.gmean(ratios))
+    first, second = [600, 900, 700.5], [100, 120, 110]
+    found = statistics.times("first over second", first, second)
+    logarithms = np.log(np.divide(first, second))
+    expected = stats.ttest_1samp(logarithms, 0).confidence_interval()
+    assert found.value == pytest.approx(stats.gmean(np.divide(first, second)))
     assert (found.low, found.high) == pytest.approx(tuple(np.exp(expected)))
     assert (found.level, found.verdict, found.bound) == (1, "seen", "")
-    reverse = statistics.times("second over first", 1 / ratios)
+    reverse = statistics.times("second over first", second, first)
     assert reverse.low == pytest.approx(1 / found.high)
     assert reverse.verdict == "contradicted"
 
 
 @pytest.mark.parametrize(
-    ("ratio", "bounds", "bound", "verdict"),
+    ("stopped", "bound", "verdict"),
     [
-        (3.0, {"at_least": [True, False, True]}, "at least", "seen"),
-        (3.0, {"at_least": [True] * 3, "at_most": [False] * 3}, "at least", "seen"),
-        (3.0, {"at_most": [False, False, True]}, "at most", "undecided"),
-        (0.3, {"at_most": [False, False, True]}, "at most", "contradicted"),
-        (0.3, {"at_least": [False, False, True]}, "at least", "undecided"),
+        ({"first_stopped": [True, False, True]}, "at least", "seen"),
+        ({"second_stopped": [False, False, True]}, "at most", "undecided"),
+        (
+            {"first_stopped": [True, False, False], "second_stopped": [False] * 3},
+            "at least",
+            "seen",
+        ),
     ],
 )
 def test_runs_that_were_stopped_give_bounds(
-    ratio: float, bounds: dict[str, list[bool]], bound: str, verdict: str
+    stopped: dict[str, list[bool]], bound: str, verdict: str
 ) -> None:
-    ratios = np.array([1.0, 1.1, 1.2]) * ratio
-    found, whole = (statistics.times("", ratios, **each) for each in (bounds, {}))
+    arms = [300, 310, 320], [100, 100, 100]
+    found, whole = (statistics.times("", *arms, **each) for each in (stopped, {}))
     assert (found.bound, found.verdict) == (bound, verdict)
     assert found.value == whole.value
     open_end = (whole.low, math.inf) if bound == "at least" else (0, whole.high)
     assert (found.low, found.high) == open_end
 
 
-def test_bounds_on_both_sides_give_no_answer() -> None:
-    bounds = {"at_least": [True, False], "at_most": [False, True]}
-    found = statistics.times("", [8, 8], **bounds)
+def test_runs_of_both_arms_that_were_stopped_give_no_answer() -> None:
+    stopped = {"first_stopped": [True, True], "second_stopped": [False, True]}
+    found = statistics.times("", [800, 800], [100, 100], **stopped)
     assert math.isnan(found.value)
     assert (found.low, found.high, found.verdict) == (0, math.inf, "undecided")
 
 
-def test_one_ratio_has_no_ends() -> None:
-    found = statistics.times("", [8])
+def test_one_seed_of_times_has_no_ends() -> None:
+    found = statistics.times("", [800], [100])
     assert (found.low, found.high, found.smallest) == (0, math.inf, math.inf)
     assert found.value == pytest.approx(8)
 
 
-def test_plain_numbers_are_held_against_their_level() -> None:
+def test_numbers_are_held_against_their_level() -> None:
     values = [0.71, 0.78, 0.7]
-    found = statistics.plain("above a half", "of area", values, level=0.5)
+    found = statistics.numbers("above a half", "share", values, level=0.5)
     expected = stats.ttest_1samp(values, 0.5).confidence_interval()
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert (found.level, found.verdict, found.pictures) == (0.5, "seen", 0)
@@ -266,9 +270,12 @@ def test_plain_numbers_are_held_against_their_level() -> None:
         (lambda: statistics.paired(np.full([2, 9], np.nan)), "finite numbers"),
         (lambda: statistics.of_seeds([]), "one or more"),
         (lambda: statistics.of_seeds([math.inf]), "finite numbers"),
-        (lambda: statistics.times("", [1, 0]), "ratios must be finite numbers above"),
-        (lambda: statistics.times("", [math.inf]), "ratios must be finite numbers"),
-        (lambda: statistics.times("", []), "one or more"),
+        (
+            lambda: statistics.points("", np.zeros([2, 9]), np.zeros([2, 8])),
+            r"second must be of the first arm's shape \(2, 9\)",
+        ),
+        (lambda: statistics.times("", [1, 2], [1]), "second must be numbers above 0"),
+        (lambda: statistics.times("", [0, 2], [1, 1]), "first must be numbers above"),
     ],
 )
 def test_what_is_no_table_is_refused(call: Callable[[], object], message: str) -> None:
