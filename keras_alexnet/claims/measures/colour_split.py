@@ -27,7 +27,9 @@ def colour_split(experiment: Experiment) -> Measured:
     for name in experiment.claim.arms:
         own = [runs.first_kernels(run.path) for run in experiment.runs(name)]
         values = [colourfulness(kernels) for kernels in own]
-        halves = [np.arange(len(each)) * 2 // len(each) for each in values]
+        halves: list[np.ndarray] = [
+            np.arange(len(each)) * 2 // len(each) for each in values
+        ]
         pairs = list(zip(values, halves, strict=True))
         excess[name] = [_beyond_chance(*pair) for pair in pairs]
         apart, p = sign_free(pairs)
