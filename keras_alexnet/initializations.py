@@ -99,7 +99,7 @@ _INITIALIZATIONS = {
     # thousands of inputs make the first steps too long with He's: with He's, `owt` was
     # at chance after 75 steps of 64 photos at rate 0.01; with Caffe's it learned.
     "he": Initialization(_he, {"fc6": 0.005, "fc7": 0.005, "fc8": 0.01}, bias=0.0),
-    # Glorot and Bengio 2010, section 4.2.1, for tanh.
+    # Glorot and Bengio 2010, section 4.2.1, for tanh and pictures of unit variance.
     "glorot": Initialization(_glorot, {}, bias=0.0),
     # layers-19pct.cfg of cuda-convnet, for networks of CIFAR-10: initW of conv1 is
     # 0.0001, since its inputs are of 0-255.
