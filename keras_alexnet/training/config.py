@@ -110,6 +110,16 @@ class TrainingConfig(Settings):
     initialization: str = setting(
         "default", "Starting values of the weights.", choices=initializations.names()
     )
+    initial_bias: float | None = setting(
+        None,
+        "Starting value of those biases that the paper starts at 1; that of "
+        "--initialization if not given.",
+    )
+    initial_stddev: float | None = setting(
+        None,
+        "One standard deviation of all starting weights; those of --initialization if "
+        "not given.",
+    )
     init_from: str | None = setting(
         None,
         "Weights to begin with, with their network, size and recipe unless given: a "
@@ -341,6 +351,7 @@ class TrainingConfig(Settings):
 
     def _check_network(self) -> None:
         self.require("init_from", self.init_from != "", "a name, not empty")
+        self.above_zero("initial_stddev")
         alone = bool(self.init_layers) and self.init_from is None
         self.require("init_layers", not alone, "given with --init_from")
 

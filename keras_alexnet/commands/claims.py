@@ -1,0 +1,150 @@
+"""`claims`: reruns what the paper claims at a size for a laptop, and judges."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from rich.console import Console
+
+from keras_alexnet.claims import registry, statistics, text
+from keras_alexnet.claims.records import Claim
+from keras_alexnet.claims.rerunning import rerun
+from keras_alexnet.commands.running import show_next
+from keras_alexnet.data import Source, open_source
+from keras_alexnet.data.opening import GRAMMAR
+from keras_alexnet.seeing.looking import check_installed
+from keras_alexnet.settings import Settings, setting
+from keras_alexnet.terminal import new_console, say
+
+WRITES = True
+USAGE = "[NAME...], or all"
+ALL = "all"
+NEXT = (
+    ("claims", "relu", "--quick", "--report=runs/claims/report"),
+    ("claims", ALL, "--quick", "--report=runs/claims/report"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Settings):
+    """The flags of `claims`."""
+
+    quick: bool = setting(
+        False, "Take the quick form, of some ten minutes on two cores, for a claim."
+    )
+    seeds: int | None = setting(
+        None, "Seeds of each arm; those of the form if not given."
+    )
+    sweep: bool = setting(
+        False,
+        "Choose learning rates anew, by training pictures that are held out; if not, "
+        "those of an earlier sweep are taken.",
+    )
+    report: str | None = setting(
+        None,
+        "Directory for NAME.json, a picture of each claim and a page over all: a new "
+        "one, or that of an earlier report.",
+        path=True,
+    )
+    cifar10: str = setting(
+        "tfds:cifar10", f"The small pictures of the claims: {GRAMMAR}."
+    )
+    photos: str = setting(
+        "tfds:imagenette/320px-v2",
+        f"The photos of those claims that need larger pictures: {GRAMMAR}.",
+    )
+    data_dir: str | None = setting(
+        None, "Where tensorflow-datasets keeps its data.", path=True
+    )
+    runs: str = setting(
+        "runs/claims",
+        "Directory for the trained networks: a claim that was stopped resumes there.",
+        path=True,
+    )
+
+    def check(self) -> None:
+        """Raises ValueError for values that are out of range."""
+        self.at_least(1, "seeds")
+        for name in ("cifar10", "photos", "runs"):
+            self.require(name, getattr(self, name) != "", "a name, not empty")
+        self.require("report", self.report != "", "a directory, not empty")
+
+
+def main(config: Config, rest: list[str]) -> None:
+    """Reruns the claims that are named, or lists all."""
+    console = new_console()
+    if not rest:
+        _list(console)
+        return
+    statistics.check_installed()
+    names = registry.names() if rest == [ALL] else tuple(dict.fromkeys(rest))
+    claims = [registry.get(name) for name in names]
+    report = None if config.report is None else Path(config.report)
+    if report is not None:
+        check_installed()
+        from keras_alexnet.claims import report_directory  # imports matplotlib
+
+        report_directory.check(report)
+    sources = _Sources(config)
+    results = []
+    for claim in claims:
+        result = rerun(
+            claim,
+            Path(config.runs),
+            sources.of(claim),
+            quick=config.quick,
+            seeds=config.seeds,
+            sweep=config.sweep,
+            command=_command(config, claim),
+            say=lambda line: say(console, line),
+        )
+        text.say(console, result)
+        results.append(result)
+        if report is not None:
+            page = report_directory.write([result], report)
+    if len(results) > 1:
+        say(console, "")
+        text.say_all(console, results)
+    if report is not None:
+        say(console, f"\nopen in a browser: {page.absolute().as_uri()}")
+    elif console.is_terminal:
+        show_next(console, [("claims", *rest, "--report=runs/claims/report")])
+
+
+def _list(console: Console) -> None:
+    for name in registry.names():
+        claim = registry.get(name)
+        section = claim.section or "–"
+        say(console, f"{name:<20}  {section:<4}  {claim.statement}")
+    show_next(console, NEXT)
+
+
+class _Sources:
+    """The data of claims, each opened once, when it is needed."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._open: dict[str, Source] = {}
+
+    def of(self, claim: Claim) -> Source | None:
+        """The data of a claim; None if it reads none."""
+        if not claim.data:
+            return None
+        if claim.data not in self._open:
+            spec = getattr(self._config, claim.data)
+            self._open[claim.data] = open_source(spec, self._config.data_dir)
+        return self._open[claim.data]
+
+
+def _command(config: Config, claim: Claim) -> list[str]:
+    """The command that gives the result again: what is not a default."""
+    flags = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        shown = field.name not in ("report", "runs", "data_dir")
+        if shown and value != field.default:
+            flags.append(
+                f"--{field.name}" if value is True else f"--{field.name}={value}"
+            )
+    return ["keras-alexnet", "claims", claim.name, *flags]
