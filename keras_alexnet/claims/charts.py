@@ -301,7 +301,7 @@ def _known(
     ]
 
 
-def _readable_on(colour: Sequence[float]) -> str:
+def _readable_on(colour: Any) -> str:
     """The colour of text that has the higher contrast (WCAG 2.2): at least 4.5."""
     channels = np.array(colour[:3])
     linear = np.where(

@@ -34,6 +34,7 @@ _PAPER: dict[str, Any] = {
     "markeredgewidth": 1.5,
     "markersize": 8,
 }
+_BOUNDS = {"at least": "≥ ", "at most": "≤ "}
 _TITLE = "The differences, each with its 95 % interval"
 _AXES = {"points": "points, of 100 pictures", "times": "times"}
 # Pixels of a row's numbers, of the words at an end of an axis, of a character.
@@ -192,7 +193,8 @@ def _numbers(own: Comparison) -> str:
     if not math.isfinite(own.value):
         return f"{wording.UNKNOWN}  {mark}"
     ends = wording.short_interval(own)
-    return f"{wording.end(own, own.value)}{f' ({ends})' if ends else ''}  {mark}"
+    value = _BOUNDS.get(own.bound, "") + wording.end(own, own.value)
+    return f"{value}{f' ({ends})' if ends else ''}  {mark}"
 
 
 def _band(axes: Axes, row: _Row, left: float, right: float) -> None:

@@ -23,14 +23,15 @@ _FEW = 8  # series of a chart that are said one by one
 
 
 def answer(own: Comparison) -> str:
-    """The answer to a comparison, with its unit.
+    """The answer to a comparison, with its unit; a bound is said to be one.
 
     Example:
 
     >>> answer(Comparison("a against b", "points", 1.84, 0.4, 3.2, 2, 0, "seen", 5, 8))
     '+1.8 points'
     """
-    return _with_unit(end(own, own.value), own.unit)
+    bound = f"{own.bound} " if own.bound and math.isfinite(own.value) else ""
+    return bound + _with_unit(end(own, own.value), own.unit)
 
 
 def end(own: Comparison, value: float) -> str:

@@ -83,6 +83,13 @@ def test_what_an_interval_does_not_have_is_said(
     assert wording.interval(own) == said
 
 
+@pytest.mark.parametrize("bound", ["at least", "at most"])
+def test_a_bound_is_said_to_be_one(bound: str) -> None:
+    own = comparison("a", 3.0, 0.5, "times", bound=bound)
+    assert wording.answer(own) == f"{bound} 3.0 times"
+    assert f"a: {bound} 3.0 times" in wording.sentence(own)
+
+
 @pytest.mark.compat
 @pytest.mark.parametrize("result", RESULTS, ids=lambda each: each.name)
 def test_a_claim_fits_a_terminal_and_says_all(result: made_up_results.Result) -> None:
