@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras_alexnet.architectures import Architecture, Convolution, to_json
+from keras_alexnet.claims.measured import Measured
 from keras_alexnet.training import TrainingConfig
-
-if TYPE_CHECKING:
-    from keras_alexnet.claims.experiment import Experiment
-    from keras_alexnet.claims.measured import Measured
 
 CIFAR10, PHOTOS = "cifar10", "photos"
 
@@ -71,7 +68,7 @@ class Claim:
         statement: What is claimed, in one sentence.
         paper: The paper's figures, in words.
         since: What has come of it since.
-        measure: Runs the experiment and returns what it measured.
+        measure: Runs an `Experiment` and returns what it measured.
         arms: By their names, the first one being that which the others differ from.
         data: `CIFAR10` or `PHOTOS`; `""` if the experiment reads no pictures.
         settings: Settings of training that all arms share.
@@ -92,7 +89,7 @@ class Claim:
     statement: str
     paper: str
     since: str
-    measure: Callable[[Experiment], Measured]
+    measure: Callable[[Any], Measured]
     setting: str
     quick: Size
     whole: Size
