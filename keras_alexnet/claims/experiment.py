@@ -172,7 +172,7 @@ class Experiment:
             "seed": seed,
         }
         path = self.directory / self._name(arm, given)
-        config = TrainingConfig(**given, model_dir=str(path))
+        config = TrainingConfig(**given, model_dir=str(path), pictures=False)
         steps = config.steps_per_epoch or self._one_pass(config)
         config = dataclasses.replace(config, steps_per_epoch=steps)
         if not (path / runs.RESULT).is_file() and not _diverged(path):

@@ -289,6 +289,11 @@ class TrainingConfig(Settings):
         "First and last step of a profile for TensorBoard, as in 20,30.",
         defines_run=False,
     )
+    pictures: bool = setting(
+        True,
+        "Draw curves, confusions and the first kernels when the run ends.",
+        defines_run=False,
+    )
     report: bool = setting(
         False,
         "Look into the network when the run ends: a page of figures and numbers in "

@@ -68,7 +68,7 @@ def complete(run: RunDirectory, config: TrainingConfig, say: Say) -> bool:
         Whether pictures were missing, and are there now.
     """
     missing = [each for each in runs.PICTURES if not (run.path / each).is_file()]
-    if not missing:
+    if not missing or not config.pictures:
         return False
     if find_spec("matplotlib") is None:
         say(_MISSING)

@@ -249,7 +249,8 @@ class Trainer:
                 )
                 values = self._train(setup, run, began)
                 if setup.is_chief:
-                    pictures.draw(run.path, self._say)
+                    if self.config.pictures:
+                        pictures.draw(run.path, self._say)
                     self._report(run.path, setup.source)
                 return Result(values, fresh=True)
 
