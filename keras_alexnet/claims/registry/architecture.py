@@ -57,7 +57,7 @@ _RACE = {
     "initialization": "cuda_convnet",
     "learning_rate": 0.001,
 }
-_RACE_RATES = rates(0.0003, 0.001, 0.003, 0.01)
+_RACE_RATES = rates(0.001, 0.003, 0.01, 0.03)
 _GLOROT = {"initialization": "glorot", "learning_rate": 0.03}
 _GLOROT_RATES = rates(0.01, 0.03, 0.1)
 # Values of about unit variance, for which Glorot's start is meant.
@@ -107,7 +107,7 @@ RELU = Claim(
             with_activation(FOUR_LAYERS, BatchNorm(), Tanh()),
             {"learning_rate": 0.01},
             differs=_STAGES,
-            tries=rates(0.003, 0.01, 0.03),
+            tries=rates(0.003, 0.01, 0.03, 0.1),
         ),
         "ReLU, Glorot": Arm(
             _UNIT,
