@@ -56,6 +56,7 @@ def points(
     first: Any,
     second: Any,
     *,
+    level: float = 0.0,
     paper: float | None = None,
 ) -> Comparison:
     """By how many of 100 pictures one arm is right more often than another.
@@ -64,6 +65,8 @@ def points(
         question: What is compared, as `"dropout against none"`.
         first: Whether the first arm is right: `[seeds, pictures]`, 0 or 1.
         second: Whether the other one is, with the same seeds and pictures.
+        level: The value above which the claim is seen: below 0 for one that the first
+            arm is hardly worse.
         paper: The paper's figure.
 
     Returns:
@@ -82,7 +85,8 @@ def points(
     if tables[0].shape != tables[1].shape:
         expected = f"of the first arm's shape {tables[0].shape}"
         raise must_be("second", expected, tables[1].shape)
-    return _comparison(question, "points", paired(100 * (tables[0] - tables[1])), paper)
+    found = paired(100 * (tables[0] - tables[1]) - level)
+    return _comparison(question, "points", found, level, paper)
 
 
 def times(
@@ -140,7 +144,7 @@ def times(
     if any(first_stopped) and any(second_stopped):
         mean, bound = math.nan, ""
     bounded = dataclasses.replace(found, mean=mean, low=low, high=high)
-    compared = _comparison(question, "times", bounded, paper)
+    compared = _comparison(question, "times", bounded, 0.0, paper)
     return dataclasses.replace(
         compared,
         value=_exp(mean),
@@ -181,14 +185,7 @@ def numbers(
     'seen'
     """
     found = of_seeds(np.asarray(values, np.float64) - level)
-    compared = _comparison(question, unit, found, paper)
-    return dataclasses.replace(
-        compared,
-        value=found.mean + level,
-        low=found.low + level,
-        high=found.high + level,
-        level=level,
-    )
+    return _comparison(question, unit, found, level, paper)
 
 
 def paired(differences: np.ndarray, seed: int = 0, draws: int = 2000) -> Difference:
@@ -315,16 +312,17 @@ def _sides(
 
 
 def _comparison(
-    question: str, unit: str, found: Difference, paper: float | None
+    question: str, unit: str, found: Difference, level: float, paper: float | None
 ) -> Comparison:
+    """The comparison of what was found above a level."""
     return Comparison(
         question,
         unit,
-        value=found.mean,
-        low=found.low,
-        high=found.high,
+        value=found.mean + level,
+        low=found.low + level,
+        high=found.high + level,
         smallest=found.smallest,
-        level=0.0,
+        level=level,
         verdict=found.verdict,
         seeds=found.seeds,
         pictures=found.pictures,

@@ -203,6 +203,16 @@ def test_points_are_differences_of_right_answers() -> None:
     assert statistics.points("", second, first).verdict == "contradicted"
 
 
+def test_points_are_held_against_their_level() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.random([5, 900]) < 0.7, rng.random([5, 900]) < 0.7
+    plain, hardly = (statistics.points("", first, second, level=x) for x in (0, -5))
+    assert (plain.value, plain.low, plain.high) == pytest.approx(
+        (hardly.value, hardly.low, hardly.high)
+    )
+    assert (plain.verdict, hardly.verdict, hardly.level) == ("undecided", "seen", -5)
+
+
 def test_times_are_geometric_means() -> None:
     first, second = [600, 900, 700.5], [100, 120, 110]
     found = statistics.times("first over second", first, second)
