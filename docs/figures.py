@@ -1,0 +1,387 @@
+"""Fills in and checks the figures of the pages on reading the paper.
+
+    python docs/figures.py            # writes them into both pages
+    python docs/figures.py --check    # says what is wrong, and changes nothing
+
+A figure is between two comments, which no viewer of Markdown shows:
+
+    `<!--relu.ours:times-->4.1 times<!---->`
+
+The first one says what it is: a path, and after colons how it is shown (`FORMATS`). A path
+begins with
+
+- the name of a claim, and continues in `claims/NAME.json`;
+- `anatomy`, then a variant (or `ungrouped`: the paper's without groups), and continues
+  in `keras_alexnet.anatomy(variant)`;
+- `stated`, then a name of `stated_figures.json`: what others state, with its source.
+
+`.name` is a member, `[2]` an element, `[conv1]` that of this name, layer or question, `[*]`
+all of them, and `a / b` a ratio. Both pages have the same figures in the same order, and
+no number but these, years, and those of sections, drawings and names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras_alexnet
+
+DOCS = Path(__file__).resolve().parent
+PAGES = {"en": "reading-the-paper.md", "zh": "reading-the-paper.zh.md"}
+CLAIMS = (
+    "relu lrn_cifar10 lrn_network overlapping_pooling two_towers colour_split dropout "
+    "dropout_masks augmentation ten_views depth dense_width starting_values "
+    "weight_decay learning_rate modern free_augmentation days"
+).split()
+MARKER = re.compile(r"<!--(?!-->)(?P<what>[^<>]+?)-->(?P<shown>.*?)<!---->", re.DOTALL)
+
+
+class NotRun(Exception):
+    """The claim has no result yet."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Words:
+    """A language's words around figures."""
+
+    not_run: str
+    no_number: str
+    verdicts: dict[str, str]
+    forms: dict[str, str]
+    units: dict[str, str]
+    interval: str
+    paper: str
+    seeds: tuple[str, str]  # of one, of several
+    pictures: str
+    run: str
+    picture: str
+    between: str  # between two things of a list
+    ends: tuple[str, str]  # around what is added in brackets
+    million: Callable[[float], str]
+    percent: str
+
+
+WORDS = {
+    "en": Words(
+        not_run="not run yet",
+        no_number="no number",
+        verdicts={
+            "seen": "seen",
+            "contradicted": "contradicted",
+            "undecided": "undecided",
+        },
+        forms={"quick": "quick form", "whole": "whole form"},
+        units={"points": "{} points", "times": "{} times"},
+        interval="95 % interval {} to {}",
+        paper="the paper has {}",
+        seeds=("{} seed", "{} seeds"),
+        pictures="{} pictures",
+        run="{form}, {minutes} min",
+        picture="What came of the claim {}",
+        between="; ",
+        ends=(" (", ")"),
+        million=lambda value: f"{value / 10**6:.3g} million",
+        percent="{} %",
+    ),
+    "zh": Words(
+        not_run="尚未运行",
+        no_number="无数值",
+        verdicts={"seen": "看到了", "contradicted": "结果相反", "undecided": "未定"},
+        forms={"quick": "快速版", "whole": "完整版"},
+        units={"points": "{} 个百分点", "times": "{} 倍"},
+        interval="95% 区间 {} 至 {}",
+        paper="论文为 {}",
+        seeds=("{} 个种子", "{} 个种子"),
+        pictures="{} 张图",
+        run="{form}，{minutes} 分钟",
+        picture="主张 {} 的结果",
+        between="；",
+        ends=("（", "）"),
+        million=lambda value: f"{value / 10**4:,.0f} 万",
+        percent="{}%",
+    ),
+}
+
+
+class Figures:
+    """What the figures are read from.
+
+    Args:
+        claims: The directory of `NAME.json` and `NAME.png`.
+    """
+
+    def __init__(self, claims: Path) -> None:
+        self.claims = claims
+        self._stated = json.loads((DOCS / "stated_figures.json").read_text("utf-8"))
+
+    def filled(self, text: str, language: str) -> str:
+        """A page with all its figures as they are.
+
+        Raises:
+            ValueError: If a marker names nothing.
+        """
+
+        def fill(match: re.Match[str]) -> str:
+            return f"<!--{match['what']}-->{self.shown(match['what'], language)}<!---->"
+
+        return MARKER.sub(fill, text)
+
+    def shown(self, what: str, language: str) -> str:
+        """What a marker shows.
+
+        Raises:
+            ValueError: If it names nothing.
+        """
+        words = WORDS[language]
+        path, *formats = what.split(":")
+        unknown = set(formats) - set(FORMATS)
+        if unknown:
+            raise ValueError(f"no such format: {', '.join(sorted(unknown))} in {what}")
+        try:
+            value: Any = self._quotient(path)
+            if formats[-1:] == ["picture"]:
+                return self._picture(value["name"], words)
+            for each in formats or ["plain"]:
+                value = FORMATS[each](value, words)
+        except NotRun:
+            return "" if formats[-1:] == ["picture"] else words.not_run
+        except (KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
+            raise ValueError(
+                f"names nothing: {what} ({type(error).__name__}: {error})"
+            ) from None
+        return value if isinstance(value, str) else _plain(value, words)
+
+    def _quotient(self, path: str) -> Any:
+        parts = [self._value(each.strip()) for each in path.split(" / ")]
+        return parts[0] if len(parts) == 1 else parts[0] / parts[1]
+
+    def _value(self, path: str) -> Any:
+        root, _, rest = path.partition(".")
+        if root == "stated":
+            return self._stated[rest]["value"]
+        if root == "anatomy":
+            variant, _, rest = rest.partition(".")
+            return _member(_anatomy(variant), rest)
+        if root not in CLAIMS:
+            raise KeyError(root)
+        file = self.claims / f"{root}.json"
+        if not file.is_file():
+            raise NotRun(root)
+        return _member(json.loads(file.read_text("utf-8")), rest)
+
+    def _picture(self, name: str, words: Words) -> str:
+        if not (self.claims / f"{name}.png").is_file():
+            return ""
+        return f"![{words.picture.format(name)}](../claims/{name}.png)"
+
+
+def _anatomy(variant: str) -> Any:
+    if variant != "ungrouped":
+        return keras_alexnet.anatomy(variant)
+    paper = keras_alexnet.architectures.get("paper")
+    whole = (dataclasses.replace(each, groups=1) for each in paper.convolutions)
+    return keras_alexnet.anatomy(
+        dataclasses.replace(paper, name=variant, convolutions=tuple(whole))
+    )
+
+
+def _member(value: Any, path: str) -> Any:
+    for name, key in re.findall(r"(\w+)|\[([^\]]+)\]", path):
+        if isinstance(value, _All):
+            value = _All(_one(each, name, key) for each in value)
+        else:
+            value = _one(value, name, key)
+    return value
+
+
+class _All(list):
+    """Elements, each of which is followed."""
+
+
+def _one(value: Any, name: str, key: str) -> Any:
+    if name:
+        return value[name] if isinstance(value, dict) else getattr(value, name)
+    if key == "*":
+        return _All(value)
+    if key.isdigit():
+        return value[int(key)]
+    return next(each for each in value if key in _names(each))
+
+
+def _names(value: Any) -> set[Any]:
+    """What an element of a list is called."""
+    held = value if isinstance(value, dict) else vars(value)
+    return {held.get(each) for each in ("name", "question", "layer")}
+
+
+# How a value is shown.
+
+
+def _plain(value: Any, words: Words) -> str:
+    if value is None:
+        return words.no_number
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
+
+
+def _fixed(digits: int, sign: str = "") -> Callable[[Any, Words], str]:
+    def shown(value: Any, words: Words) -> str:
+        if value is None:
+            return words.no_number
+        return f"{value:{sign},.{digits}f}".replace("-", "−")
+
+    return shown
+
+
+_POINTS, _TIMES = _fixed(1, "+"), _fixed(1)
+_NUMBERS = {"points": _POINTS, "times": _TIMES}
+
+
+def _answer(comparison: dict[str, Any], words: Words) -> str:
+    """A comparison: its verdict, and in brackets what it rests on."""
+    unit = comparison["unit"]
+    number = _NUMBERS.get(unit, _plain)
+    value = number(comparison["value"], words)
+    value = words.units.get(unit, f"{{}} {unit}").format(value)
+    low, high = (number(comparison[end], words) for end in ("low", "high"))
+    parts = [words.interval.format(low, high)]
+    if comparison["paper"] is not None:
+        parts.append(words.paper.format(number(comparison["paper"], words)))
+    seeds = comparison["seeds"]
+    parts.append(words.seeds[seeds != 1].format(seeds))
+    if comparison["pictures"]:
+        parts.append(words.pictures.format(f"{comparison['pictures']:,}"))
+    verdict = words.verdicts[comparison["verdict"]]
+    opens, closes = words.ends
+    inside = words.between.join(parts)
+    return f"**{verdict}**{words.between}{value}{opens}{inside}{closes}"
+
+
+def _result(claim: dict[str, Any], words: Words) -> str:
+    """A claim's own comparison, and how it was run."""
+    run = words.run.format(
+        form=words.forms[claim["form"]], minutes=f"{claim['time'] / 60:,.0f}"
+    )
+    return f"{_answer(claim['comparisons'][0], words)}{words.between}{run}"
+
+
+FORMATS: dict[str, Callable[[Any, Words], Any]] = {
+    "plain": _plain,
+    "points": _POINTS,
+    "times": _TIMES,
+    "one": _fixed(1),
+    "two": _fixed(2),
+    "percent": lambda value, words: words.percent.format(f"{100 * value:.1f}"),
+    "million": lambda value, words: words.million(value),
+    "gigabytes": lambda value, words: f"{value / 1e9:.2f} GB",
+    "megabytes": lambda value, words: f"{value / 1e6:.0f} MB",
+    "ln": lambda value, words: f"{math.log(value):.1f}",
+    "sum": lambda value, words: sum(value),
+    "verdict": lambda value, words: words.verdicts[value],
+    "answer": _answer,
+    "result": _result,
+    "picture": lambda value, words: value,  # needs the directory: Figures._picture
+}
+
+
+# What a page must not have.
+
+_NOT_FIGURES = re.compile(
+    r"""
+    ```.*?```                                   # commands
+    | `[A-Za-z-][^`]*`                          # flags and names, no bare numbers
+    | (?<=\])\([^)]*\)                          # where a link leads
+    | ^\#+\ \d(\.\d)?\b                         # of a section
+    | ^\d+\.\ (?=\S)                            # of a question
+    | \b[Ss]ections?\ \d(\.\d)?((,|\ and|\ to)\ \d(\.\d)?)*
+    | \b([Ff]igure|[Tt]able)s?\ \d((\ and)?\ \d)*
+    | (第\ ?\d(\.\d)?(、\d(\.\d)?)*\ ?节) | ([图表]\ ?\d)
+    | (?<![\d.,])(19|20)\d\d(?![\d.,]*\d)       # years
+    | GTX\ 580
+    | [A-Za-z][A-Za-z/-]*\#\d+                  # threads
+    | (?<![A-Za-z0-9.])[A-Za-z]+-?\d+(?![\d.,]*\d)  # conv1, CIFAR-10
+    """,
+    re.VERBOSE | re.MULTILINE | re.DOTALL,
+)
+_SPELLED = re.compile(
+    r"\b(two|three|four|five|six|seven|eight|nine|ten|twenty)[ -]"
+    r"(times|points|percent|per cent|%|seconds|minutes|hours|days|seeds|fold)\b"
+    r"|[一二两三四五六七八九十百千半]+ ?(倍|个百分点|秒|分钟|小时|个种子)"
+)
+
+
+def problems(texts: dict[str, str], figures: Figures) -> Iterator[str]:
+    """What is wrong with the pages, in a line each."""
+    for language, text in texts.items():
+        page = PAGES[language]
+        for match in MARKER.finditer(text):
+            place = f"{page}:{text.count(chr(10), 0, match.start()) + 1}"
+            try:
+                right = figures.shown(match["what"], language)
+            except ValueError as error:
+                yield f"{place}: {error}"
+                continue
+            if match["shown"] != right:
+                shown = match["shown"]
+                yield f"{place}: {match['what']} is {right!r}, not {shown!r}"
+        yield from (f"{page}: {each}" for each in _unmarked(text))
+    named = [[m["what"] for m in MARKER.finditer(text)] for text in texts.values()]
+    for first, second in zip(*named, strict=False):
+        if first != second:
+            yield f"the pages part ways: {first} in one, {second} in the other"
+            return
+    if len({len(each) for each in named}) > 1:
+        yield "one of the pages has more figures than the other"
+
+
+def _unmarked(text: str) -> Iterator[str]:
+    """Numbers that no marker fills in, and markers that would be shown."""
+    # GitHub takes a line that begins with a comment for HTML, and shows its Markdown.
+    for line in re.findall(r"^(?:[ >*-]|\d+\.)*<!--.*", text, re.MULTILINE):
+        yield f"a line must not begin with a marker: {line[:60]!r}"
+    bare = MARKER.sub("", text)
+    if "<!--" in bare:
+        yield f"a marker has no end: {bare[bare.index('<!--') :][:60]!r}"
+    bare = _NOT_FIGURES.sub("", bare)
+    for line in bare.splitlines():
+        if re.search(r"\d", line) or _SPELLED.search(line):
+            yield f"a number without a marker: {line.strip()!r}"
+
+
+def main() -> int:
+    """Fills in both pages, or checks them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    parser.add_argument(
+        "--claims",
+        type=Path,
+        default=DOCS.parent / "claims",
+        help="the directory of NAME.json and NAME.png",
+    )
+    given = parser.parse_args()
+    figures = Figures(given.claims)
+    texts = {key: (DOCS / name).read_text("utf-8") for key, name in PAGES.items()}
+    if not given.check:
+        for language, text in texts.items():
+            try:
+                texts[language] = figures.filled(text, language)
+            except ValueError as error:
+                print(f"{PAGES[language]}: {error}", file=sys.stderr)
+                return 2
+            (DOCS / PAGES[language]).write_text(texts[language], "utf-8")
+    found = list(problems(texts, figures))
+    print(*found, sep="\n", file=sys.stderr, end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
