@@ -8,12 +8,17 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.architectures.records import (
+    ACTIVATIONS,
+    ELU,
+    Activation,
     Architecture,
     BatchNorm,
     Convolution,
+    LeakyReLU,
     Pool,
     ReLU,
     Stage,
+    dense_activation_name,
     stage_name,
 )
 from keras_alexnet.initializations import Initialization
@@ -27,6 +32,8 @@ from keras_alexnet.layers import (
 )
 from keras_alexnet.normalizations import LRN
 from keras_alexnet.reasons import must_be
+
+_PROBABILITIES = "probabilities"  # the layer of fc8's activation
 
 
 def convolution(
@@ -88,8 +95,8 @@ def _seam(name: str, merged: tuple[Stage, ...], towers: int, kernels: str) -> An
 
 def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
     name = stage_name(stage, index)
-    if isinstance(stage, ReLU):
-        return keras.layers.ReLU(name=name)
+    if isinstance(stage, ACTIVATIONS):
+        return _activation(stage, name)
     if isinstance(stage, Pool):
         return keras.layers.MaxPooling2D(stage.size, stage.strides, name=name)
     if isinstance(stage, BatchNorm):
@@ -109,6 +116,26 @@ def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
     return WithinChannelNormalization(**vars(stage), name=name)
 
 
+def _activation(activation: Activation, name: str) -> keras.layers.Layer:
+    if isinstance(activation, ReLU):
+        return keras.layers.ReLU(name=name)
+    if isinstance(activation, LeakyReLU):
+        # Keras 2 calls its argument alpha, Keras 3 negative_slope.
+        return keras.layers.LeakyReLU(activation.slope, name=name)
+    if isinstance(activation, ELU):
+        return keras.layers.ELU(activation.alpha, name=name)
+    return keras.layers.Activation("tanh", name=name)
+
+
+def is_activation(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is an activation of a record; that of `fc8` is none."""
+    if isinstance(layer, keras.layers.Activation):
+        return layer.name != _PROBABILITIES
+    return isinstance(
+        layer, (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU)
+    )
+
+
 def classifier(
     x: Any,
     record: Architecture,
@@ -126,7 +153,8 @@ def classifier(
             x = StatelessDropout(record.dropout, name=f"dropout{index - 1}")(x)
         name = f"fc{index}"
         x = keras.layers.Dense(units, name=name, **initializers.of(name))(x)
-        x = keras.layers.ReLU(name=f"relu{index}")(x)
+        after = dense_activation_name(record.dense_activation, index)
+        x = _activation(record.dense_activation, after)(x)
         if not record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index}")(x)
     return last(x, classes, activation, initializers)
@@ -145,4 +173,4 @@ def last(x: Any, classes: int, activation: Any, initializers: Initialization) ->
     # A layer of its own, not fc8's activation as in Keras Applications: `fc8` returns
     # the logits with every head, and keeps the name that files and runs use. It
     # computes in float32 under every policy: a softmax over 1000 classes needs it.
-    return keras.layers.Activation(activation, dtype="float32", name="probabilities")(x)
+    return keras.layers.Activation(activation, dtype="float32", name=_PROBABILITIES)(x)

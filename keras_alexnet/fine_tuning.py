@@ -22,7 +22,7 @@ from keras_alexnet.whole_numbers import entries
 
 
 def features(model: keras.Model, layer: str | Sequence[str] = "fc7") -> keras.Model:
-    """The part of an AlexNet up to a layer and the ReLU right after it.
+    """The part of an AlexNet up to a layer and the activation right after it.
 
     `"fc7"` gives the 4096 values by which the paper compares pictures, `"conv3"`
     rectified maps, `"fc8"` logits. `"pool1"` and so on are the pooled maps, whichever
@@ -88,13 +88,13 @@ def _aliases(model: keras.Model) -> dict[str, str]:
 
 
 def _output(model: keras.Model, layer: str) -> Any:
-    """The output of a layer, after its batch normalisation and its ReLU."""
+    """The output of a layer, after its batch normalisation and its activation."""
     place = _place(model, layer)
     following = model.layers[place + 1 :]
     x = model.layers[place].output
     if following and isinstance(following[0], keras.layers.BatchNormalization):
         x, following = following[0].output, following[1:]
-    if following and isinstance(following[0], keras.layers.ReLU):
+    if following and blocks.is_activation(following[0]):
         return following[0].output
     if following and _rectifies_first(following[0]):
         x = keras.layers.ReLU(name=f"{layer}_relu")(x)

@@ -6,21 +6,27 @@ from keras_alexnet.architectures import variants
 from keras_alexnet.architectures.comparison import Comparison, compare_records
 from keras_alexnet.architectures.json_form import checked, read_json, to_json
 from keras_alexnet.architectures.records import (
+    ELU,
     Architecture,
     BatchNorm,
     Convolution,
+    LeakyReLU,
     Pool,
     ReLU,
+    Tanh,
 )
 from keras_alexnet.reasons import near
 
 __all__ = [
+    "ELU",
     "Architecture",
     "BatchNorm",
     "Comparison",
     "Convolution",
+    "LeakyReLU",
     "Pool",
     "ReLU",
+    "Tanh",
     "checked",
     "compare",
     "get",

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 
 from keras_alexnet.architectures.records import (
+    ELU,
     Architecture,
     BatchNorm,
     Convolution,
+    LeakyReLU,
     Pool,
     ReLU,
     Stage,
+    Tanh,
 )
 from keras_alexnet.normalizations import LRN, WithinChannelLRN
 
@@ -19,6 +22,9 @@ _NONE = "–"
 _DERIVED = "computed from the record"
 _WORDS = {
     ReLU: "ReLU",
+    Tanh: "tanh",
+    LeakyReLU: "leaky ReLU",
+    ELU: "ELU",
     BatchNorm: "batch norm",
     LRN: "LRN",
     WithinChannelLRN: "LRN within a map",
@@ -96,7 +102,18 @@ def compare_records(records: Sequence[Architecture]) -> Comparison:
     return Comparison(tuple(shown), tuple(rows))
 
 
-_ORDER = ("input", "towers", "conv", "lrn", "pool", "averaged", "fc", "dropout")
+_ORDER = (
+    "input",
+    "towers",
+    "conv",
+    "leaky",
+    "elu",
+    "lrn",
+    "pool",
+    "averaged",
+    "fc",
+    "dropout",
+)
 _DERIVATIONS = ("sides of the maps", "parameters at 1000 classes")
 
 
@@ -118,13 +135,10 @@ def numbers(record: Architecture) -> dict[str, str]:
     }
     for index, convolution in enumerate(record.convolutions, start=1):
         rows |= _convolution(f"conv{index}", convolution)
-    rows |= _normalisations(record)
+    rows |= _all_constants(record)
     averaged = record.averaged_size
     rows["averaged to"] = f"{averaged}×{averaged}" if averaged else _NONE
-    rows["fc.units"] = ", ".join(map(str, record.dense))
-    rows["dropout.rate"] = f"{record.dropout:g}"
-    place = "before" if record.dropout_before else "after"
-    rows["dropout.place"] = f"{place} fc6 and fc7"
+    rows |= _dense(record) if record.dense else {"fc.units": _NONE}
     rows["default start"] = record.initialization
     rows[_DERIVATIONS[0]] = "-".join(map(str, _sides(record)))
     rows[_DERIVATIONS[1]] = f"{record.parameters():,}"
@@ -143,8 +157,19 @@ def _convolution(name: str, record: Convolution) -> dict[str, str]:
     }
 
 
-def _normalisations(record: Architecture) -> dict[str, str]:
+def _dense(record: Architecture) -> dict[str, str]:
+    place = "before" if record.dropout_before else "after"
+    return {
+        "fc.units": ", ".join(map(str, record.dense)),
+        "fc.activation": _WORDS[type(record.dense_activation)],
+        "dropout.rate": f"{record.dropout:g}",
+        "dropout.place": f"{place} fc6 and fc7",
+    }
+
+
+def _all_constants(record: Architecture) -> dict[str, str]:
     stages = [stage for each in record.convolutions for stage in each.stages]
+    stages += [record.dense_activation] if record.dense else []
     rows: dict[str, str] = {}
     for stage in stages:
         rows |= _constants(stage)
@@ -156,6 +181,10 @@ def _normalisations(record: Architecture) -> dict[str, str]:
 def _constants(stage: Stage) -> dict[str, str]:
     if isinstance(stage, Pool):
         return {"pool": f"{stage.size}×{stage.size}, stride {stage.strides}"}
+    if isinstance(stage, LeakyReLU):
+        return {"leaky.slope": f"{stage.slope:g}"}
+    if isinstance(stage, ELU):
+        return {"elu.alpha": f"{stage.alpha:g}"}
     if not isinstance(stage, (LRN, WithinChannelLRN)):
         return {}
     name = "lrn" if isinstance(stage, LRN) else "lrn within a map"

@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 
 from keras_alexnet import files
 from keras_alexnet.architectures.records import (
+    ACTIVATIONS,
     Architecture,
     BatchNorm,
     Convolution,
     Pool,
-    ReLU,
+    Stage,
 )
 from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
 
-_KINDS = (ReLU, BatchNorm, LRN, WithinChannelLRN, Pool)
+_KINDS = (*ACTIVATIONS, BatchNorm, LRN, WithinChannelLRN, Pool)
 _STAGES = {kind.__name__: kind for kind in _KINDS}
 Record = TypeVar("Record")
 
@@ -32,7 +33,8 @@ def to_json(architecture: Architecture) -> str:
 
     Returns:
         A JSON object with the fields of `Architecture`, without the sources; each
-        stage is an object with its kind as `"stage"`.
+        stage, as the activation of the dense layers, is an object with its kind as
+        `"stage"`.
 
     Example:
 
@@ -46,11 +48,13 @@ def to_json(architecture: Architecture) -> str:
     for convolution, held in zip(
         architecture.convolutions, content["convolutions"], strict=True
     ):
-        held["stages"] = [
-            {"stage": type(stage).__name__, **dataclasses.asdict(stage)}
-            for stage in convolution.stages
-        ]
+        held["stages"] = [_content(stage) for stage in convolution.stages]
+    content["dense_activation"] = _content(architecture.dense_activation)
     return json.dumps(content, indent=2) + "\n"
+
+
+def _content(stage: Stage) -> dict[str, Any]:
+    return {"stage": type(stage).__name__, **dataclasses.asdict(stage)}
 
 
 def read_json(path: str | os.PathLike) -> Architecture:
@@ -77,6 +81,8 @@ def read_json(path: str | os.PathLike) -> Architecture:
         content["convolutions"] = _convolutions(content["convolutions"])
         if "preprocessing" in content:
             content["preprocessing"] = _made(Preprocessing, content["preprocessing"])
+        if "dense_activation" in content:
+            content["dense_activation"] = _stage(content["dense_activation"])
         return checked(_made(Architecture, content))
     except ValueError as error:
         raise ValueError(f"{error} in {str(path)!r}") from None
@@ -102,6 +108,8 @@ def checked(architecture: Architecture) -> Architecture:
     for index, convolution in enumerate(architecture.convolutions, start=1):
         _check_convolution(f"conv{index}", convolution, maps, architecture.towers)
         maps = convolution.filters
+    activation = architecture.dense_activation
+    _check("dense_activation", activation, isinstance(activation, ACTIVATIONS))
     left = architecture.final_map_size(architecture.input_size)
     _check("input_size", architecture.input_size, left >= 1)
     return architecture

@@ -24,6 +24,47 @@ class ReLU:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tanh:
+    """tanh(x), the neuron that the paper compares ReLU with (section 3.1)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LeakyReLU:
+    """x where it is above 0, else slope · x.
+
+    Args:
+        slope: 0 or more, and below 1.
+
+    Reference:
+        - Maas, Hannun, Ng: Rectifier Nonlinearities Improve Neural Network Acoustic
+          Models, ICML workshop 2013, section 2.
+    """
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slope", number("slope", self.slope, 0, below=1))
+
+
+@dataclasses.dataclass(frozen=True)
+class ELU:
+    """x where it is above 0, else alpha · (exp(x) − 1).
+
+    Args:
+        alpha: 0 or more.
+
+    Reference:
+        - Clevert, Unterthiner, Hochreiter: Fast and Accurate Deep Network Learning by
+          Exponential Linear Units, ICLR 2016, section 3.
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", number("alpha", self.alpha, 0))
+
+
+@dataclasses.dataclass(frozen=True)
 class BatchNorm:
     """Batch normalisation of each map, with a scale and an offset of its own.
 
@@ -57,11 +98,16 @@ class Pool:
         return max(0, (size - self.size) // self.strides + 1)
 
 
-Stage = ReLU | BatchNorm | LRN | WithinChannelLRN | Pool
+Activation = ReLU | Tanh | LeakyReLU | ELU
+ACTIVATIONS = (ReLU, Tanh, LeakyReLU, ELU)
+Stage = Activation | BatchNorm | LRN | WithinChannelLRN | Pool
 
 _SEAM = (ReLU, LRN, Pool)  # what one layer, a seam, computes in this order
 _NAMES = {
     ReLU: "relu",
+    Tanh: "tanh",
+    LeakyReLU: "leaky",
+    ELU: "elu",
     BatchNorm: "bn",
     LRN: "norm",
     WithinChannelLRN: "cnorm",
@@ -71,9 +117,15 @@ _NAMES = {
 
 def stage_name(stage: Stage, index: int) -> str:
     """Name of a stage after the convolution `conv{index}`, such as `"pool1"`."""
-    if isinstance(stage, ReLU) and index >= 6:  # relu6 belongs to fc6
-        return f"conv{index}_relu"
-    return f"{_NAMES[type(stage)]}{index}"
+    name = _NAMES[type(stage)]
+    if isinstance(stage, ACTIVATIONS) and index >= 6:  # relu6 belongs to fc6
+        return f"conv{index}_{name}"
+    return f"{name}{index}"
+
+
+def dense_activation_name(activation: Activation, index: int) -> str:
+    """Name of the activation after the dense layer `fc{index}`, such as `"relu6"`."""
+    return f"{_NAMES[type(activation)]}{index}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +139,8 @@ class Convolution:
         padding: Zeros added at the top and left, and at the bottom and right.
         groups: 1 where the kernels read all maps; 2 where each half of the kernels
             reads one half of the maps.
-        stages: What follows; an `LRN` reaches over the maps of one tower.
+        stages: What follows, with any activation, `ReLU` or another; an `LRN` reaches
+            over the maps of one tower.
     """
 
     filters: int
@@ -148,7 +201,7 @@ class Architecture:
         name: Its name, as in `AlexNet(variant=…)`.
         towers: Number of towers, the paper's GPUs: normalisation stays within one.
         convolutions: `conv1` and those after it.
-        dense: Units of `fc6` and `fc7`.
+        dense: Units of `fc6` and `fc7`; none for `fc8` alone.
         dropout: Probability of zeroing a value.
         dropout_before: Whether dropout comes before `fc6` and `fc7`, not after.
         averaged_size: Side to which the last maps are averaged before `fc6`, so that
@@ -159,6 +212,8 @@ class Architecture:
         sources: The sources of the numbers: `{"conv1.padding": …}`, by the names that
             `compare()` shows; a name without its last part covers all of its parts,
             `""` everything else.
+        dense_activation: What follows each layer of `dense`; those of the convolutions
+            are among their stages.
     """
 
     name: str
@@ -174,6 +229,7 @@ class Architecture:
     sources: dict[str, str] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
+    dense_activation: Activation = ReLU()
 
     def __post_init__(self) -> None:
         _turn_whole(self, "towers", "input_size")

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.blocks import is_activation
 from keras_alexnet.inputs import check_model
 from keras_alexnet.inspection.findings import Map
 from keras_alexnet.inspection.ranks import rank_correlation
@@ -44,7 +45,8 @@ class Explained:
 
     def __init__(self, model: keras.Model, preprocessing: Preprocessing) -> None:
         check_model(model)
-        maps, logits = _last_maps(model), _output_of(model, "fc8")
+        maps, self._rectified = _last_maps(model)
+        logits = _output_of(model, "fc8")
         network = keras.Model(model.input, {_MAPS: maps, _LOGITS: logits})
         self._classes, self._side = logits.shape[-1], model.input_shape[1]
 
@@ -153,9 +155,9 @@ class Explained:
     def grad_cam(self, pixels: Any, output: int) -> np.ndarray:
         """Which places of the last convolution's maps speak for a class.
 
-        `relu(Σ_k α_k A_k)`, with the rectified maps A of the last convolution and α_k
-        the mean of `∂ score / ∂ A_k` over the places, scaled to the picture. The
-        gradient is that before the ReLU: it is 0 where a map is.
+        `relu(Σ_k α_k A_k)`, with the maps A of the last convolution after its
+        activation and α_k the mean of `∂ score / ∂ A_k` over the places, scaled to the
+        picture. With a ReLU the gradient is that before it: it is 0 where a map is.
 
         Args:
             pixels: uint8 `[side, side, 3]`, R, G, B.
@@ -174,7 +176,8 @@ class Explained:
         _, maps, by_map = self._gradients(tf.constant(given), tf.constant(output))
         maps, by_map = (tf.cast(each[0], tf.float32) for each in (maps, by_map))
         weights = tf.reduce_mean(by_map, axis=[0, 1])
-        seen = tf.nn.relu(tf.reduce_sum(tf.nn.relu(maps) * weights, axis=-1))
+        maps = tf.nn.relu(maps) if self._rectified else maps
+        seen = tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1))
         side = given.shape[1]
         return tf.image.resize(seen[..., None], [side, side]).numpy()[..., 0]
 
@@ -265,16 +268,23 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     return copy
 
 
-def _last_maps(model: keras.Model) -> Any:
-    """The maps of the last convolution, after its batch normalisation."""
+def _last_maps(model: keras.Model) -> tuple[Any, bool]:
+    """The maps of the last convolution, and whether they are still to be rectified.
+
+    They are those after its batch normalisation, and after its activation unless that
+    is a ReLU, which may come after other stages or be computed with them.
+    """
     places = [
         place for place, each in enumerate(model.layers) if each.name.startswith("conv")
     ]
     if not places:
         raise must_be("model", "an AlexNet, of layers conv1 to fc8", model.name)
-    after = model.layers[places[-1] + 1]
-    normalised = isinstance(after, keras.layers.BatchNormalization)
-    return (after if normalised else model.layers[places[-1]]).output
+    maps, after, *later = model.layers[places[-1] :]
+    if later and isinstance(after, keras.layers.BatchNormalization):
+        maps, after = after, later[0]
+    if is_activation(after) and not isinstance(after, keras.layers.ReLU):
+        return after.output, False
+    return maps.output, True
 
 
 def _output_of(model: keras.Model, name: str) -> Any:

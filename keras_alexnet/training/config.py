@@ -132,6 +132,11 @@ class TrainingConfig(Settings):
     steps_per_epoch: int | None = setting(
         None, "Steps of an epoch; one pass over the data by default."
     )
+    target_top1: float | None = setting(
+        None,
+        "Top-1 on the training pictures, as an epoch's line shows it, that ends the "
+        "run; it trains all epochs if not given.",
+    )
     learning_rate: float = setting(0.01, "Highest learning rate of the weights.")
     rate_batch_size: int | None = setting(
         None,
@@ -341,6 +346,8 @@ class TrainingConfig(Settings):
         self.above_zero("learning_rate", "bias_learning_rate")
         self.at_least(0, "warmup_steps", "weight_decay", "bias_rate")
         self.below_one("momentum", "label_smoothing", "average_momentum")
+        reachable = self.target_top1 is None or 0 < self.target_top1 <= 1
+        self.require("target_top1", reachable, "above 0, and 1 at most")
         self.below_one("warmup", "average_window")
         counted = bool(self.warmup_steps)
         self.require("warmup", not (self.warmup and counted), "0 with warmup_steps")

@@ -128,6 +128,11 @@ class Epochs:
         self._log.write(row, step, {"peak_memory_gib": memory}, filters)
         return _line(row, self._epochs, self._model.output_shape[-1], memory)
 
+    def reached(self, top1: float) -> bool:
+        """Whether the last epoch that is done had this top-1 on training pictures."""
+        row = self._log.row(len(self.errors))  # as it was written: a resumed run agrees
+        return bool(row) and float(row["top1"]) >= top1
+
     def best(self) -> dict[str, Any] | None:
         """The epoch of the lowest validation error, the earliest of several.
 

@@ -192,13 +192,11 @@ def spread(layers: Layers, model: keras.Model, devices: tuple[str, ...]) -> kera
     x, joined = [images] * len(owners), True
     for index, layer in enumerate(layers):
         if not joined and _reads_all(layer):
-            readers = owners[:1] if layer.name == _LAST else owners
-            exchange = _exchange(layers, index, owners, readers)
-            x, joined = exchange(x), True
+            x, joined = _exchange(layers, index, owners)(x), True
         x = _applied(layer, x, owners)
         joined = joined and not isinstance(layer, layer_parts.READS_ALL)
     if len(x) > 1:
-        x = _exchange(layers, len(layers), owners, owners[:1])(x)
+        x = _exchange(layers, len(layers), owners)(x)
     towers = Functional(images, x[0], name=model.name)
     return described(towers, description_of(model))
 
@@ -226,20 +224,26 @@ def _reads_all(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, (*layer_parts.READS_ALL, keras.layers.Flatten))
 
 
-def _exchange(
-    layers: Layers, index: int, sources: list[str], readers: list[str]
-) -> Exchange:
-    """The exchange before the layer of this index, named after the layer that reads."""
-    following = [
-        each for each in layers[index:] if isinstance(each, layer_parts.READS_ALL)
-    ]
+def _exchange(layers: Layers, index: int, owners: list[str]) -> Exchange:
+    """The exchange before the layer of this index, named after the layer that reads.
+
+    That is the next one with weights: flattening may come between.
+    """
+    reader = next(
+        (
+            each.name
+            for each in layers[index:]
+            if isinstance(each, layer_parts.READS_ALL)
+        ),
+        "output",
+    )
     seams = [each.kernels for each in layers if isinstance(each, CrossConnection)]
     return Exchange(
-        sources,
-        readers,
+        owners,
+        owners[:1] if reader in (_LAST, "output") else owners,
         kernels=seams[0] if seams else "auto",
         dtype=layers[index - 1].dtype_policy,
-        name=f"to_{following[0].name if following else 'output'}",
+        name=f"to_{reader}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_alexnet.layers import (
+    AdaptiveAveragePooling2D,
     CrossConnection,
     GroupedConv2D,
     LocalResponseNormalization,
@@ -25,8 +26,12 @@ _SPLIT: dict[type, tuple[str, ...]] = {
     LocalResponseNormalization: ("towers",),
     StatelessDropout: (),
     WithinChannelNormalization: (),
+    AdaptiveAveragePooling2D: (),
     keras.layers.ZeroPadding2D: (),
+    keras.layers.BatchNormalization: (),
     keras.layers.ReLU: (),
+    keras.layers.LeakyReLU: (),
+    keras.layers.ELU: (),
     keras.layers.MaxPooling2D: (),
     keras.layers.GlobalAveragePooling2D: (),
     keras.layers.GlobalMaxPooling2D: (),

@@ -63,7 +63,8 @@ BAD = {
     "an unknown field": (json.dumps({**PAPER, "layers": 8}), "Architecture must be an"),
     "an unknown stage": (
         json.dumps(changed(0, stages=[{"stage": "GELU"}])),
-        r"one of \['BatchNorm', 'LRN', 'Pool', 'ReLU', 'WithinChannelLRN'\]",
+        r"one of \['BatchNorm', 'ELU', 'LRN', 'LeakyReLU', 'Pool', 'ReLU', 'Tanh', "
+        r"'WithinChannelLRN'\]",
     ),
     "text for a number": (
         json.dumps(changed(0, filters="96")),

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_alexnet.architectures.records import (
+    ACTIVATIONS,
     Architecture,
     BatchNorm,
     Convolution,
     Pool,
     Stage,
+    dense_activation_name,
     stage_name,
 )
 
@@ -63,6 +65,8 @@ class Layer:
         step: From one window to the next, in their pixels; 0, as `stride`, where an
             average has more windows than pixels.
         groups: Parts of the maps before it, of which each kernel reads one.
+        overwrites: Whether it is an activation, whose values take the memory of those
+            that it reads: its gradient follows from them.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Layer:
     window: int = 1
     step: int = 1
     groups: int = 1
+    overwrites: bool = False
 
     @property
     def maps(self) -> tuple[int, int, int]:
@@ -106,9 +111,9 @@ class Layer:
     def kept(self) -> bool:
         """Whether its values need memory of their own.
 
-        ReLU overwrites what it reads. A seam is counted by its stages.
+        Activations overwrite what they read. A seam is counted by its stages.
         """
-        return self.kind != SEAM and "relu" not in self.name
+        return self.kind != SEAM and not self.overwrites
 
 
 class _Windows:
@@ -229,6 +234,7 @@ class _Walk:
                 reads_side=reads_side,
                 window=window,
                 step=step,
+                overwrites=isinstance(stage, ACTIVATIONS),
             )
         if seam:
             yield self._layer(seam, SEAM, self._shares(), reads_side=self._side)
@@ -258,7 +264,8 @@ class _Walk:
             if record.dropout_before:
                 yield self._single(f"dropout{index - 1}")
             yield self._dense(f"fc{index}", self._divided(units))
-            yield self._single(f"relu{index}")
+            name = dense_activation_name(record.dense_activation, index)
+            yield self._single(name, overwrites=True)
             if not record.dropout_before:
                 yield self._single(f"dropout{index}")
         # layers-145.cfg: fc1000 and the softmax are on the first GPU alone.
@@ -278,9 +285,15 @@ class _Walk:
             name, DENSE, shares, reads_side=reads_side, window=reads_side
         )
 
-    def _single(self, name: str) -> Layer:
+    def _single(self, name: str, overwrites: bool = False) -> Layer:
         """A layer that changes values, and no shape."""
-        return self._layer(name, STAGE, self._shares(), reads_side=self._side)
+        return self._layer(
+            name,
+            STAGE,
+            self._shares(),
+            reads_side=self._side,
+            overwrites=overwrites,
+        )
 
     def _layer(
         self,

@@ -111,8 +111,8 @@ def _memory(network: Network) -> str:
             _columns([head, *rows], left=(0,)),
             "",
             _wrapped(
-                "weights: with their gradients and momentum, three numbers each; ReLU "
-                "overwrites what it reads"
+                "weights: with their gradients and momentum, three numbers each; "
+                "activations overwrite what they read"
             ),
         ]
     )

@@ -1,0 +1,219 @@
+"""The runs of a claim: each arm with each seed, after a sweep of learning rates."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gc
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+from rich.console import Console
+
+from keras_alexnet import files
+from keras_alexnet.architectures import to_json
+from keras_alexnet.claims.pictures import Pictures
+from keras_alexnet.claims.records import Arm, Claim, Size
+from keras_alexnet.claims.result import QUICK, WHOLE
+from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.weights import runs
+
+_SWEEP_SEED = 1000  # no seed of the runs that are compared
+_HELD_OUT = 0.2  # part of the training pictures that judges learning rates
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run that has ended.
+
+    Args:
+        path: Its directory.
+        seed: Its seed.
+        diverged: Whether its loss became infinite, which ended it.
+    """
+
+    path: Path
+    seed: int
+    diverged: bool
+
+    def curve(self, column: str) -> list[float]:
+        """A column of its `metrics.csv`: a value for each epoch."""
+        return [float(row[column]) for row in self._rows() if row[column]]
+
+    @property
+    def seconds(self) -> float:
+        """How long its steps took, without evaluations."""
+        settings = runs.settings(self.path)
+        pictures = int(settings["batch_size"]) * int(settings["steps_per_epoch"])
+        speeds = self.curve("images_per_second")
+        return sum(pictures / speed for speed in speeds if speed)
+
+    def _rows(self) -> list[dict[str, str]]:
+        path = self.path / runs.METRICS
+        if not path.is_file():  # it diverged before the end of its first epoch
+            return []
+        return list(csv.DictReader(io.StringIO(files.read_text(path))))
+
+
+class Experiment:
+    """Trains what a claim needs, and keeps it: each run is trained once.
+
+    Two claims that need the same run share it, since its directory is named by what
+    defines it.
+
+    Args:
+        claim: The claim.
+        size: How much to train.
+        pictures: The pictures; None for a claim that reads none.
+        directory: Where runs are kept.
+        say: Shows a line.
+        quick: Whether `size` is that of the quick form.
+        sweep: Whether the settings that an arm names are swept; if not, those that
+            it has are taken.
+
+    Attributes:
+        sweeps: The error for each setting that was tried, by arm.
+        used: Every run that was asked for, by its directory.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        size: Size,
+        pictures: Pictures | None,
+        directory: Path,
+        say: Callable[[str], None],
+        *,
+        quick: bool = False,
+        sweep: bool = False,
+    ) -> None:
+        self.claim, self.size, self.pictures = claim, size, pictures
+        self.form = QUICK if quick else WHOLE
+        self.directory = directory
+        self.say = say
+        self._chosen: dict[str, dict[str, Any]] = {}
+        self.sweeps: dict[str, dict[str, float]] = {}
+        self.used: dict[Path, Run] = {}
+        self._sweep = sweep
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of each arm."""
+        return range(self.size.seeds)
+
+    def runs(self, name: str) -> list[Run]:
+        """The runs of an arm, one for each seed, trained if they are not there yet."""
+        return [self.run(name, seed) for seed in self.seeds]
+
+    def run(self, name: str, seed: int, **settings: Any) -> Run:
+        """One run of an arm.
+
+        Args:
+            name: Of the arm.
+            seed: Of the run.
+            **settings: Settings in place of the arm's.
+        """
+        given = {"epochs": self.size.epochs, **self.chosen(name), **settings}
+        return self._trained(f"{name}, seed {seed}", self.claim.arms[name], seed, given)
+
+    def chosen(self, name: str) -> dict[str, Any]:
+        """The settings of an arm, after those that are swept were chosen."""
+        if name not in self._chosen:
+            arm = self.claim.arms[name]
+            own = {**self.claim.settings, **arm.settings}
+            if self._sweep and len(arm.tries) > 1:
+                errors = [self._error(name, arm, tried) for tried in arm.tries]
+                self.sweeps[name] = dict(
+                    zip(map(_named, arm.tries), errors, strict=True)
+                )
+                own |= arm.tries[errors.index(min(errors))]
+            self._chosen[name] = own
+        return self._chosen[name]
+
+    def _error(self, name: str, arm: Arm, tried: Mapping[str, Any]) -> float:
+        """The error of a run on a part of the training pictures, with the others held
+        out, by which settings are chosen.
+        """
+        assert self.pictures is not None
+        settings = {
+            **self.claim.settings,
+            **arm.settings,
+            **tried,
+            "data": self.pictures.sweep_spec,
+            "val_share": _HELD_OUT,
+            "epochs": self.size.sweep_epochs,
+        }
+        run = self._trained(f"{name}, {_named(tried)}", arm, _SWEEP_SEED, settings)
+        return 1.0 if run.diverged else 1 - run.curve(self.claim.swept_by)[-1]
+
+    def _trained(
+        self, title: str, arm: Arm, seed: int, settings: dict[str, Any]
+    ) -> Run:
+        assert self.pictures is not None
+        given = {
+            "data": self.pictures.spec,
+            "image_size": arm.architecture.input_size,
+            "keep": "last",  # the best epoch would be chosen by the pictures that judge
+            **settings,
+            "seed": seed,
+        }
+        path = self.directory / self._name(arm, given)
+        config = TrainingConfig(**given, model_dir=str(path))
+        steps = config.steps_per_epoch or self._one_pass(config)
+        config = dataclasses.replace(config, steps_per_epoch=steps)
+        if not (path / runs.RESULT).is_file() and not _diverged(path):
+            self._train(config, arm)
+            self._tell(title, path)
+        run = Run(path, seed, _diverged(path))
+        self.used[path] = run
+        return run
+
+    def _one_pass(self, config: TrainingConfig) -> int:
+        """Steps of an epoch: whole batches only."""
+        part = 1 - _HELD_OUT if config.val_share == _HELD_OUT else 1
+        return max(1, int(self.size.pictures * part) // config.batch_size)
+
+    def _name(self, arm: Arm, settings: dict[str, Any]) -> str:
+        """A name that tells a run from all that train otherwise."""
+        assert self.pictures is not None
+        named = {**settings, "data": self.pictures.key, "pictures": self.size.pictures}
+        named["divided"] = settings["data"] == self.pictures.sweep_spec
+        text = to_json(arm.architecture) + json.dumps(named, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return f"{arm.architecture.name}-{digest}-seed{settings['seed']}"
+
+    def _train(self, config: TrainingConfig, arm: Arm) -> None:
+        try:
+            Trainer(config, Console(quiet=True), arm.architecture).fit()
+        except ValueError:
+            if not _diverged(Path(config.model_dir)):
+                raise
+        finally:
+            # A process trains many networks: each would stay until the end.
+            keras.backend.clear_session()
+            gc.collect()
+
+    def _tell(self, title: str, path: Path) -> None:
+        run = Run(path, 0, _diverged(path))
+        if run.diverged:
+            self.say(f"{self.claim.name}: {title}: the loss became infinite")
+            return
+        ends = [f"top-1 {run.curve('top1')[-1]:.3f}"]
+        held_out = run.curve("val_top1")
+        if held_out:
+            ends.append(f"val top-1 {held_out[-1]:.3f}")
+        self.say(f"{self.claim.name}: {title}: {', '.join(ends)} ({run.seconds:.0f} s)")
+
+
+def _named(settings: Mapping[str, Any]) -> str:
+    """Settings as text, such as `"learning_rate=0.01"`."""
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def _diverged(path: Path) -> bool:
+    return (path / runs.NONFINITE).is_file() and not (path / runs.RESULT).is_file()

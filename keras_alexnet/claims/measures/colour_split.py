@@ -1,0 +1,74 @@
+"""Whether one tower's first kernels see colour and the other's do not (figure 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_alexnet.claims import statistics
+from keras_alexnet.claims.experiment import Experiment
+from keras_alexnet.claims.measured import Measured
+from keras_alexnet.claims.result import Chart
+from keras_alexnet.inspection.colour import colourfulness, sign_free, split
+from keras_alexnet.weights import runs
+
+_PERMUTATIONS = 1000
+
+
+def colour_split(experiment: Experiment) -> Measured:
+    """How far apart the towers are in colourfulness, beyond what chance would give.
+
+    For each network, a = |area − 1/2| of the towers' colourfulness (`colour.split`), and
+    its mean over permutations of the kernels; the value is their difference, which is 0
+    on average where towers do not matter and near 1/2 where one tower has all colours.
+    The claim's first arm has two towers. Others are controls, whose kernels are divided
+    into halves.
+    """
+    excess, facts, found = {}, {}, {}
+    for name in experiment.claim.arms:
+        own = [runs.first_kernels(run.path) for run in experiment.runs(name)]
+        values = [colourfulness(kernels) for kernels in own]
+        halves = [np.arange(len(each)) * 2 // len(each) for each in values]
+        pairs = list(zip(values, halves, strict=True))
+        excess[name] = [_beyond_chance(*pair) for pair in pairs]
+        apart, p = sign_free(pairs)
+        facts[f"{name}: mean |area − 1/2|"] = apart
+        facts[f"{name}: p, by permutation"] = p
+        found[name] = pairs
+    first, *others = excess
+    comparisons = [
+        statistics.plain(f"{first} against chance", "of area", excess[first])
+    ]
+    for other in others:
+        beyond = np.subtract(excess[first], excess[other])
+        comparisons.append(
+            statistics.plain(f"{first} against {other}", "of area", beyond.tolist())
+        )
+    return Measured(
+        comparisons=tuple(comparisons),
+        chart=Chart(
+            kind="strips",
+            title="Colourfulness of the first kernels",
+            x=(),
+            series={
+                f"seed {seed}, tower {tower + 1}": np.round(
+                    values[towers == tower], 4
+                ).tolist()
+                for seed, (values, towers) in enumerate(found[first])
+                for tower in (0, 1)
+            },
+            x_label="colourfulness: 0 grey, 1 without grey",
+            y_label="",
+        ),
+        results={name: [round(v, 4) for v in each] for name, each in excess.items()},
+        unit="|area − 1/2| beyond chance",
+        facts=facts,
+    )
+
+
+def _beyond_chance(values: np.ndarray, towers: np.ndarray) -> float:
+    rng = np.random.default_rng(0)
+    drawn = [
+        abs(split(values, rng.permutation(towers), 1).area - 0.5)
+        for _ in range(_PERMUTATIONS)
+    ]
+    return abs(split(values, towers, 1).area - 0.5) - float(np.mean(drawn))

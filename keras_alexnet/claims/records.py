@@ -1,0 +1,143 @@
+"""The record of a claim: what is said, the arms that test it, and how they are judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from keras_alexnet.architectures import Architecture, to_json
+from keras_alexnet.training import TrainingConfig
+
+if TYPE_CHECKING:
+    from keras_alexnet.claims.experiment import Experiment
+    from keras_alexnet.claims.measured import Measured
+
+CIFAR10, PHOTOS = "cifar10", "photos"
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much an experiment trains.
+
+    Args:
+        seeds: Number of seeds of each arm.
+        pictures: Training pictures, at most.
+        held_out: Validation pictures, at most.
+        epochs: Epochs of a run.
+        sweep_epochs: Epochs of a run that tries a learning rate.
+    """
+
+    seeds: int
+    pictures: int
+    held_out: int
+    epochs: int
+    sweep_epochs: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One way to train, which differs from a claim's first arm in what it declares.
+
+    Args:
+        architecture: The network.
+        settings: Settings of training in place of the claim's.
+        differs: The names in which it differs from the first arm, as `differences`
+            returns them; learning rates are not named.
+        tries: Settings that a sweep tries, each in place of the arm's own, which are
+            those that a sweep of ours chose.
+    """
+
+    architecture: Architecture
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    differs: tuple[str, ...] = ()
+    tries: tuple[Mapping[str, Any], ...] = ()
+
+
+def rates(*each: float) -> tuple[dict[str, float], ...]:
+    """Learning rates for a sweep to try."""
+    return tuple({"learning_rate": rate} for rate in each)
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A claim, with the experiment that tests it.
+
+    Args:
+        name: As in `claims NAME`.
+        title: A few words.
+        section: Of the paper; `""` for what the paper does not say.
+        statement: What is claimed, in one sentence.
+        paper: The paper's figures, in words.
+        since: What has come of it since.
+        measure: Runs the experiment and returns what it measured.
+        arms: By their names, the first one being that which the others differ from.
+        data: `CIFAR10` or `PHOTOS`; `""` if the experiment reads no pictures.
+        settings: Settings of training that all arms share.
+        swept_by: The column of `metrics.csv` by which learning rates are chosen:
+            `"val_top1"`, right among training pictures that were held out, or `"top1"`,
+            right among those trained on, where the claim is about these.
+        quick: Size of the quick form.
+        whole: Size of the whole form.
+        setting: Network and data in words.
+        source: What the released source's notes add.
+        others: What others measured, with the source.
+        caveats: What this size cannot show.
+    """
+
+    name: str
+    title: str
+    section: str
+    statement: str
+    paper: str
+    since: str
+    measure: Callable[[Experiment], Measured]
+    setting: str
+    quick: Size
+    whole: Size
+    arms: Mapping[str, Arm] = dataclasses.field(default_factory=dict)
+    data: str = ""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    swept_by: str = "val_top1"
+    source: str = ""
+    others: tuple[str, ...] = ()
+    caveats: str = ""
+
+    def differences(self, name: str) -> dict[str, str]:
+        """In what an arm differs from the first one: names and its values, as text.
+
+        The names are those of the settings, and of the fields of the architecture's
+        JSON, as `"conv1.stages"`; learning rates, which are swept, are left out.
+        """
+        first = self._described(next(iter(self.arms)))
+        own = self._described(name)
+        return {
+            key: own.get(key, "none")
+            for key in sorted({*first, *own})
+            if first.get(key) != own.get(key)
+        }
+
+    def _described(self, name: str) -> dict[str, str]:
+        arm = self.arms[name]
+        described = {}
+        content = json.loads(to_json(arm.architecture))
+        del content["name"]
+        for index, each in enumerate(content.pop("convolutions"), start=1):
+            described |= {f"conv{index}.{k}": _text(v) for k, v in each.items()}
+        described |= {key: _text(value) for key, value in content.items()}
+        settings = TrainingConfig(**{**self.settings, **arm.settings})
+        described |= {k: str(v) for k, v in vars(settings).items()}
+        del described["learning_rate"]
+        return described
+
+
+def _text(value: Any) -> str:
+    """A value of an architecture's JSON, short."""
+    if isinstance(value, list):
+        return " ".join(map(_text, value)) or "none"
+    if isinstance(value, dict):
+        kind = value.get("stage")
+        fields = ", ".join(f"{k} {v}" for k, v in value.items() if k != "stage")
+        return f"{kind}({fields})" if kind else f"({fields})"
+    return str(value)
