@@ -15,6 +15,8 @@ path begins with
   in `keras_alexnet.anatomy(variant)`;
 - `stated`, then a name of `stated_figures.json`: what others state, with its source.
 
+The words around them, in both languages, are in `figure_words.json`.
+
 `.name` is a member, `[2]` an element, `[conv1]` that of this name, layer or question,
 `[*]` all of them, and `a / b` a ratio. Both pages have the same figures in the same
 order; no other numbers are in them (`tests/test_reading_the_paper.py`). A paragraph is
@@ -58,78 +60,15 @@ CLAIMS = (
     "days",
 )
 MARKER = re.compile(r"<!--(?!-->)(?P<what>[^<>]+?)-->(?P<shown>.*?)<!---->", re.DOTALL)
+# A language's words around figures: sentences with places for them.
+Words = dict[str, Any]
+WORDS: dict[str, Words] = json.loads((DOCS / "figure_words.json").read_text("utf-8"))
 # What following a path that leads nowhere raises.
 _NOTHING = (KeyError, IndexError, AttributeError, TypeError, StopIteration)
 
 
 class NotRun(Exception):
     """The claim has no result yet."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Words:
-    """A language's words around figures."""
-
-    not_run: str
-    no_number: str
-    verdicts: dict[str, str]
-    forms: dict[str, str]
-    units: dict[str, str]
-    interval: str
-    no_interval: str
-    paper: str
-    seeds: tuple[str, str]  # of one, of several
-    pictures: str
-    run: str
-    answer: str
-    picture: str
-    between: str  # two things of a list
-    million: Callable[[float], str]
-    percent: str
-
-
-WORDS = {
-    "en": Words(
-        not_run="not run yet",
-        no_number="no number",
-        verdicts={
-            "seen": "seen",
-            "contradicted": "contradicted",
-            "undecided": "undecided",
-        },
-        forms={"quick": "quick form", "whole": "whole form"},
-        units={"points": "{} points", "times": "{} times"},
-        interval="95 % interval {} to {}",
-        no_interval="no interval",
-        paper="the paper has {}",
-        seeds=("{} seed", "{} seeds"),
-        pictures="{} pictures",
-        run="{}, {} min",
-        answer="**{}**, {} ({})",
-        picture="What came of the claim {}",
-        between="; ",
-        million=lambda value: f"{value / 10**6:.3g} million",
-        percent="{} %",
-    ),
-    "zh": Words(
-        not_run="尚未运行",
-        no_number="无数值",
-        verdicts={"seen": "看到了", "contradicted": "结果相反", "undecided": "未定"},
-        forms={"quick": "快速版", "whole": "完整版"},
-        units={"points": "{} 个百分点", "times": "{} 倍", "days": "{} 天"},
-        interval="95% 区间 {} 至 {}",
-        no_interval="没有区间",
-        paper="论文为 {}",
-        seeds=("{} 个种子", "{} 个种子"),
-        pictures="{} 张图",
-        run="{}，{} 分钟",
-        answer="**{}**，{}（{}）",
-        picture="主张 {} 的结果",
-        between="；",
-        million=lambda value: f"{value / 10**4:,.0f} 万",
-        percent="{}%",
-    ),
-}
 
 
 class Figures:
@@ -173,14 +112,8 @@ class Figures:
             for each in formats or ["plain"]:
                 value = FORMATS[each](value, words)
         except NotRun:
-            return "" if formats[-1:] == ["picture"] else words.not_run
-        except (
-            KeyError,
-            TypeError,
-            AttributeError,
-            IndexError,
-            StopIteration,
-        ) as error:
+            return "" if formats[-1:] == ["picture"] else words["not_run"]
+        except _NOTHING as error:
             raise ValueError(
                 f"names nothing: {what} ({type(error).__name__}: {error})"
             ) from None
@@ -207,7 +140,7 @@ class Figures:
     def _picture(self, name: str, words: Words) -> str:
         if not (self.claims / f"{name}.png").is_file():
             return ""
-        return f"![{words.picture.format(name)}](../claims/{name}.png)"
+        return f"<br>![{words['picture'].format(name)}](../claims/{name}.png)"
 
 
 def _anatomy(variant: str) -> Any:
@@ -254,7 +187,7 @@ def _names(value: Any) -> set[Any]:
 
 def _plain(value: Any, words: Words) -> str:
     if value is None:
-        return words.no_number
+        return words["no_number"]
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
@@ -266,19 +199,22 @@ def _signed(value: float, digits: int, sign: str = "") -> str:
 
 
 def _answer(comparison: dict[str, Any], words: Words) -> str:
-    """A comparison: its verdict, the value, and in brackets what that rests on."""
-    value = words.units.get(comparison["unit"], "{} " + comparison["unit"])
+    """A comparison: question, verdict, value, and in brackets what that rests on."""
+    question, unit = comparison["question"], comparison["unit"]
     parts = [_interval(comparison, words)]
     if comparison["paper"] is not None:
-        parts.append(words.paper.format(_end(comparison, "paper")))
+        sign = "+" if comparison["level"] == 0 else ""
+        parts.append(words["paper"].format(f"{comparison['paper']:{sign}g}"))
     seeds = comparison["seeds"]
-    parts.append(words.seeds[seeds != 1].format(seeds))
+    parts.append(words["seed" if seeds == 1 else "seeds"].format(seeds))
     if comparison["pictures"]:
-        parts.append(words.pictures.format(f"{comparison['pictures']:,}"))
-    return words.answer.format(
-        words.verdicts[comparison["verdict"]],
-        value.format(_end(comparison, "value") or words.no_number),
-        words.between.join(parts),
+        parts.append(words["pictures"].format(f"{comparison['pictures']:,}"))
+    value = _end(comparison, "value") or words["no_number"]
+    return words["answer"].format(
+        words["questions"].get(question, question),
+        words["verdicts"][comparison["verdict"]],
+        words["units"].get(unit, "{} " + unit).format(value),
+        words["between"].join(parts),
     )
 
 
@@ -286,8 +222,8 @@ def _interval(comparison: dict[str, Any], words: Words) -> str:
     """An end that is not known may be anywhere; without both there is no interval."""
     low, high = _end(comparison, "low"), _end(comparison, "high")
     if not low and not high:
-        return words.no_interval
-    return words.interval.format(low or "−∞", high or "∞")
+        return words["no_interval"]
+    return words["interval"].format(low or "−∞", high or "∞")
 
 
 def _end(comparison: dict[str, Any], name: str) -> str:
@@ -295,25 +231,25 @@ def _end(comparison: dict[str, Any], name: str) -> str:
     if comparison[name] is None:
         return ""
     ends = comparison["low"], comparison["high"]
-    width = ends[1] - ends[0] if None not in ends else 0
-    width = width or abs(comparison["value"] - comparison["level"])
+    if None in ends:
+        ends = comparison["level"], comparison[name]
+    width = abs(ends[1] - ends[0])
     digits = max(1 - math.floor(math.log10(width)), 1) if width > 0 else 1
     signed = "+" if comparison["level"] == 0 else ""
     return _signed(comparison[name], digits, signed)
 
 
 def _result(claim: dict[str, Any], words: Words) -> str:
-    """A claim's own comparison, and how it was run."""
-    run = words.run.format(
-        words.forms[claim["form"]], f"{max(claim['time'] / 60, 1):,.0f}"
-    )
-    return f"{_answer(claim['comparisons'][0], words)}{words.between}{run}"
+    """How a claim was run, and its comparisons, a line each."""
+    minutes = f"{max(claim['time'] / 60, 1):,.0f}"
+    run = words["run"].format(words["forms"][claim["form"]], minutes)
+    return "<br>".join([run, *(_answer(each, words) for each in claim["comparisons"])])
 
 
 FORMATS: dict[str, Callable[[Any, Words], Any]] = {
     "plain": _plain,
-    "percent": lambda value, words: words.percent.format(f"{100 * value:.1f}"),
-    "million": lambda value, words: words.million(value),
+    "percent": lambda value, words: words["percent"].format(100 * value),
+    "million": lambda value, words: words["millions"].format(value / words["million"]),
     "gigabytes": lambda value, words: f"{value / 1e9:.2f} GB",
     "ln": lambda value, words: f"{math.log(value):.1f}",
     "sum": lambda value, words: sum(value),
@@ -346,6 +282,16 @@ def problems(texts: dict[str, str], figures: Figures) -> Iterator[str]:
         yield "one of the pages has more figures than the other"
 
 
+def untranslated(claims: Path) -> Iterator[str]:
+    """The questions and units of results without Chinese in `figure_words.json`."""
+    words = WORDS["zh"]
+    for file in sorted(claims.glob("*.json")):
+        for comparison in json.loads(file.read_text("utf-8"))["comparisons"]:
+            for kind in ("question", "unit"):
+                if comparison[kind] not in words[f"{kind}s"]:
+                    yield f"figure_words.json: no Chinese for {comparison[kind]!r}"
+
+
 def main() -> int:
     """Fills in both pages, or checks them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -367,7 +313,7 @@ def main() -> int:
                 print(f"{PAGES[language]}: {error}", file=sys.stderr)
                 return 2
             (DOCS / PAGES[language]).write_text(texts[language], "utf-8")
-    found = list(problems(texts, figures))
+    found = [*problems(texts, figures), *untranslated(given.claims)]
     print(*found, sep="\n", file=sys.stderr, end="\n" if found else "")
     return 1 if found else 0
 

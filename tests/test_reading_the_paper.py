@@ -42,6 +42,17 @@ both = pytest.mark.parametrize("language", PAGES)
 
 def test_every_figure_is_as_its_source_has_it() -> None:
     assert list(figures.problems(PAGES, figures.Figures(ROOT / "claims"))) == []
+    assert list(figures.untranslated(ROOT / "claims")) == []
+
+
+def test_both_languages_have_words_for_the_same() -> None:
+    english, chinese = figures.WORDS["en"], figures.WORDS["zh"]
+    assert english.keys() == chinese.keys()
+    for name, words in english.items():
+        if isinstance(words, dict):
+            assert words.keys() <= chinese[name].keys()
+        elif isinstance(words, str):
+            assert words.count("{") == chinese[name].count("{")
 
 
 # Digits that are no figures: names, numbers of sections, drawings and years.
@@ -145,6 +156,7 @@ VIEWS = Comparison(
 )
 ONE_SEED = dataclasses.replace(
     VIEWS,
+    question="centre",
     low=float("nan"),
     high=float("nan"),
     seeds=1,
@@ -184,27 +196,28 @@ def claims(tmp_path: Path) -> Path:
     [
         (
             "relu:result",
-            "**seen**, 4.1 times (95 % interval 3.2 to 5.1; the paper has 6.0; "
-            "3 seeds); quick form, 9 min",
-            "**看到了**，4.1 倍（95% 区间 3.2 至 5.1；论文为 6.0；3 个种子）；"
-            "快速版，9 分钟",
+            "quick form, 9 min<br>ReLU against tanh: **seen**, 4.1 times (95 % "
+            "interval 3.2 to 5.1; the paper has 6; 3 seeds)",
+            "快速版，9 分钟<br>ReLU 对 tanh：**看到了**，4.1 倍（95% 区间 3.2 至 5.1；"
+            "论文为 6；3 个种子）",
         ),
         (
             "ten_views.comparisons[0]:answer",
-            "**undecided**, −0.04 points (95 % interval −0.30 to +0.22; the paper has "
-            "+1.50; 5 seeds; 10,000 pictures)",
-            "**未定**，−0.04 个百分点（95% 区间 −0.30 至 +0.22；论文为 +1.50；"
-            "5 个种子；10,000 张图）",
+            "ten views against one: **undecided**, −0.04 points (95 % interval −0.30 "
+            "to +0.22; the paper has +1.5; 5 seeds; 10,000 pictures)",
+            "十个视图对一个：**未定**，−0.04 个百分点（95% 区间 −0.30 至 +0.22；"
+            "论文为 +1.5；5 个种子；10,000 张图）",
         ),
         (
             "ten_views.comparisons[1]:answer",
-            "**contradicted**, −0.040 points (no interval; 1 seed; 10,000 pictures)",
-            "**结果相反**，−0.040 个百分点（没有区间；1 个种子；10,000 张图）",
+            "centre: **contradicted**, −0.040 points (no interval; 1 seed; "
+            "10,000 pictures)",
+            "centre：**结果相反**，−0.040 个百分点（没有区间；1 个种子；10,000 张图）",
         ),
         (
             "relu:picture",
-            "![What came of the claim relu](../claims/relu.png)",
-            "![主张 relu 的结果](../claims/relu.png)",
+            "<br>![What came of the claim relu](../claims/relu.png)",
+            "<br>![主张 relu 的结果](../claims/relu.png)",
         ),
         ("ten_views:picture", "", ""),
         ("relu.ours", "4.13", "4.13"),
@@ -260,6 +273,11 @@ def test_what_is_wrong_is_found(
         figures.problems({"en": english, "zh": chinese}, figures.Figures(claims))
     )
     assert any(wrong in each for each in found) if wrong else not found
+
+
+def test_a_question_without_chinese_is_found(claims: Path) -> None:
+    found = list(figures.untranslated(claims))
+    assert found == ["figure_words.json: no Chinese for 'centre'"]
 
 
 # What the pages name.
