@@ -21,7 +21,7 @@ from keras_alexnet.architectures.records import (
     dense_activation_name,
     stage_name,
 )
-from keras_alexnet.initializations import Initialization
+from keras_alexnet.initializations import Fans, Initialization
 from keras_alexnet.layers import (
     AdaptiveAveragePooling2D,
     CrossConnection,
@@ -48,6 +48,10 @@ def convolution(
         pads = tuple((before, _read_after(side, record)) for side in x.shape[1:3])
         if any(map(any, pads)):
             x = keras.layers.ZeroPadding2D(pads, name=f"pad{index}")(x)
+    fans = Fans(
+        record.weights_of_kernel(x.shape[-1]),
+        record.kernel_size**2 * (record.filters // record.groups),
+    )
     layer = GroupedConv2D if record.groups > 1 else keras.layers.Conv2D
     return layer(
         record.filters,
@@ -57,7 +61,7 @@ def convolution(
         groups=record.groups,
         use_bias=record.has_biases,
         name=name,
-        **initializers.of(name),
+        **initializers.of(name, fans),
     )(x)
 
 
@@ -151,13 +155,17 @@ def classifier(
     for index, units in enumerate(record.dense, start=6):
         if record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index - 1}")(x)
-        name = f"fc{index}"
-        x = keras.layers.Dense(units, name=name, **initializers.of(name))(x)
+        x = _units(x, f"fc{index}", units, initializers)
         after = dense_activation_name(record.dense_activation, index)
         x = _activation(record.dense_activation, after)(x)
         if not record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index}")(x)
     return last(x, classes, activation, initializers)
+
+
+def _units(x: Any, name: str, units: int, initializers: Initialization) -> Any:
+    fans = Fans(x.shape[-1], units)
+    return keras.layers.Dense(units, name=name, **initializers.of(name, fans))(x)
 
 
 def last(x: Any, classes: int, activation: Any, initializers: Initialization) -> Any:
@@ -167,7 +175,7 @@ def last(x: Any, classes: int, activation: Any, initializers: Initialization) ->
     except (TypeError, ValueError):
         expected = "None, a function, or the name of one of Keras' activations"
         raise must_be("classifier_activation", expected, activation) from None
-    x = keras.layers.Dense(classes, name="fc8", **initializers.of("fc8"))(x)
+    x = _units(x, "fc8", classes, initializers)
     if activation is None:
         return x
     # A layer of its own, not fc8's activation as in Keras Applications: `fc8` returns

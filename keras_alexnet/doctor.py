@@ -21,6 +21,7 @@ Line = tuple[str, str]
 OPTIONAL = {
     "matplotlib": ("matplotlib", "seeing", "drawings of train and look"),
     "jinja2": ("jinja2", "seeing", "pages of look, train --report and retrieve --html"),
+    "scipy": ("scipy", "claims", "claims"),
     "faiss-cpu": ("faiss", "retrieval", "retrieve"),
     "tensorflow-serving-api": (
         "tensorflow_serving",

@@ -154,7 +154,7 @@ def reset_classifier(
             f"Received: the model {model.name!r}, which ends with "
             f"{model.layers[-1].name!r}"
         )
-    # All initialisations treat fc8 alike.
+    # The initialisations that variants begin with treat fc8 alike.
     initializers = initializations.get("default", "caffe")
     x = model.get_layer("fc8").input
     x = blocks.last(x, classes, classifier_activation, initializers)

@@ -3,42 +3,73 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 
-from keras_alexnet.reasons import near
+from keras_alexnet.reasons import must_be, near
+from keras_alexnet.whole_numbers import number
 
 # conv6 is not the paper's; layers-146-*.cfg of the source start its biases at 1 too.
 _CONSTANT_ONE = ("conv2", "conv4", "conv5", "conv6", "fc6", "fc7")
 
 
-@dataclasses.dataclass(frozen=True)
-class Initialization:
-    """Normal weights of mean 0 and constant biases.
+class Fans(NamedTuple):
+    """The connections of a layer's units.
 
     Args:
-        stddev: Standard deviation of a layer's weights; `None` for He's, the square
-            root of 2 over the number of values that a unit reads.
-        stddevs: Standard deviations of the layers that have another one.
+        read: How many values a unit reads.
+        fed: How many units read a value; of a convolution, as if its kernels were
+            applied at every position, and there were no border.
+    """
+
+    read: int
+    fed: int
+
+
+def _he(fans: Fans) -> Any:
+    """Normal, with the square root of 2 over the values that a unit reads."""
+    return keras.initializers.HeNormal()
+
+
+def _glorot(fans: Fans) -> Any:
+    """Uniform, up to the square root of 6 over the sum of both fans (formula 16).
+
+    Keras and PyTorch take all kernels for those that read a value; of a convolution in
+    groups only those of its group do.
+    """
+    limit = math.sqrt(6 / (fans.read + fans.fed))
+    return keras.initializers.RandomUniform(-limit, limit)
+
+
+@dataclasses.dataclass(frozen=True)
+class Initialization:
+    """Normal weights of mean 0, or weights by a layer's fans, and constant biases.
+
+    Args:
+        weights: Standard deviation of a layer's weights, or how they are drawn by its
+            fans.
+        stddevs: Standard deviations of the layers that have one of their own.
         bias: Constant of the biases that the paper starts at 1: those of the
             second, fourth and fifth convolution and of fc6 and fc7. The others
             start at 0.
     """
 
-    stddev: float | None
+    weights: float | Callable[[Fans], Any]
     stddevs: dict[str, float]
     bias: float
 
-    def of(self, layer: str) -> dict[str, Any]:
+    def of(self, layer: str, fans: Fans) -> dict[str, Any]:
         """The initialisers of a layer, as keyword arguments of a Keras layer."""
-        stddev = self.stddevs.get(layer, self.stddev)
+        weights = self.stddevs.get(layer, self.weights)
         bias = self.bias if layer in _CONSTANT_ONE else 0.0
         return {
             "kernel_initializer": (
-                keras.initializers.HeNormal()
-                if stddev is None
-                else keras.initializers.RandomNormal(stddev=stddev)
+                weights(fans)
+                if callable(weights)
+                else keras.initializers.RandomNormal(stddev=weights)
             ),
             "bias_initializer": keras.initializers.Constant(bias),
         }
@@ -56,16 +87,34 @@ _INITIALIZATIONS = {
     # since on 0-255 the first steps overflow. Caffe's in the dense layers, whose
     # thousands of inputs make the first steps too long with He's: with He's, `owt` was
     # at chance after 75 steps of 64 photos at rate 0.01; with Caffe's it learned.
-    "he": Initialization(None, {"fc6": 0.005, "fc7": 0.005, "fc8": 0.01}, bias=0.0),
+    "he": Initialization(_he, {"fc6": 0.005, "fc7": 0.005, "fc8": 0.01}, bias=0.0),
+    # Glorot and Bengio 2010, section 4.2.1, for tanh.
+    "glorot": Initialization(_glorot, {}, bias=0.0),
 }
 DEFAULT = "default"
 
 
-def get(initialization: str, default: str) -> Initialization:
+def get(
+    initialization: str,
+    default: str,
+    bias: float | None = None,
+    stddev: float | None = None,
+) -> Initialization:
     """Returns the initialisation of this name; `"default"` means that of `default`.
 
+    Args:
+        initialization: One of `names()`.
+        default: The name of the variant's own.
+        bias: Another constant of those biases that the paper starts at 1.
+        stddev: One standard deviation of all weights, above 0, in place of its own.
+
     Raises:
-        ValueError: If there is none of this name.
+        ValueError: If there is none of this name, or a number is out of range.
+
+    Example:
+
+    >>> get("default", "caffe", stddev=0.02).weights
+    0.02
     """
     if initialization not in names():
         raise ValueError(
@@ -73,7 +122,15 @@ def get(initialization: str, default: str) -> Initialization:
             f"Received: initialization={initialization!r}"
         )
     name = default if initialization == DEFAULT else initialization
-    return _INITIALIZATIONS[name]
+    found = _INITIALIZATIONS[name]
+    if bias is not None:
+        found = dataclasses.replace(found, bias=number("initial_bias", bias))
+    if stddev is not None:
+        weights = number("initial_stddev", stddev)
+        if weights <= 0:
+            raise must_be("initial_stddev", "above 0", stddev)
+        found = dataclasses.replace(found, weights=weights, stddevs={})
+    return found
 
 
 def names() -> tuple[str, ...]:

@@ -79,7 +79,8 @@ def AlexNet(
             the logits, `"sigmoid"` a score for each of several labels.
         initialization: How new weights are drawn: `"default"` (the variant's own,
             which learns), `"paper"` (the text's: it stays at chance for thousands of
-            steps), `"source"` (the released source's), `"caffe"` or `"he"`.
+            steps), `"source"` (the released source's), `"caffe"`, `"he"` or
+            `"glorot"`.
         kernels: `"auto"`, `"native"` or `"composite"`, for the seams.
         towers: 2 or 4, for a variant of two towers: into how many its kernels are
             divided. With four it is another network, as the released source ran one
@@ -206,12 +207,19 @@ def build(
     kernels: str = "auto",
     devices: Sequence[str] | None = None,
     name: str = "alexnet",
+    initial_bias: float | None = None,
+    initial_stddev: float | None = None,
 ) -> Functional:
     """Builds the model of an architecture's record, for example of one of your own.
 
     Args:
         record: The architecture; `dataclasses.replace` makes variations of it. All
-            other arguments are those of `AlexNet`.
+            arguments that are not here are those of `AlexNet`.
+        initial_bias: Constant of those biases that the paper starts at 1 (the second,
+            fourth and fifth convolution, `fc6` and `fc7`); that of `initialization` by
+            default.
+        initial_stddev: One standard deviation of all weights, above 0; those of
+            `initialization` by default.
 
     Returns:
         A functional `keras.Model` with new weights.
@@ -226,7 +234,9 @@ def build(
     >>> build(record, classes=10).get_layer("fc7").units
     512
     """
-    initializers = initializations.get(initialization, record.initialization)
+    initializers = initializations.get(
+        initialization, record.initialization, initial_bias, initial_stddev
+    )
     check_kernels(kernels)
     _check_pooling(pooling)
     x = inputs = input_layer(record, input_shape, input_tensor, include_top)

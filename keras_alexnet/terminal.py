@@ -53,7 +53,11 @@ def say_command(console: Console, words: Sequence[str]) -> None:
 
 def say_table(console: Console, table: RenderableType) -> None:
     """Prints a table, as wide as it needs to be unless on a terminal."""
-    console.print(table, soft_wrap=False, width=_width(console), crop=False)
+    if not console.is_terminal:  # `print` takes no width above the console's own
+        console = Console(
+            file=console.file, width=_WIDE, highlight=False, markup=False, emoji=False
+        )
+    console.print(table, soft_wrap=False, crop=False)
 
 
 def broken(parts: Sequence[str], width: int, end: str = "") -> str:

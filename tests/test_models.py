@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 import keras_alexnet
-from keras_alexnet import AlexNet
+from keras_alexnet import AlexNet, architectures
+from keras_alexnet.models import build
 
 # Facts of the paper's figure 2, and sizes by the released source's rules.
 MAPS = {
@@ -104,6 +106,68 @@ def test_initial_values_are_as_named() -> None:
             assert np.allclose(model.get_layer(layer).bias, bias)
         for layer in ("conv1", "conv3", "fc8"):
             assert not np.any(model.get_layer(layer).bias)
+
+
+# Of each layer, at 64 px and for 3 classes: the values that a unit reads, and the units
+# that read a value; kernels of conv2 read the 48 maps of their tower, as 127 others do.
+GLOROT = {
+    "conv1": (11 * 11 * 3, 11 * 11 * 96),
+    "conv2": (5 * 5 * 48, 5 * 5 * 128),
+    "conv3": (3 * 3 * 256, 3 * 3 * 384),
+    "fc6": (1 * 1 * 256, 4096),
+    "fc8": (4096, 3),
+}
+
+
+@pytest.mark.compat
+def test_glorots_weights_are_uniform_within_the_bounds_of_both_fans() -> None:
+    """Glorot and Bengio 2010, formula 16, and the variance of formula 12."""
+    model = small(initialization="glorot", classes=3)
+    for layer, (read, fed) in GLOROT.items():
+        kernel, bias = model.get_layer(layer).get_weights()
+        bound = np.sqrt(6 / (read + fed))
+        assert 0.999 * bound < np.abs(kernel).max() <= bound * (1 + 1e-6), layer
+        assert kernel.var() == pytest.approx(2 / (read + fed), rel=0.03), layer
+        assert not bias.any()
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("initialization", ["default", "paper", "he", "glorot"])
+def test_one_number_of_the_initial_values_can_be_another(initialization: str) -> None:
+    record = dataclasses.replace(architectures.get("paper"), dense=(64, 64))
+
+    def built(**numbers: float) -> keras.Model:
+        keras.utils.set_random_seed(1)
+        shape = {"input_shape": (64, 64, 3), "classes": 3}
+        return build(record, initialization=initialization, **shape, **numbers)
+
+    plain, biased, wide = built(), built(initial_bias=0.5), built(initial_stddev=0.02)
+    for layer in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"):
+        kernel, bias = plain.get_layer(layer).get_weights()
+        same, other = biased.get_layer(layer).get_weights()
+        np.testing.assert_array_equal(kernel, same)
+        expected = 0.0 if layer in ("conv1", "conv3", "fc8") else 0.5
+        np.testing.assert_array_equal(other, np.full_like(bias, expected))
+        drawn, same = wide.get_layer(layer).get_weights()
+        np.testing.assert_array_equal(bias, same)
+        spread = 4 / np.sqrt(2 * drawn.size)  # of an estimate, in 1 of 16,000 cases
+        assert np.std(drawn) == pytest.approx(0.02, rel=spread), layer
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("initial_stddev", 0),
+        ("initial_stddev", -0.01),
+        ("initial_stddev", float("nan")),
+        ("initial_bias", float("inf")),
+        ("initial_bias", "0.1"),
+    ],
+)
+def test_numbers_of_the_initial_values_are_checked(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} must be .* Received: {name}="):
+        build(architectures.get("paper"), **{name: value})
 
 
 @pytest.mark.compat

@@ -11,6 +11,7 @@ import types
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 
 from keras_alexnet import live_line, terminal
 from keras_alexnet.live_line import LiveLine, clock, fitted
@@ -65,6 +66,21 @@ def test_elsewhere_lines_are_not_broken() -> None:
     console = Console(file=io.StringIO(), width=40)
     terminal.say(console, f"{EPOCH}\n\n:cat: [red] is a path")
     assert lines(console) == [EPOCH, "", ":cat: [red] is a path"]
+
+
+@pytest.mark.compat
+def test_a_table_is_as_wide_as_it_needs_to_be_unless_on_a_terminal() -> None:
+    table = Table("name", "value", box=None, pad_edge=False)
+    table.add_row("a name of several words", "and a value of several words")
+    plain = Console(file=io.StringIO(), width=40)
+    terminal.say_table(plain, table)
+    assert [" ".join(line.split()) for line in lines(plain)] == [
+        "name value",
+        "a name of several words and a value of several words",
+    ]
+    console = screen(40)
+    terminal.say_table(console, table)
+    assert len(lines(console)) > 2
 
 
 @pytest.mark.parametrize("width", WIDTHS)

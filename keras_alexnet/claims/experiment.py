@@ -97,6 +97,7 @@ class Experiment:
         self.directory = directory
         self.say = say
         self._chosen: dict[str, dict[str, Any]] = {}
+        self._ended: dict[tuple[str, int], Run] = {}
         self.sweeps: dict[str, dict[str, float]] = {}
         self.used: dict[Path, Run] = {}
         self._sweep = sweep
@@ -119,7 +120,15 @@ class Experiment:
             **settings: Settings in place of the arm's.
         """
         given = {"epochs": self.size.epochs, **self.chosen(name), **settings}
-        return self._trained(f"{name}, seed {seed}", self.claim.arms[name], seed, given)
+        arm = self.claim.arms[name]
+        run = self._trained(f"{name}, seed {seed}", arm, seed, given)
+        self._ended[name, seed] = run
+        return run
+
+    def ended(self, name: str) -> list[Run]:
+        """The runs of an arm so far, of the seeds that are compared, in their order."""
+        found = [self._ended.get((name, seed)) for seed in self.seeds]
+        return [run for run in found if run is not None]
 
     def chosen(self, name: str) -> dict[str, Any]:
         """The settings of an arm, after those that are swept were chosen."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_alexnet.architectures import Architecture, to_json
+from keras_alexnet.architectures import Architecture, Convolution, to_json
 from keras_alexnet.training import TrainingConfig
 
 if TYPE_CHECKING:
@@ -108,10 +108,11 @@ class Claim:
         """In what an arm differs from the first one: names and its values, as text.
 
         The names are those of the settings, and of the fields of the architecture's
-        JSON, as `"conv1.stages"`; learning rates, which are swept, are left out.
+        JSON, as `"conv1.stages"`; where convolutions are left out, `"convolutions"`
+        has the numbers of those that are not. Learning rates, which are swept, are
+        left out.
         """
-        first = self._described(next(iter(self.arms)))
-        own = self._described(name)
+        first, own = self._described(next(iter(self.arms))), self._described(name)
         return {
             key: own.get(key, "none")
             for key in sorted({*first, *own})
@@ -120,16 +121,39 @@ class Claim:
 
     def _described(self, name: str) -> dict[str, str]:
         arm = self.arms[name]
-        described = {}
         content = json.loads(to_json(arm.architecture))
         del content["name"]
-        for index, each in enumerate(content.pop("convolutions"), start=1):
+        layers = content.pop("convolutions")
+        every = next(iter(self.arms.values())).architecture.convolutions
+        kept = _kept(arm.architecture.convolutions, every)
+        described = {"convolutions": " ".join(map(str, kept))}
+        for index, each in zip(kept, layers, strict=True):
             described |= {f"conv{index}.{k}": _text(v) for k, v in each.items()}
+        if len(kept) < len(every):  # what was left out is no further difference
+            first = self._described(next(iter(self.arms)))
+            described = {**_of_layers(first, every), **described}
         described |= {key: _text(value) for key, value in content.items()}
         settings = TrainingConfig(**{**self.settings, **arm.settings})
         described |= {k: str(v) for k, v in vars(settings).items()}
         del described["learning_rate"]
         return described
+
+
+def _of_layers(described: Mapping[str, str], every: Sequence[Any]) -> dict[str, str]:
+    """What describes single convolutions."""
+    names = tuple(f"conv{index}." for index in range(1, len(every) + 1))
+    return {k: v for k, v in described.items() if k.startswith(names)}
+
+
+def _kept(own: Sequence[Convolution], every: Sequence[Convolution]) -> list[int]:
+    """Which of the convolutions, counted from 1, these are: all, or without some."""
+    if len(own) >= len(every):
+        return list(range(1, len(own) + 1))
+    kept: list[int] = []
+    for each in own:
+        start = kept[-1] if kept else 0
+        kept.append(every.index(each, start) + 1)
+    return kept
 
 
 def _text(value: Any) -> str:

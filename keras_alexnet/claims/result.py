@@ -20,8 +20,8 @@ class Chart:
     Args:
         kind: `"lines"` (a line for each series over `x`), `"bars"` (one bar for each
             `x`, from a single series, or a group of them), `"strips"` (a point for each
-            value of a series, a row for each series) or `"heat"` (a row for each series,
-            a column for each `x`).
+            value of a series, a row for each) or `"heat"` (a row for each series, a
+            column for each `x`).
         title: What it shows, in words.
         x: The values or names along the horizontal axis; none for strips.
         series: By name, what is drawn for each `x`; None where there is no value.
@@ -60,6 +60,8 @@ class Comparison:
         seeds: Number of seeds.
         pictures: Number of pictures; 0 where a seed gives one number.
         paper: The paper's figure in this unit, if it has one.
+        bound: `"at least"` or `"at most"`, to say before the value, if runs were
+            stopped before they were done; the interval then ends at infinity, or at 0.
     """
 
     question: str
@@ -73,6 +75,7 @@ class Comparison:
     seeds: int
     pictures: int
     paper: float | None = None
+    bound: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,10 +194,13 @@ def read(path: Path) -> Result:
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:
-    ends = {
-        name: math.nan if content[name] is None else content[name]
-        for name in ("value", "low", "high", "smallest")
+    absent = {
+        "value": math.nan,
+        "low": -math.inf,
+        "high": math.inf,
+        "smallest": math.inf,
     }
+    ends = {name: each for name, each in absent.items() if content[name] is None}
     return Comparison(**{**content, **ends})
 
 

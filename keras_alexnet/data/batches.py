@@ -13,7 +13,7 @@ from keras_alexnet.data.augmentation import Draws, Window, draws, window_draws
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source
 from keras_alexnet.data.views import Views
 
-CROPS = ("paper", "resized")
+CROPS = ("paper", "resized", "centre")
 
 Example = dict[str, tf.Tensor]
 
@@ -34,12 +34,13 @@ def training_batches(
     resize_size: int | None = None,
     warp: bool = False,
     rows: range | None = None,
+    mirror: bool = True,
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
     Every draw is a function of the seed and the position in the stream; the size of
     the batches changes nothing. Place, mirroring and colour noise are the same for
-    both crops.
+    all crops, and with or without mirroring.
 
     Args:
         source: The data set.
@@ -50,15 +51,17 @@ def training_batches(
         crop_chunk: How many successive pictures share the crop and the mirroring;
             chunks begin at multiples of it.
         crop: `"paper"`, a square at a random place in the picture whose shorter side
-            is scaled to `resize_size` (paper, section 4.1); or `"resized"`, a window
-            of random area, proportions (3/4 to 4/3) and place, scaled to a square
-            (Szegedy et al. 2015, "Going deeper with convolutions", section 6).
+            is scaled to `resize_size` (paper, section 4.1); `"resized"`, a window of
+            random area, proportions (3/4 to 4/3) and place, scaled to a square
+            (Szegedy et al. 2015, "Going deeper with convolutions", section 6); or
+            `"centre"`, the central square, as `evaluation_batches` cuts it.
         crop_area: Smallest area of a window of `"resized"`, as a fraction of the
             picture's: more than 0, 1 at most; 0.08 in that paper.
         resize_size: As above; `bordered_size(image_size)` if None.
-        warp: Whether `"paper"` scales both sides to `resize_size`.
+        warp: Whether `"paper"` and `"centre"` scale both sides to `resize_size`.
         rows: Which rows of each batch to yield, a range of step 1; all if None. With
             it, `start` must be where a batch begins.
+        mirror: Whether half of the pictures, at random, are mirrored.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
@@ -71,7 +74,9 @@ def training_batches(
     views = Views.of(source, image_size, resize_size, warp)
 
     def view(example: Example, drawn: Draws, window: Window | None = None) -> Example:
-        image = views.training(example["image"], drawn.place, drawn.mirrored, window)
+        place = None if crop == "centre" else drawn.place
+        mirrored = drawn.mirrored & mirror
+        image = views.training(example["image"], place, mirrored, window)
         return {"image": image, "label": example["label"], "noise": drawn.noise}
 
     keep = _within(rows, batch_size)

@@ -101,7 +101,7 @@ class Views:
     def training(
         self,
         image: tf.Tensor,
-        place: tf.Tensor,
+        place: tf.Tensor | None,
         mirrored: tf.Tensor,
         window: Window | None = None,
     ) -> tf.Tensor:
@@ -110,7 +110,8 @@ class Views:
         Args:
             image: Scalar string, the picture as the source stores it.
             place: float32 `[2]` in 0 to 1: 0 is the first offset in the spare border,
-                downwards and to the right, and 1 comes after the last.
+                downwards and to the right, and 1 comes after the last. None for the
+                central view.
             mirrored: Scalar bool.
             window: If given, the view is a window of this shape, at that place of the
                 picture, scaled to a square; else a square of the scaled picture.
@@ -118,7 +119,9 @@ class Views:
         Returns:
             uint8 `[image_size, image_size, 3]`.
         """
-        if window is not None:
+        if place is None:
+            view = self.centre(image)
+        elif window is not None:
             within = functools.partial(window_box, window=window, place=place)
             view = self._resized(image, within)
         elif self.unscaled:

@@ -56,10 +56,15 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    """A figure as a PNG file; the same figure gives the same bytes."""
+def png(figure: Figure, scale: int = 1) -> bytes:
+    """A figure as a PNG file; the same figure gives the same bytes.
+
+    Args:
+        figure: The figure.
+        scale: Pixels of the file for each of the figure's; 2 for dense screens.
+    """
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(content, format="png", dpi=scale * DPI, metadata={"Software": None})
     return content.getvalue()
 
 

@@ -20,6 +20,7 @@ _CLASSES = {
     charts.FIRST: "first",
     charts.SECOND: "second",
     "#000000": "ink",
+    "#ffffff": "paper",
 }
 _PLAIN = re.compile(r"[a-z-]+")
 
@@ -102,9 +103,12 @@ def _adapt(element: ElementTree.Element, name: str) -> None:
 def _styles(style: str) -> Iterator[tuple[str, str]]:
     for part in style.split(";"):
         key, _, value = (each.strip() for each in part.partition(":"))
-        if key in ("font", "font-size"):
+        if key in ("font", "font-size", "font-weight"):
             size = re.search(r"([\d.]+)px", value)
+            weight = re.match(r"bold\b|[6-9]00\b", value)
             if size is not None:
                 yield "font-size", size[1]
+            if weight is not None:
+                yield "font-weight", weight[0]
         elif _PLAIN.fullmatch(key) and not key.startswith("font"):
             yield key, value

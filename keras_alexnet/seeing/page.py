@@ -42,10 +42,10 @@ def page(found: Findings, rows: Sequence[Mapping[str, Any]] = ()) -> str:
         HTML. Names of classes and files are text, never markup.
     """
     return rendered(
-        _part,
+        part,
         "report.html",
-        style=_part("report.css"),
-        script=_part("report.js"),
+        style=part("report.css"),
+        script=part("report.js"),
         filters={
             "named": page_text.named,
             "percent": charts.percent,
@@ -56,7 +56,8 @@ def page(found: Findings, rows: Sequence[Mapping[str, Any]] = ()) -> str:
     )
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """The text of a part of the page, as `"report.css"`, which other pages have too."""
     folder = importlib.resources.files("keras_alexnet.seeing") / "report"
     return (folder / name).read_text(encoding="utf-8")
 

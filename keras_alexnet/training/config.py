@@ -68,8 +68,9 @@ class TrainingConfig(Settings):
     )
     crop: str = setting(
         "paper",
-        "How crops are cut: at a random position of the scaled picture, or a random "
-        "window of any size and shape, resized.",
+        "How crops are cut: at a random position of the scaled picture, a random "
+        "window of any size and shape, resized, or at the centre, where validation "
+        "cuts.",
         choices=CROPS,
     )
     crop_area: float = setting(
@@ -79,6 +80,9 @@ class TrainingConfig(Settings):
         1,
         "How many successive pictures have the same crop and mirroring; 32 in the "
         "source.",
+    )
+    mirror: bool = setting(
+        True, "Mirror half of the training pictures, chosen at random."
     )
     colour_noise: str = setting(
         "paper", "Form of the noise along the colour components.", choices=FORMS
@@ -105,6 +109,16 @@ class TrainingConfig(Settings):
     )
     initialization: str = setting(
         "default", "Starting values of the weights.", choices=initializations.names()
+    )
+    initial_bias: float | None = setting(
+        None,
+        "Starting value of those biases that the paper starts at 1; that of "
+        "--initialization if not given.",
+    )
+    initial_stddev: float | None = setting(
+        None,
+        "One standard deviation of all starting weights; those of --initialization if "
+        "not given.",
     )
     init_from: str | None = setting(
         None,
@@ -337,6 +351,7 @@ class TrainingConfig(Settings):
 
     def _check_network(self) -> None:
         self.require("init_from", self.init_from != "", "a name, not empty")
+        self.above_zero("initial_stddev")
         alone = bool(self.init_layers) and self.init_from is None
         self.require("init_layers", not alone, "given with --init_from")
 

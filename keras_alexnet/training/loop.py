@@ -162,6 +162,7 @@ class Loop:
                 resize_size=recipe.resize_size,
                 warp=recipe.resize == "warp",
                 rows=rows,
+                mirror=config.mirror,
             )
 
         return iter(distribute(self._strategy, stream, config.batch_size, endless=True))

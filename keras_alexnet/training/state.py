@@ -123,6 +123,8 @@ def _model(network: Network, classes: int) -> keras.Model:
             classes=classes,
             classifier_activation=None,
             initialization=config.initialization,
+            initial_bias=config.initial_bias,
+            initial_stddev=config.initial_stddev,
             devices=tower_names(config.tower_devices),
         )
     finally:

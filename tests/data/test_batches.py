@@ -13,7 +13,9 @@ from squares import Squares, located
 
 from keras_alexnet.data import Source, evaluation_batches, open_source, training_batches
 from keras_alexnet.data.batches import CROPS
+from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.data.unreadable import explained, first_unreadable
+from keras_alexnet.data.views import Views
 from keras_alexnet.reasons import reason
 
 
@@ -89,7 +91,7 @@ def test_a_crop_of_a_warped_picture_may_be_all_of_it(pictures: Path) -> None:
     assert len(found) == len(whole)
 
 
-@pytest.mark.parametrize("crop", CROPS)
+@pytest.mark.parametrize("crop", ["paper", "resized"])
 def test_a_chunk_shares_crop_and_mirroring_whatever_the_batch(crop: str) -> None:
     same = Squares(located(73)[None], [0], ("a", "b"), "raw")
     images = training(same, 48, 6, 16, crop_chunk=32, crop=crop)["image"]
@@ -101,16 +103,51 @@ def test_a_chunk_shares_crop_and_mirroring_whatever_the_batch(crop: str) -> None
     assert len(corners(alone)) > 50
 
 
-def test_both_crops_have_the_same_other_draws() -> None:
+def test_all_crops_have_the_same_other_draws() -> None:
     same = Squares(located(200)[None], [0], ("a", "b"), "raw")
-    paper = training(same, 0, 30, 4)
-    resized = training(same, 0, 30, 4, crop="resized")
-    np.testing.assert_array_equal(paper["noise"], resized["noise"])
-    mirrored = [
-        images["image"][:, 0, 0, 0] > images["image"][:, 0, -1, 0]
-        for images in (paper, resized)
-    ]
-    np.testing.assert_array_equal(*mirrored)
+    paper, resized, centre = (training(same, 0, 30, 4, crop=crop) for crop in CROPS)
+    mirrored = paper["image"][:, 0, 0, 0] > paper["image"][:, 0, -1, 0]
+    assert 30 < mirrored.sum() < 90
+    for other in (resized, centre):
+        np.testing.assert_array_equal(paper["noise"], other["noise"])
+        turned = other["image"][:, 0, 0, 0] > other["image"][:, 0, -1, 0]
+        np.testing.assert_array_equal(mirrored, turned)
+
+
+@pytest.mark.parametrize("crop", CROPS)
+def test_without_mirroring_all_else_is_the_same(crop: str) -> None:
+    same = Squares(located(200)[None], [0], ("a", "b"), "raw")
+    mirrored = training(same, 0, 30, 4, crop=crop)
+    plain = training(same, 0, 30, 4, crop=crop, mirror=False)
+    images = mirrored.pop("image")
+    turned = images[:, 0, 0, 0] > images[:, 0, -1, 0]
+    images[turned] = images[turned, :, ::-1]
+    np.testing.assert_array_equal(plain.pop("image"), images)
+    assert_equal(mirrored, plain)
+
+
+# Squares of 73 are cut as they are, those of 90 are scaled; a folder is decoded small.
+@pytest.mark.compat
+@pytest.mark.parametrize("kind", ["folder", "raw 73", "jpeg 73", "raw 90", "jpeg 90"])
+@pytest.mark.parametrize("warp", [False, True])
+def test_the_centre_is_what_validation_sees(
+    pictures: Path, kind: str, warp: bool
+) -> None:
+    if kind == "folder":
+        source = open_source(f"folder:{pictures}")
+    else:
+        form, size = kind.split()
+        source = squares(form, int(size))
+    seen = Views.of(source, 64, warp=warp).centre
+    centres = {seen(each["image"]).numpy().tobytes() for each in source.ordered(TRAIN)}
+    views = training(source, 0, 6, crop="centre", mirror=False, warp=warp)["image"]
+    assert {each.tobytes() for each in views} == centres
+    assert len(centres) == source.sizes[TRAIN]
+    if kind == "raw 73":
+        plain = {
+            (located(73) + np.uint8(50 * n))[4:68, 4:68].tobytes() for n in range(3)
+        }
+        assert centres == plain
 
 
 @pytest.mark.parametrize("crop_area", [0.25, 0.9])

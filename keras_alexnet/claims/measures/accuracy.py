@@ -89,8 +89,9 @@ def compared(tables: Mapping[str, np.ndarray], pair: Pair) -> Comparison:
         tables: For each arm `[seeds, pictures]`, whether a picture was right.
         pair: Which arms.
     """
-    difference = tables[pair.first].astype(float) - tables[pair.second]
-    return statistics.points(pair.question, difference, pair.paper)
+    return statistics.points(
+        pair.question, tables[pair.first], tables[pair.second], paper=pair.paper
+    )
 
 
 def percents(table: np.ndarray) -> list[float]:
@@ -170,17 +171,13 @@ def _classified(run: Path, source: Source, split: str, views: int) -> np.ndarray
         .prefetch(2)
     )
 
-    @tf.function(reduce_retracing=True)
-    def classes(pictures: tf.Tensor) -> tf.Tensor:
-        shape = tf.shape(pictures)
-        every = tf.reshape(pictures, [-1, recipe.image_size, recipe.image_size, 3])
-        scores = model(recipe.preprocessing(every), training=False)
-        scores = tf.reshape(scores, [shape[0], views, -1])
-        return tf.argmax(tf.reduce_mean(scores, axis=1), axis=-1)
-
     answers, labels = [], []
+    side = recipe.image_size
     for pictures, label in batches:
-        answers.append(classes(pictures).numpy())
+        every = tf.reshape(pictures, [-1, side, side, 3])
+        scores = model(recipe.preprocessing(every), training=False)
+        mean = np.reshape(scores, [len(label), views, -1]).mean(axis=1)
+        answers.append(mean.argmax(axis=-1))
         labels.append(label.numpy())
     keras.backend.clear_session()
     return np.array([np.concatenate(answers), np.concatenate(labels)], np.int16)

@@ -36,12 +36,12 @@ def colour_split(experiment: Experiment) -> Measured:
         found[name] = pairs
     first, *others = excess
     comparisons = [
-        statistics.plain(f"{first} against chance", "of area", excess[first])
+        statistics.numbers(f"{first} against chance", "of area", excess[first])
     ]
     for other in others:
         beyond = np.subtract(excess[first], excess[other])
         comparisons.append(
-            statistics.plain(f"{first} against {other}", "of area", beyond.tolist())
+            statistics.numbers(f"{first} against {other}", "of area", beyond.tolist())
         )
     return Measured(
         comparisons=tuple(comparisons),

@@ -30,11 +30,11 @@ def early(*pairs: Pair, part: float) -> Callable[[Experiment], Measured]:
         }
         return Measured(
             comparisons=tuple(
-                statistics.plain(
+                statistics.numbers(
                     pair.question,
                     "points",
                     np.subtract(means[pair.first], means[pair.second]).tolist(),
-                    pair.paper,
+                    paper=pair.paper,
                 )
                 for pair in pairs
             ),

@@ -34,8 +34,8 @@ def race(
     A run ends with the epoch that reaches it. The top-1 of an epoch is that of its
     steps, so it is taken to be that of the epoch's middle, and the target is
     interpolated between two of them. The value is the epochs of the second arm over
-    those of the first, seed by seed. A run that was stopped counts as if it had
-    reached the target then: the value is at least that.
+    those of the first, seed by seed; see `statistics.times`, also for runs that were
+    stopped before.
 
     Args:
         *pairs: The comparisons; the first arm is said to be the faster one.
@@ -108,7 +108,11 @@ def finish_of(top1: list[float], target: float) -> Finish:
 
 def _compared(finishes: Mapping[str, list[Finish]], pair: Pair) -> Comparison:
     first, second = finishes[pair.first], finishes[pair.second]
-    ratios = [b.epochs / a.epochs for a, b in zip(first, second, strict=True)]
-    at_least = not all(each.reached for each in second)
-    question = f"{pair.question}, at least" if at_least else pair.question
-    return statistics.times(question, ratios, pair.paper)
+    return statistics.times(
+        pair.question,
+        [each.epochs for each in second],
+        [each.epochs for each in first],
+        first_stopped=[not each.reached for each in second],
+        second_stopped=[not each.reached for each in first],
+        paper=pair.paper,
+    )
