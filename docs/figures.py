@@ -5,12 +5,12 @@
 
 A figure is between two comments, which no viewer of Markdown shows:
 
-    `<!--relu.ours-->4.13<!---->`
+    `<!--anatomy.paper.totals.neurons-->659,272<!---->`
 
 The first one says what it is: a path, and after colons how it is shown (`FORMATS`). A
 path begins with
 
-- the name of a claim, and continues in `claims/NAME.json`;
+- the name of a claim, and continues in the `Result` of `claims/NAME.json`;
 - `anatomy`, then a variant (or `ungrouped`: the paper's without groups), and continues
   in `keras_alexnet.anatomy(variant)`;
 - `stated`, then a name of `stated_figures.json`: what others state, with its source.
@@ -36,6 +36,8 @@ from pathlib import Path
 from typing import Any
 
 import keras_alexnet
+from keras_alexnet.claims import result, wording
+from keras_alexnet.claims.result import Comparison, Result
 
 DOCS = Path(__file__).resolve().parent
 PAGES = {"en": "reading-the-paper.md", "zh": "reading-the-paper.zh.md"}
@@ -108,7 +110,7 @@ class Figures:
         try:
             value: Any = self._quotient(path)
             if formats[-1:] == ["picture"]:
-                return self._picture(value["name"], words)
+                return self._picture(value.name, words)
             for each in formats or ["plain"]:
                 value = FORMATS[each](value, words)
         except NotRun:
@@ -135,7 +137,7 @@ class Figures:
         file = self.claims / f"{root}.json"
         if not file.is_file():
             raise NotRun(root)
-        return _member(json.loads(file.read_text("utf-8")), rest)
+        return _member(result.read(file), rest)
 
     def _picture(self, name: str, words: Words) -> str:
         if not (self.claims / f"{name}.png").is_file():
@@ -188,62 +190,52 @@ def _names(value: Any) -> set[Any]:
 def _plain(value: Any, words: Words) -> str:
     if value is None:
         return words["no_number"]
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return value
+    return words["no_number"] if math.isnan(value) else wording.amount(value)
 
 
-def _signed(value: float, digits: int, sign: str = "") -> str:
-    rounded = round(value, digits) + 0.0  # −0.0 + 0.0 is 0.0
-    return f"{rounded:{sign if rounded else ''},.{digits}f}".replace("-", "−")
-
-
-def _answer(comparison: dict[str, Any], words: Words) -> str:
+def _answer(own: Comparison, words: Words) -> str:
     """A comparison: question, verdict, value, and in brackets what that rests on."""
-    question, unit = comparison["question"], comparison["unit"]
-    parts = [_interval(comparison, words)]
-    if comparison["paper"] is not None:
-        sign = "+" if comparison["level"] == 0 else ""
-        parts.append(words["paper"].format(f"{comparison['paper']:{sign}g}"))
-    seeds = comparison["seeds"]
-    parts.append(words["seed" if seeds == 1 else "seeds"].format(seeds))
-    if comparison["pictures"]:
-        parts.append(words["pictures"].format(f"{comparison['pictures']:,}"))
-    value = _end(comparison, "value") or words["no_number"]
+    parts = [_interval(own, words)]
+    if own.paper is not None:
+        bare = dataclasses.replace(own, unit="")
+        parts.append(words["paper"].format(wording.paper_figure(bare)))
+    parts.append(words["seed" if own.seeds == 1 else "seeds"].format(own.seeds))
+    if own.pictures:
+        parts.append(words["pictures"].format(f"{own.pictures:,}"))
+    value = words["no_number"]
+    if math.isfinite(own.value):
+        value = words["units"].get(own.unit, f"{{}} {own.unit}")
+        value = value.format(wording.end(own, own.value))
+        value = words["bounds"][own.bound].format(value)
     return words["answer"].format(
-        words["questions"].get(question, question),
-        words["verdicts"][comparison["verdict"]],
-        words["units"].get(unit, "{} " + unit).format(value),
+        words["questions"].get(own.question, own.question),
+        words["verdicts"][own.verdict],
+        value,
         words["between"].join(parts),
     )
 
 
-def _interval(comparison: dict[str, Any], words: Words) -> str:
+def _interval(own: Comparison, words: Words) -> str:
     """An end that is not known may be anywhere; without both there is no interval."""
-    low, high = _end(comparison, "low"), _end(comparison, "high")
-    if not low and not high:
+    if not math.isfinite(own.low) and not math.isfinite(own.high):
         return words["no_interval"]
-    return words["interval"].format(low or "−∞", high or "∞")
+    return words["interval"].format(
+        *(
+            wording.end(own, end) if math.isfinite(end) else beyond
+            for end, beyond in ((own.low, "−∞"), (own.high, "∞"))
+        )
+    )
 
 
-def _end(comparison: dict[str, Any], name: str) -> str:
-    """A value of a comparison; its interval's width shows two digits."""
-    if comparison[name] is None:
-        return ""
-    ends = comparison["low"], comparison["high"]
-    if None in ends:
-        ends = comparison["level"], comparison[name]
-    width = abs(ends[1] - ends[0])
-    digits = max(1 - math.floor(math.log10(width)), 1) if width > 0 else 1
-    signed = "+" if comparison["level"] == 0 else ""
-    return _signed(comparison[name], digits, signed)
-
-
-def _result(claim: dict[str, Any], words: Words) -> str:
+def _result(claim: Result, words: Words) -> str:
     """How a claim was run, and its comparisons, a line each."""
-    minutes = f"{max(claim['time'] / 60, 1):,.0f}"
-    run = words["run"].format(words["forms"][claim["form"]], minutes)
-    return "<br>".join([run, *(_answer(each, words) for each in claim["comparisons"])])
+    time = wording.duration(claim.time)
+    for short, unit in words["times"].items():
+        time = re.sub(rf"\b{short}\b", unit, time)
+    run = words["run"].format(words["forms"][claim.form], time)
+    return "<br>".join([run, *(_answer(each, words) for each in claim.comparisons)])
 
 
 FORMATS: dict[str, Callable[[Any, Words], Any]] = {
@@ -286,10 +278,10 @@ def untranslated(claims: Path) -> Iterator[str]:
     """The questions and units of results without Chinese in `figure_words.json`."""
     words = WORDS["zh"]
     for file in sorted(claims.glob("*.json")):
-        for comparison in json.loads(file.read_text("utf-8"))["comparisons"]:
-            for kind in ("question", "unit"):
-                if comparison[kind] not in words[f"{kind}s"]:
-                    yield f"figure_words.json: no Chinese for {comparison[kind]!r}"
+        for own in result.read(file).comparisons:
+            for kind, text in (("questions", own.question), ("units", own.unit)):
+                if text not in words[kind]:
+                    yield f"figure_words.json: no Chinese for {text!r}"
 
 
 def main() -> int:

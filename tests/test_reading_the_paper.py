@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib.util
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 import keras_alexnet
+from keras_alexnet.claims import registry
 from keras_alexnet.claims.result import Chart, Comparison, Result, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,7 +110,7 @@ def test_no_number_is_written_by_hand(language: str) -> None:
         "- an accuracy of 0.2012",
         "2,012 photos",
         "`relu`: 4.1",
-        "<!--relu.ours-->4.1<!----> (3 seeds)",
+        "<!--relu.comparisons[0].value-->4.1<!----> (3 seeds)",
         "(figure 12)",
     ],
 )
@@ -122,7 +124,7 @@ def test_a_number_by_hand_is_found(text: str) -> None:
         "In section 3.2 and figure 1, conv1 and top-5 of ILSVRC-2010, on a GTX 580.",
         "第 3.2 节的图 1，NIPS 2012，见 `--views=10` 和 `layers-145.cfg`。",
         "## 3.1 ReLU\n\n12. **Why?** [a#12](https://example.org/12) in 2014",
-        "<!--relu.ours-->4.1<!----> times",
+        "<!--relu.comparisons[0].value-->4.1<!----> times",
     ],
 )
 def test_names_and_sections_are_no_figures(text: str) -> None:
@@ -164,6 +166,9 @@ ONE_SEED = dataclasses.replace(
     paper=None,
 )
 
+# Of an infinite end JSON keeps nothing.
+STOPPED = dataclasses.replace(RELU, high=math.inf, paper=None, bound="at least")
+
 
 def write(directory: Path, name: str, *comparisons: Comparison, form: str) -> None:
     fields: dict[str, Any] = {
@@ -177,7 +182,7 @@ def write(directory: Path, name: str, *comparisons: Comparison, form: str) -> No
         "arms": {},
         "chart": Chart("bars", "", (), {}, "", ""),
         "facts": {"overhead": 0.1234, "unknown": float("nan")},
-        "time": 540.0,
+        "time": 540.0 if form == "quick" else 3720.0,
     }
     result = Result(**fields)
     (directory / f"{name}.json").write_text(to_json(result), encoding="utf-8")
@@ -187,6 +192,7 @@ def write(directory: Path, name: str, *comparisons: Comparison, form: str) -> No
 def claims(tmp_path: Path) -> Path:
     write(tmp_path, "relu", RELU, form="quick")
     write(tmp_path, "ten_views", VIEWS, ONE_SEED, form="whole")
+    write(tmp_path, "modern", STOPPED, form="whole")
     (tmp_path / "relu.png").touch()
     return tmp_path
 
@@ -219,8 +225,15 @@ def claims(tmp_path: Path) -> Path:
             "<br>![What came of the claim relu](../claims/relu.png)",
             "<br>![主张 relu 的结果](../claims/relu.png)",
         ),
+        (
+            "modern:result",
+            "whole form, 1 h 2 min<br>ReLU against tanh: **seen**, at least 4.13 times "
+            "(95 % interval 3.20 to ∞; 3 seeds)",
+            "完整版，1 小时 2 分钟<br>ReLU 对 tanh：**看到了**，至少 4.13 倍（95% 区间 "
+            "3.20 至 ∞；3 个种子）",
+        ),
         ("ten_views:picture", "", ""),
-        ("relu.ours", "4.13", "4.13"),
+        ("relu.comparisons[0].value", "4.13", "4.13"),
         ("relu.comparisons[ReLU against tanh].low", "3.2", "3.2"),
         ("relu.facts.overhead:percent", "12.3 %", "12.3%"),
         ("relu.facts.unknown", "no number", "无数值"),
@@ -247,22 +260,38 @@ def test_what_a_marker_shows(
     assert page.filled(page.filled(text, "en"), "zh").count(what) == 1
 
 
-A, B = "<!--relu.ours-->4.13<!---->", "<!--stated.batch-->128<!---->"
+A, B = "<!--relu.comparisons[0].value-->4.13<!---->", "<!--stated.batch-->128<!---->"
 
 
 @pytest.mark.parametrize(
     ("english", "chinese", "wrong"),
     [
         (A, A, ""),
-        (A.replace("4.13", "4.1"), A, "reading-the-paper.md:1: relu.ours is '4.13'"),
-        (A, A.replace("4.13", "5"), "reading-the-paper.zh.md:1: relu.ours is '4.13'"),
-        (A.replace("ours", "our"), A, "names nothing: relu.our"),
-        (A.replace("relu", "rleu"), A, "names nothing: rleu.ours"),
-        (A.replace("ours", "arms[tanh].rate"), A, "names nothing: relu.arms"),
-        (A.replace("ours", "comparisons[1].low"), A, "names nothing: relu.comp"),
-        (A.replace("ours", "ours:spelled"), A, "no such format: spelled"),
+        (
+            A.replace("4.13", "4.1"),
+            A,
+            "reading-the-paper.md:1: relu.comparisons[0].value is '4.13'",
+        ),
+        (
+            A,
+            A.replace("4.13", "5"),
+            "reading-the-paper.zh.md:1: relu.comparisons[0].value is '4.13'",
+        ),
+        (A.replace("value", "valeu"), A, "names nothing: relu.comparisons[0].valeu"),
+        (A.replace("relu", "rleu"), A, "names nothing: rleu.comparisons[0].value"),
+        (
+            A.replace("comparisons[0].value", "arms.tanh.rate"),
+            A,
+            "names nothing: relu.arms",
+        ),
+        (A.replace("[0]", "[1]"), A, "names nothing: relu.comp"),
+        (A.replace("value", "value:spelled"), A, "no such format: spelled"),
         (B.replace("batch", "bach"), B, "names nothing: stated.bach"),
-        (A + B, B + A, "the pages part ways: relu.ours in one, stated.batch in"),
+        (
+            A + B,
+            B + A,
+            "the pages part ways: relu.comparisons[0].value in one, stated.batch in",
+        ),
         (A + B, A, "one of the pages has more figures"),
     ],
 )
@@ -325,6 +354,7 @@ def _defined(path: Path) -> set[str]:
 @both
 def test_every_claim_has_its_place_and_its_command(language: str) -> None:
     text = PAGES[language]
+    assert set(registry.names()) <= set(figures.CLAIMS)
     for name in figures.CLAIMS:
         assert len(re.findall(f"<!--{name}:result-->", text)) == 1, name
         assert len(re.findall(f"<!--{name}:picture-->", text)) == 1, name
