@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,19 +30,19 @@ class Fans(NamedTuple):
     fed: int
 
 
-def _he(fans: Fans) -> Any:
+def _he(fans: Fans, seed: int | None) -> Any:
     """Normal, with the square root of 2 over the values that a unit reads."""
-    return keras.initializers.HeNormal()
+    return keras.initializers.HeNormal(seed)
 
 
-def _glorot(fans: Fans) -> Any:
+def _glorot(fans: Fans, seed: int | None) -> Any:
     """Uniform, up to the square root of 6 over the sum of both fans (formula 16).
 
     Keras and PyTorch take all kernels for those that read a value; of a convolution in
     groups only those of its group do.
     """
     limit = math.sqrt(6 / (fans.read + fans.fed))
-    return keras.initializers.RandomUniform(-limit, limit)
+    return keras.initializers.RandomUniform(-limit, limit, seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,24 +56,34 @@ class Initialization:
         bias: Constant of the biases that the paper starts at 1: those of the
             second, fourth and fifth convolution and of fc6 and fc7. The others
             start at 0.
+        seed: With it the weights of a layer are a function of the seed, its name and
+            its shape, whatever other layers there are; without, they are random.
     """
 
-    weights: float | Callable[[Fans], Any]
+    weights: float | Callable[[Fans, int | None], Any]
     stddevs: dict[str, float]
     bias: float
+    seed: int | None = None
 
     def of(self, layer: str, fans: Fans) -> dict[str, Any]:
         """The initialisers of a layer, as keyword arguments of a Keras layer."""
         weights = self.stddevs.get(layer, self.weights)
         bias = self.bias if layer in _CONSTANT_ONE else 0.0
+        seed = self._seed_of(layer)
         return {
             "kernel_initializer": (
-                weights(fans)
+                weights(fans, seed)
                 if callable(weights)
-                else keras.initializers.RandomNormal(stddev=weights)
+                else keras.initializers.RandomNormal(stddev=weights, seed=seed)
             ),
             "bias_initializer": keras.initializers.Constant(bias),
         }
+
+    def _seed_of(self, layer: str) -> int | None:
+        if self.seed is None:
+            return None
+        digest = hashlib.sha256(f"{self.seed} {layer}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") >> 1  # Keras 2.15 takes 31 bits
 
 
 _SOURCE_STDDEVS = dict.fromkeys(("conv3", "conv4", "conv5", "conv6"), 0.03)
@@ -88,8 +99,11 @@ _INITIALIZATIONS = {
     # thousands of inputs make the first steps too long with He's: with He's, `owt` was
     # at chance after 75 steps of 64 photos at rate 0.01; with Caffe's it learned.
     "he": Initialization(_he, {"fc6": 0.005, "fc7": 0.005, "fc8": 0.01}, bias=0.0),
-    # Glorot and Bengio 2010, section 4.2.1, for tanh.
+    # Glorot and Bengio 2010, section 4.2.1, for tanh and pictures of unit variance.
     "glorot": Initialization(_glorot, {}, bias=0.0),
+    # layers-19pct.cfg of cuda-convnet, for networks of CIFAR-10: initW of conv1 is
+    # 0.0001, since its inputs are of 0-255.
+    "cuda_convnet": Initialization(0.01, {"conv1": 0.0001}, bias=0.0),
 }
 DEFAULT = "default"
 
@@ -99,6 +113,7 @@ def get(
     default: str,
     bias: float | None = None,
     stddev: float | None = None,
+    seed: int | None = None,
 ) -> Initialization:
     """Returns the initialisation of this name; `"default"` means that of `default`.
 
@@ -107,6 +122,8 @@ def get(
         default: The name of the variant's own.
         bias: Another constant of those biases that the paper starts at 1.
         stddev: One standard deviation of all weights, above 0, in place of its own.
+        seed: Makes the weights of each layer a function of it; they are random
+            without.
 
     Raises:
         ValueError: If there is none of this name, or a number is out of range.
@@ -130,7 +147,7 @@ def get(
         if weights <= 0:
             raise must_be("initial_stddev", "above 0", stddev)
         found = dataclasses.replace(found, weights=weights, stddevs={})
-    return found
+    return dataclasses.replace(found, seed=seed)
 
 
 def names() -> tuple[str, ...]:

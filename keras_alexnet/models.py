@@ -79,8 +79,8 @@ def AlexNet(
             the logits, `"sigmoid"` a score for each of several labels.
         initialization: How new weights are drawn: `"default"` (the variant's own,
             which learns), `"paper"` (the text's: it stays at chance for thousands of
-            steps), `"source"` (the released source's), `"caffe"`, `"he"` or
-            `"glorot"`.
+            steps), `"source"` (the released source's), `"caffe"`, `"he"`,
+            `"glorot"` or `"cuda_convnet"`.
         kernels: `"auto"`, `"native"` or `"composite"`, for the seams.
         towers: 2 or 4, for a variant of two towers: into how many its kernels are
             divided. With four it is another network, as the released source ran one
@@ -209,6 +209,7 @@ def build(
     name: str = "alexnet",
     initial_bias: float | None = None,
     initial_stddev: float | None = None,
+    seed: int | None = None,
 ) -> Functional:
     """Builds the model of an architecture's record, for example of one of your own.
 
@@ -220,6 +221,9 @@ def build(
             default.
         initial_stddev: One standard deviation of all weights, above 0; those of
             `initialization` by default.
+        seed: Makes the new weights of each layer a function of it, of the layer's name
+            and of its shape, so that layers that two networks share start alike; drawn
+            at random by default.
 
     Returns:
         A functional `keras.Model` with new weights.
@@ -235,7 +239,7 @@ def build(
     512
     """
     initializers = initializations.get(
-        initialization, record.initialization, initial_bias, initial_stddev
+        initialization, record.initialization, initial_bias, initial_stddev, seed
     )
     check_kernels(kernels)
     _check_pooling(pooling)

@@ -37,7 +37,7 @@ COLOURS = (
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.4)), (0, (6, 2, 1.5, 2)))
 _HEAT = LinearSegmentedColormap.from_list("claims", ["#edf3f9", "#8fb9de", "#1c4f82"])
 # On the cells of the heat map, which are the same on a dark page: no colours of it.
-_DARK, _LIGHT = "#111111", "#fefefe"
+_DARK, _LIGHT = "#050505", "#fffffe"
 _FEW = 30  # values of a line up to which each has a mark
 _AROUND = 120  # pixels of title, names and axis
 _NAME = 24  # characters of a name in a line
@@ -226,12 +226,10 @@ def _heat(axes: Axes, chart: Chart) -> None:
     mesh = axes.pcolormesh(
         np.ma.masked_invalid(colours), cmap=_HEAT, edgecolors="face", linewidth=0.5
     )
-    low, high = (float(each) for each in (mesh.get_clim() or (0, 1)))
     for (row, column), value in np.ndenumerate(table):
         if table.shape[1] > _CELLS:
             break
-        finite = bool(np.isfinite(colours[row, column]))
-        part = (colours[row, column] - low) / ((high - low) or 1) if finite else 0
+        cell = colours[row, column]
         axes.text(
             column + 0.5,
             row + 0.5,
@@ -239,7 +237,7 @@ def _heat(axes: Axes, chart: Chart) -> None:
             ha="center",
             va="center",
             size=SIZE if table.shape[1] <= 6 else SIZE - 1.5,
-            color=(_LIGHT if part > 0.62 else _DARK) if finite else INK,
+            color=_readable_on(mesh.to_rgba(cell)) if np.isfinite(cell) else INK,
         )
     axes.set_xticks(
         np.arange(len(chart.x)) + 0.5,
@@ -301,6 +299,16 @@ def _known(
         for x, y in zip(places, values, strict=False)
         if y is not None and not _is_unknown(y)
     ]
+
+
+def _readable_on(colour: Sequence[float]) -> str:
+    """The colour of text that has the higher contrast (WCAG 2.2): at least 4.5."""
+    channels = np.array(colour[:3])
+    linear = np.where(
+        channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+    )
+    light = float(linear @ [0.2126, 0.7152, 0.0722]) + 0.05
+    return _LIGHT if 1.05 / light > light / 0.0515 else _DARK
 
 
 def _is_unknown(value: float | None) -> bool:

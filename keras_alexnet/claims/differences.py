@@ -37,7 +37,7 @@ _PAPER: dict[str, Any] = {
 _TITLE = "The differences, each with its 95 % interval"
 _AXES = {"points": "points, of 100 pictures", "times": "times"}
 # Pixels of a row's numbers, of the words at an end of an axis, of a character.
-_NUMBERS, _ENDS, _CHARACTER = 186, 150, 7.4
+_NUMBERS, _ENDS, _CHARACTER, _BOLD = 186, 150, 7.4, 8.2
 # In heights of a line of text.
 _LINE, _BAR, _GAP = 1.0, 1.25, 0.7
 _AROUND = 90  # pixels of title and key
@@ -91,10 +91,11 @@ def draw_on(figure: Figure | SubFigure, comparisons: Sequence[Comparison]) -> No
 
 def _groups(comparisons: Sequence[Comparison], width: float) -> list[list[_Row]]:
     """The rows of each unit and level, in their order."""
-    line = max(int((width - _NUMBERS) / _CHARACTER), 16)  # characters
     found: dict[tuple[str, float], list[_Row]] = {}
     for at, own in enumerate(comparisons):
         rows = found.setdefault((own.unit, own.level), [])
+        character = _CHARACTER if at else _BOLD
+        line = max(int((width - _NUMBERS) / character), 16)  # in characters
         question = textwrap.fill(shown(own.question, 3 * line), line)
         above = rows[-1].place + _BAR / 2 + _GAP if rows else 0.2
         place = above + _LINE * (question.count("\n") + 1) + 0.2 + _BAR / 2

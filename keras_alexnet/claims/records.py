@@ -1,4 +1,4 @@
-"""The record of a claim: what is said, the arms that test it, and how they are judged."""
+"""The record of a claim: what is said, the arms that test it, and what is measured."""
 
 from __future__ import annotations
 

@@ -70,6 +70,7 @@ def rerun(
         claim, size, pictures, directory, say, quick=quick, sweep=sweep
     )
     measured = claim.measure(experiment)
+    classes = 0 if source is None else len(source.class_names)
     return Result(
         name=claim.name,
         title=claim.title,
@@ -84,10 +85,7 @@ def rerun(
         form=experiment.form,
         data=source.spec if source is not None else "",
         comparisons=measured.comparisons,
-        arms={
-            name: _arm(experiment, measured, name, len(source.class_names))
-            for name in (claim.arms if source is not None else ())
-        },
+        arms={name: _arm(experiment, measured, name, classes) for name in claim.arms},
         chart=measured.chart,
         facts=measured.facts,
         command=shlex.join(command),

@@ -46,6 +46,11 @@ class Difference:
         return CONTRADICTED if self.high < 0 else UNDECIDED
 
 
+def check_installed() -> None:
+    """Raises ValueError if the package that intervals need is not installed."""
+    _special()
+
+
 def points(
     question: str,
     first: Any,
@@ -138,9 +143,9 @@ def times(
     compared = _comparison(question, "times", bounded, paper)
     return dataclasses.replace(
         compared,
-        value=math.exp(mean),
-        low=math.exp(low),
-        high=math.exp(high),
+        value=_exp(mean),
+        low=_exp(low),
+        high=_exp(high),
         smallest=_exp(found.smallest) - 1,
         level=1.0,
         bound=bound,
@@ -344,7 +349,8 @@ def _student(free: float) -> float:
 
 
 def _exp(value: float) -> float:
-    return math.exp(value) if value < math.log(1e300) else math.inf
+    with np.errstate(over="ignore"):  # then it is infinite
+        return float(np.exp(value))
 
 
 @functools.cache

@@ -16,6 +16,7 @@ COMMANDS = {
     "look": "what a network has learnt: a page of pictures and numbers",
     "features": "the outputs of layers for many pictures, in an HDF5 file",
     "retrieve": "pictures by content: builds an index, and asks it",
+    "claims": "what the paper claims, rerun at a laptop's size and judged",
     "anatomy": "a network layer by layer: sizes, work, memory, receptive fields",
     "doctor": "what this installation has, what it lacks, and what to do",
 }

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 
-from keras_alexnet.claims import registry, rerunning, text
-from keras_alexnet.claims.records import CIFAR10, Claim
-from keras_alexnet.claims.report_directory import ReportDirectory
-from keras_alexnet.claims.result import Result
-from keras_alexnet.claims.statistics import check_installed
+from rich.console import Console
+
+from keras_alexnet.claims import registry, statistics, text
+from keras_alexnet.claims.records import Claim
+from keras_alexnet.claims.rerunning import rerun
 from keras_alexnet.commands.running import show_next
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.data.opening import GRAMMAR
+from keras_alexnet.seeing.looking import check_installed
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.terminal import new_console, say
 
@@ -38,8 +38,8 @@ class Config(Settings):
     )
     sweep: bool = setting(
         False,
-        "Choose learning rates anew, by training pictures that are held out; else those "
-        "that our sweep chose are taken.",
+        "Choose learning rates anew, by training pictures that are held out; if not, "
+        "those of an earlier sweep are taken.",
     )
     report: str | None = setting(
         None,
@@ -74,22 +74,77 @@ class Config(Settings):
 def main(config: Config, rest: list[str]) -> None:
     """Reruns the claims that are named, or lists all."""
     console = new_console()
-    check_installed()
     if not rest:
-        say(console, text.listed([registry.get(name) for name in registry.names()]))
-        show_next(console, NEXT)
+        _list(console)
         return
+    statistics.check_installed()
     names = registry.names() if rest == [ALL] else tuple(dict.fromkeys(rest))
     claims = [registry.get(name) for name in names]
-    report = None if config.report is None else ReportDirectory(Path(config.report))
+    report = None if config.report is None else Path(config.report)
     if report is not None:
-        report.check()
+        check_installed()
+        from keras_alexnet.claims import report_directory  # imports matplotlib
+
+        report_directory.check(report)
+    sources = _Sources(config)
+    results = []
     for claim in claims:
-        result = _rerun(config, claim)
-        say(console, "\n".join(text.of_result(result)))
+        result = rerun(
+            claim,
+            Path(config.runs),
+            sources.of(claim),
+            quick=config.quick,
+            seeds=config.seeds,
+            sweep=config.sweep,
+            command=_command(config, claim),
+            say=lambda line: say(console, line),
+        )
+        text.say(console, result)
+        results.append(result)
         if report is not None:
-            page = report.write([result])
+            page = report_directory.write([result], report)
+    if len(results) > 1:
+        say(console, "")
+        text.say_all(console, results)
     if report is not None:
         say(console, f"\nopen in a browser: {page.absolute().as_uri()}")
     elif console.is_terminal:
         show_next(console, [("claims", *rest, "--report=runs/claims/report")])
+
+
+def _list(console: Console) -> None:
+    for name in registry.names():
+        claim = registry.get(name)
+        section = claim.section or "–"
+        say(console, f"{name:<20}  {section:<4}  {claim.statement}")
+    show_next(console, NEXT)
+
+
+class _Sources:
+    """The data of claims, each opened once, when it is needed."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._open: dict[str, Source] = {}
+
+    def of(self, claim: Claim) -> Source | None:
+        """The data of a claim; None if it reads none."""
+        if not claim.data:
+            return None
+        if claim.data not in self._open:
+            spec = getattr(self._config, claim.data)
+            self._open[claim.data] = open_source(spec, self._config.data_dir)
+        return self._open[claim.data]
+
+
+def _command(config: Config, claim: Claim) -> list[str]:
+    """The command that gives the result again: what is not a default."""
+    flags = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        shown = field.name not in ("report", "runs", "data_dir")
+        if shown and value != field.default:
+            flags.append(
+                f"--{field.name}" if value is True else f"--{field.name}={value}"
+            )
+    return ["keras-alexnet", "claims", claim.name, *flags]

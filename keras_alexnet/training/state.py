@@ -125,6 +125,7 @@ def _model(network: Network, classes: int) -> keras.Model:
             initialization=config.initialization,
             initial_bias=config.initial_bias,
             initial_stddev=config.initial_stddev,
+            seed=config.seed,
             devices=tower_names(config.tower_devices),
         )
     finally:

@@ -188,9 +188,49 @@ def test_units_see_the_pixels_that_any_window_reads(side: int) -> None:
     assert anatomy("caffe", side).layer("fc6").receptive_field == seen
 
 
-@pytest.mark.parametrize("variant", ["paper", "six_conv"])
-def test_what_crosses_is_what_the_exchanges_of_two_devices_send(variant: str) -> None:
-    towers = convert_towers(built(variant, 99), ("/CPU:0", "/CPU:0"))
+def cut_off() -> Architecture:
+    """The paper's network, whose towers do not meet before fc6."""
+    paper = dataclasses.replace(architectures.get("paper"), name="cut off", **SMALL)
+    convolutions = list(paper.convolutions)
+    convolutions[2] = dataclasses.replace(convolutions[2], groups=2)
+    return dataclasses.replace(paper, convolutions=tuple(convolutions))
+
+
+def fc8_alone(towers: int, averaged_size: int | None) -> Architecture:
+    """Three convolutions for 28 px, as of a network for CIFAR-10, and fc8."""
+    stages = (ReLU(), Pool(3, 2))
+    return Architecture(
+        "fc8 alone",
+        towers,
+        (
+            Convolution(32, 5, 1, (2, 2), stages=stages),
+            Convolution(32, 5, 1, (2, 2), groups=towers, stages=stages),
+            Convolution(64, 5, 1, (2, 2), groups=towers, stages=stages),
+        ),
+        dense=(),
+        averaged_size=averaged_size,
+        input_size=28,
+    )
+
+
+CROSSING = {
+    "paper": dataclasses.replace(architectures.get("paper"), **SMALL),
+    "six_conv": dataclasses.replace(architectures.get("six_conv"), **SMALL),
+    "cut off": cut_off(),
+    "fc8 alone": fc8_alone(2, None),
+    "averaged": fc8_alone(2, 1),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("name", CROSSING)
+def test_what_crosses_is_what_the_exchanges_of_two_devices_send(name: str) -> None:
+    record = CROSSING[name]
+    side = 99 if record.input_size > 99 else record.input_size
+    model = build(record, input_shape=(side, side, 3), classes=5)
+    towers = convert_towers(model, ("/CPU:0", "/CPU:0"))
+    x = tf.random.stateless_normal([2, side, side, 3], [0, 1])
+    np.testing.assert_allclose(towers(x), model(x), rtol=1e-5)
     expected = []
     for layer in towers.layers:
         if isinstance(layer, Exchange):
@@ -204,8 +244,49 @@ def test_what_crosses_is_what_the_exchanges_of_two_devices_send(variant: str) ->
                 )
                 if reader is not None
             ]
-    found = [dataclasses.astuple(each) for each in counted(variant, 99).crossings]
-    assert sorted(found) == sorted(expected)
+    counted = anatomy(record, side, classes=5).crossings
+    assert sorted(map(dataclasses.astuple, counted)) == sorted(expected)
+    met = {"cut off": ["fc6", "fc7", "fc8"], "fc8 alone": ["fc8"], "averaged": ["fc8"]}
+    if name in met:
+        assert list(dict.fromkeys(each.layer for each in counted)) == met[name]
+
+
+@pytest.mark.compat
+def test_towers_that_are_cut_off_see_nothing_of_each_other() -> None:
+    """Up to the last maps, one tower's weights change nothing in the other."""
+    model = build(cut_off(), input_shape=(99, 99, 3), classes=5)
+    maps = keras.Model(model.input, model.get_layer("seam5").output)
+    x = tf.random.stateless_normal([2, 99, 99, 3], [0, 1]) * 50
+    before = np.asarray(maps(x))
+    for name in ("conv1", "conv2", "conv3", "conv4", "conv5"):
+        layer = model.get_layer(name)
+        kernel, bias = layer.get_weights()
+        kernel[..., kernel.shape[-1] // 2 :] += 0.01  # of tower b
+        layer.set_weights([kernel, bias])
+    change = np.abs(np.asarray(maps(x)) - before).max(axis=(0, 1, 2))
+    assert not change[:128].any()
+    assert change[128:].min() > 0
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("averaged_size", "reads"), [(None, 2 * 2 * 64), (1, 64), (3, 3 * 3 * 64)]
+)
+def test_a_network_of_convolutions_and_fc8_is_counted(
+    averaged_size: int | None, reads: int
+) -> None:
+    """28, pooled to 13, 6 and 2: counted by hand."""
+    record = fc8_alone(1, averaged_size)
+    convolutions = 32 * (25 * 3 + 1) + 32 * (25 * 32 + 1) + 64 * (25 * 32 + 1)
+    count = convolutions + 10 * (reads + 1)
+    model = build(record, classes=10)
+    found = anatomy(record, classes=10)
+    assert model.count_params() == count == found.totals.parameters
+    assert record.parameters(10) == count
+    assert found.dense_totals.parameters == 10 * (reads + 1)
+    assert model(tf.zeros([1, 28, 28, 3])).shape == (1, 10)
+    assert "fc8 has" in str(found)
+    assert "fc6" not in str(found) + found.to_svg() + found.to_json()
 
 
 def test_what_crosses_at_full_size() -> None:

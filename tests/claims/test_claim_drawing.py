@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from made_up_results import HOSTILE, comparison
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -46,6 +46,14 @@ def found(axes: Axes, gid: str) -> list:
     """What is drawn for each row, by the first part of its id."""
     drawn = [*axes.lines, *axes.patches]
     return [each for each in drawn if (each.get_gid() or "").startswith(f"{gid}-")]
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """WCAG 2.2, relative luminance."""
+    parts = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def texts(figure: Figure) -> list[str]:
@@ -156,10 +164,22 @@ def test_cells_of_a_heat_map_have_their_values() -> None:
     shown = [math.nan if each == "–" else float(each) for each in said]
     np.testing.assert_allclose(shown, expected.ravel(), atol=0.005)
     # A higher value is darker: whoever prints the picture in grey reads the same.
-    known = expected[np.isfinite(expected)]
-    light = [np.dot(mesh.to_rgba(value)[:3], [0.21, 0.72, 0.07]) for value in known]
-    order = np.argsort(known)
+    order = np.argsort(expected[np.isfinite(expected)])
+    light = [luminance(mesh.to_rgba(v)) for v in expected[np.isfinite(expected)]]
     assert np.all(np.diff(np.array(light)[order]) <= 1e-9)
+
+
+@pytest.mark.compat
+def test_the_numbers_of_all_cells_are_legible() -> None:
+    """WCAG 2.2: a contrast of 4.5, on every colour that a cell can have."""
+    values = [[float(14 * row + column) for column in range(14)] for row in range(30)]
+    series = {str(row): each for row, each in enumerate(values)}
+    axes = drawn_chart(Chart("heat", "t", tuple(range(14)), series, "x", "y"))
+    (mesh,) = axes.collections
+    assert len(axes.texts) == 14 * 30
+    for text, value in zip(axes.texts, np.ravel(values), strict=True):
+        pair = luminance(to_rgba(text.get_color())), luminance(mesh.to_rgba(value))
+        assert (max(pair) + 0.05) / (min(pair) + 0.05) >= 4.5
 
 
 def test_a_kind_that_is_unknown_is_refused() -> None:

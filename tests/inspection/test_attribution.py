@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_alexnet.architectures import (
+    Architecture,
+    BatchNorm,
+    Convolution,
+    Pool,
+    Tanh,
+)
 from keras_alexnet.inspection import (
     Explained,
     explained_beside,
     randomised,
     rank_correlation,
 )
+from keras_alexnet.models import build
 from keras_alexnet.preprocessing import Preprocessing
 
 COLOURS = Preprocessing("BGR", scale=(60.0, 50.0, 55.0))
@@ -125,6 +133,37 @@ def test_grad_cam_is_the_formula(
     expected = np.maximum((np.maximum(maps[0], 0) * weights).sum(axis=-1), 0)
     scaled = tf.image.resize(expected[..., None], [128, 128])[..., 0]
     np.testing.assert_allclose(values, scaled, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_grad_cam_of_another_activation_takes_its_maps(normalised: bool) -> None:
+    """tanh(conv), below 0 too, and the gradient by them, from finite differences."""
+    before = (BatchNorm(),) if normalised else ()
+    record = Architecture(
+        "tanh",
+        1,
+        (Convolution(3, 5, 2), Convolution(4, 5, 2, stages=(*before, Tanh(), Pool()))),
+        dense=(),
+        input_size=32,
+    )
+    keras.utils.set_random_seed(3)
+    model = build(record, classes=3, initial_stddev=0.1)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    values = Explained(model, COLOURS).grad_cam(pixels, output=1)
+    tanh = model.get_layer("tanh2")
+    maps = np.asarray(keras.Model(model.input, tanh.output)(COLOURS(pixels[None])))
+    assert maps.min() < -0.1
+    # Of all places alike: a mean, times their number.
+    pool, flat, fc8 = (model.get_layer(each) for each in ("pool2", "flatten", "fc8"))
+    step, weights = 1e-2, []
+    for index in range(4):
+        moved = step * np.eye(4, dtype="float32")[index]
+        up, down = (fc8(flat(pool(maps + each)))[0, 1] for each in (moved, -moved))
+        weights.append(float(up - down) / (2 * step) / maps[0, ..., 0].size)
+    expected = np.maximum((maps[0] * weights).sum(axis=-1), 0)
+    assert expected.max() > 0
+    scaled = tf.image.resize(expected[..., None], [32, 32])[..., 0]
+    np.testing.assert_allclose(values, scaled, rtol=1e-2, atol=1e-4 * values.max())
 
 
 def _maps(model: keras.Model) -> str:

@@ -133,6 +133,20 @@ def test_a_chart_in_a_page_has_no_style_and_no_names_of_others() -> None:
 
 
 @pytest.mark.compat
+def test_bold_text_of_a_chart_is_bold_in_a_page_and_white_is_its_paper() -> None:
+    with figures.drawing():
+        figure, axes = charts.blank()
+        axes.set_title("bold", weight="bold")
+        axes.plot([1, 2], "o", color=charts.INK, markerfacecolor="white")
+        root = ElementTree.fromstring(inline.svg(figure, "a", "words"))
+    weights = {each.text: each.get("font-weight") for each in root.iter("text")}
+    assert weights.pop("bold") == "700"
+    assert set(weights.values()) == {None}
+    marks = [each.get("class", "") for each in root.iter("use")]
+    assert any("fill-paper stroke-ink" in each for each in marks)
+
+
+@pytest.mark.compat
 def test_zero_is_grey_in_the_centred_scale_alone() -> None:
     kernels = np.zeros((3, 3, 3, 2), np.float32)
     kernels[0, 0, 0] = -1.0, 3.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import chromium
 import pytest
@@ -20,45 +19,6 @@ ROWS = [
 ]
 WIDTHS = (360, 768, 1280)
 
-# WCAG 2.2, contrast ratio: of each text against what is behind it, layer on layer.
-CONTRAST = """
-(() => {
-  const parts = (text) => {
-    const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
-    return [r, g, b, a];
-  };
-  const over = (top, below) =>
-    [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
-  const light = (colour) => {
-    const [r, g, b] = colour.slice(0, 3).map((value) => {
-      const c = value / 255;
-      return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    const layers = [];
-    for (let at = element; at; at = at.parentElement)
-      layers.push(parts(getComputedStyle(at).backgroundColor));
-    const white = [255, 255, 255, 1];
-    return layers.reverse().reduce((below, top) => over(top, below), white);
-  };
-  const found = [];
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const text = walk.currentNode.textContent.trim();
-    const element = walk.currentNode.parentElement;
-    if (!text || ["SCRIPT", "STYLE"].includes(element.tagName)) continue;
-    if (!element.checkVisibility()) continue;
-    const style = getComputedStyle(element);
-    const own = parts(element instanceof SVGElement ? style.fill : style.color);
-    const back = behind(element);
-    const [high, low] = [light(over(own, back)), light(back)].sort((a, b) => b - a);
-    found.push([(high + 0.05) / (low + 0.05), text.slice(0, 40), element.tagName]);
-  }
-  return found.sort((a, b) => a[0] - b[0]);
-})()
-"""
 DECODED = """
 Promise.all([...document.images].map(async (each) => {
   each.loading = "eager";
@@ -87,19 +47,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chromium.Brows
         yield opened
 
 
-def faults(browser: chromium.Browser, file: Path) -> list[Any]:
-    """Console messages, errors, and requests of anything but the file."""
-    kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
-    said = [e for e in browser.events if e.get("method") in kinds]
-    sent = [
-        e["params"]["request"]["url"]
-        for e in browser.events
-        if e.get("method") == "Network.requestWillBeSent"
-    ]
-    assert file.as_uri() in sent
-    return said + [u for u in sent if u != file.as_uri() and not u.startswith("data:")]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_works_at_every_width_in_both_schemes(
@@ -112,12 +59,12 @@ def test_it_works_at_every_width_in_both_schemes(
     assert broken == []
     root = "document.documentElement"
     assert browser.value(f"{root}.scrollWidth <= {root}.clientWidth")
-    contrasts = browser.value(CONTRAST)
+    contrasts = browser.value(chromium.CONTRAST)
     assert len(contrasts) > 400
     assert contrasts[0][0] >= 4.5, contrasts[:5]
     backgrounds = browser.value("getComputedStyle(document.body).backgroundColor")
     assert (int(backgrounds[4:].split(",")[0]) < 60) == (scheme == "dark")
-    assert faults(browser, file) == []
+    assert chromium.faults(browser, file) == []
 
 
 def test_a_name_of_markup_is_text(browser: chromium.Browser, file: Path) -> None:

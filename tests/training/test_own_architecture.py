@@ -13,7 +13,7 @@ from finished_runs import quiet, rows
 
 import keras_alexnet
 from keras_alexnet import architectures
-from keras_alexnet.architectures import Convolution, Pool, ReLU
+from keras_alexnet.architectures import Convolution, Pool, ReLU, Tanh
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
@@ -72,6 +72,48 @@ def test_it_trains_goes_on_and_is_opened_and_exported(
     assert (code, err) == (0, "")
     for each in json.loads(out)["classes"]:
         assert each["score"] == pytest.approx(found[each["name"].encode()], abs=1e-6)
+
+
+def test_without_augmentation_each_epoch_is_the_same_and_a_run_keeps_its_start(
+    own: TrainingConfig, pictures: Path
+) -> None:
+    """Rates of nearly 0, so that the loss is that of the pictures in their order."""
+    stages = (Tanh(), Pool(3, 2))
+    record = dataclasses.replace(
+        SMALL,
+        convolutions=tuple(
+            dataclasses.replace(each, stages=stages) for each in SMALL.convolutions
+        ),
+        dense=(),
+        averaged_size=1,
+        dense_activation=Tanh(),
+    )
+    plain = dataclasses.replace(
+        own,
+        crop="centre",
+        mirror=False,
+        colour_noise_strength=0.0,
+        initialization="glorot",
+        initial_bias=0.5,
+        learning_rate=1e-12,
+        batch_size=8,
+        steps_per_epoch=3,  # 24 pictures, each once
+        epochs=2,
+    )
+    run = Path(own.model_dir)
+    Trainer(plain, quiet(), record).fit()
+    first, second = (float(each["loss"]) for each in rows(run))
+    assert first == pytest.approx(second, rel=1e-5)
+    start = read_weights(newest_checkpoint(run))
+    np.testing.assert_allclose(start["conv2"]["bias"], 0.5, rtol=1e-6)
+    np.testing.assert_allclose(start["conv1"]["bias"], 0, atol=1e-6)
+    bound = np.sqrt(6 / (25 * 8 + 25 * 12))
+    largest = np.abs(start["conv2"]["kernel"]).max()
+    assert 0.98 * bound < largest <= bound * (1 + 1e-6)
+    with pytest.raises(ValueError, match=r"has initial_bias=0\.5, not 0\.25"):
+        Trainer(dataclasses.replace(plain, initial_bias=0.25), quiet(), record)
+    with pytest.raises(ValueError, match=r"has mirror=false, not true"):
+        Trainer(dataclasses.replace(plain, mirror=True), quiet(), record)
 
 
 def test_the_same_by_a_file_is_the_same_run(

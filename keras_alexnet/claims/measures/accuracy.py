@@ -184,7 +184,6 @@ def _classified(run: Path, source: Source, split: str, views: int) -> np.ndarray
 
 
 def _npy(array: np.ndarray) -> bytes:
-    import io
 
     stream = io.BytesIO()
     np.save(stream, array)

@@ -17,9 +17,9 @@ _PERMUTATIONS = 1000
 def colour_split(experiment: Experiment) -> Measured:
     """How far apart the towers are in colourfulness, beyond what chance would give.
 
-    For each network, a = |area − 1/2| of the towers' colourfulness (`colour.split`), and
-    its mean over permutations of the kernels; the value is their difference, which is 0
-    on average where towers do not matter and near 1/2 where one tower has all colours.
+    For each network, |area − 1/2| of the towers' colourfulness (`colour.split`), less
+    its mean over permutations of the kernels: 0 on average where towers do not matter,
+    and near 1/2 where one tower has all colours.
     The claim's first arm has two towers. Others are controls, whose kernels are divided
     into halves.
     """
@@ -27,7 +27,9 @@ def colour_split(experiment: Experiment) -> Measured:
     for name in experiment.claim.arms:
         own = [runs.first_kernels(run.path) for run in experiment.runs(name)]
         values = [colourfulness(kernels) for kernels in own]
-        halves = [np.arange(len(each)) * 2 // len(each) for each in values]
+        halves: list[np.ndarray] = [
+            np.arange(len(each)) * 2 // len(each) for each in values
+        ]
         pairs = list(zip(values, halves, strict=True))
         excess[name] = [_beyond_chance(*pair) for pair in pairs]
         apart, p = sign_free(pairs)

@@ -33,7 +33,9 @@ def equal_time(*pairs: Pair) -> Callable[[Experiment], Measured]:
         names = list(experiment.claim.arms)
         speeds = {name: _speed(experiment, name) for name in names}
         epochs = {
-            name: max(1, round(experiment.size.epochs * speeds[name] / speeds[names[0]]))
+            name: max(
+                1, round(experiment.size.epochs * speeds[name] / speeds[names[0]])
+            )
             for name in names
         }
         runs = {

@@ -38,7 +38,7 @@ SMALL_SETTINGS = MappingProxyType(
         "learning_rate": 0.01,
     }
 )
-SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=6)
+SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=4)
 SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=30, sweep_epochs=10)
 SMALL_RATES = rates(0.003, 0.01, 0.03)
 SMALL_SETTING = (

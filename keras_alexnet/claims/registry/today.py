@@ -95,9 +95,7 @@ DENSE_WIDTH = Claim(
 def _modern(architecture: Architecture) -> Architecture:
     """Batch normalisation in place of LRN, without towers, as the variant `modern`."""
     plain = without_normalization(ungrouped(architecture))
-    return dataclasses.replace(
-        with_activation(plain, BatchNorm(), ReLU()), towers=1
-    )
+    return dataclasses.replace(with_activation(plain, BatchNorm(), ReLU()), towers=1)
 
 
 MODERN = Claim(
