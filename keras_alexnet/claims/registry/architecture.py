@@ -8,7 +8,6 @@ from types import MappingProxyType
 from keras_alexnet.architectures import Architecture, BatchNorm, Pool
 from keras_alexnet.architectures.records import ELU, LeakyReLU, Stage, Tanh
 from keras_alexnet.claims.measures.accuracy import Pair, accuracy
-from keras_alexnet.claims.measures.colour_split import colour_split
 from keras_alexnet.claims.measures.race import race
 from keras_alexnet.claims.networks import (
     FOUR_LAYERS,
@@ -57,7 +56,7 @@ _RACE = {
     "initialization": "cuda_convnet",
     "learning_rate": 0.001,
 }
-_RACE_RATES = rates(0.001, 0.003, 0.01, 0.03)
+_RACE_RATES = rates(0.001, 0.003, 0.01, 0.03, 0.1)
 _GLOROT = {"initialization": "glorot", "learning_rate": 0.03}
 _GLOROT_RATES = rates(0.01, 0.03, 0.1)
 # Values of about unit variance, for which Glorot's start is meant.
@@ -180,37 +179,6 @@ TWO_TOWERS = Claim(
         Pair("two towers against no groups", "two towers", "ungrouped"),
         Pair("crossing against cut off", "two towers", "cut off", 1.2),
     ),
-    quick=SMALL_QUICK,
-    whole=SMALL_WHOLE,
-)
-
-COLOUR_SPLIT = Claim(
-    name="colour_split",
-    title="Towers split by colour",
-    section="6.1",
-    statement="The first kernels of one tower become largely blind to colour, those of "
-    "the other colourful, in every run.",
-    paper="In every run, whatever the random start (figure 3).",
-    others=(
-        "Distill, Branch Specialization (2021): occurs consistently when retrained; no "
-        "counts.",
-        "A replica on 24,000 photos of cats and dogs did not see it.",
-    ),
-    since="Nobody knows why. Branches specialise in other networks too.",
-    setting=SMALL_SETTING,
-    caveats="48 kernels of 5×5 on pictures of 32 pixels, where the paper has 96 of "
-    "11×11 on 1.2 million photos: a split that needs those is not seen here.",
-    data=CIFAR10,
-    settings=SMALL_SETTINGS,
-    arms={
-        "two towers": Arm(SMALL, tries=SMALL_RATES),
-        "ungrouped": Arm(
-            ungrouped(SMALL),
-            differs=tuple(f"conv{index}.groups" for index in (2, 4, 5)),
-            tries=SMALL_RATES,
-        ),
-    },
-    measure=colour_split,
     quick=SMALL_QUICK,
     whole=SMALL_WHOLE,
 )
@@ -358,5 +326,4 @@ CLAIMS = (
     LRN_CIFAR10,
     LRN_NETWORK,
     OVERLAPPING_POOLING,
-    COLOUR_SPLIT,
 )
