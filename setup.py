@@ -53,8 +53,9 @@ class BuildWithLibrary(build_py):
     def recipes(self) -> dict[Path, Path]:
         """configs/ in the package too: who has no checkout trains by them."""
         folder = Path(self.build_lib) / "keras_alexnet/configs"
-        sources = sorted((ROOT / "configs").glob("*.flags"))
-        return {source: folder / source.name for source in sources}
+        own = ROOT / "configs"
+        sources = sorted([*own.rglob("*.flags"), *own.rglob("*.json")])
+        return {source: folder / source.relative_to(own) for source in sources}
 
     @property
     def library(self) -> Path:

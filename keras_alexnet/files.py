@@ -20,6 +20,9 @@ try:
 except ImportError:  # on Windows, where no leftovers are removed
     fcntl = None  # type: ignore[assignment]
 
+# The recipes, which the package brings along: setup.py copies them there.
+PACKAGE, RECIPES = Path(__file__).parent, "configs"
+
 # Names of ours begin with this while their content is being written.
 PREFIX = ".keras_alexnet."
 
@@ -67,6 +70,23 @@ def given_path(name: str, value: Any) -> Path:
     if not isinstance(value, (str, bytes, os.PathLike)) or not os.fspath(value):
         raise must_be(name, "a path", value)
     return Path(expanded(value))
+
+
+def recipe(path: str | os.PathLike) -> Path:
+    """The file of a recipe: the one here, or that which the package brings along.
+
+    Args:
+        path: `configs/…` is the package's own, unless there is such a file here; any
+            other path is returned unchanged.
+
+    Example:
+
+    >>> recipe("configs/quickstart.flags").is_file()
+    True
+    """
+    own = Path(path)
+    here = os.path.lexists(own) or own.parts[:1] != (RECIPES,)
+    return own if here or not (PACKAGE / own).is_file() else PACKAGE / own
 
 
 def read_text(path: Path, errors: str = "strict") -> str:

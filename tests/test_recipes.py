@@ -15,10 +15,20 @@ from keras_alexnet.training.rates import Rates
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RECIPES = sorted(path.name for path in CONFIGS.glob("*.flags"))
+# Those of claims, whose runs are in tests/claims/test_configs.py.
+OF_CLAIMS = sorted(
+    f"claims/{path.name}" for path in (CONFIGS / "claims").glob("*.flags")
+)
 WORDS = ["source", "command", "hardware", "time", "result"]
 STEPS = 10  # in an epoch
 # To train on; ImageNet's where it is not said.
-PICTURES = {"quickstart.flags": 2000, "imagenette.flags": 3000, "few_photos.flags": 60}
+PICTURES = {
+    "quickstart.flags": 2000,
+    "imagenette.flags": 3000,
+    "few_photos.flags": 60,
+    "claims/relu.flags": 50_000,
+    "claims/lrn_cifar10.flags": 50_000,
+}
 
 # Paper's recipe, by epochs that are over: rates of other weights, of conv1's, of other
 # biases, of conv1's. From layer-params-145.cfg of the released source, but for conv1's
@@ -86,7 +96,7 @@ def rates(config: TrainingConfig, epoch: int) -> dict[tuple[str, str], float]:
     return dict(zip(names, map(float, each), strict=True))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, *OF_CLAIMS])
 def test_a_recipe_begins_with_a_description(name: str) -> None:
     text = (CONFIGS / name).read_text()
     head = re.match(r"# \S.*\n#\n((?:#.*\n)+)", text)
@@ -108,7 +118,7 @@ def test_a_recipe_is_read_and_has_a_run_of_its_own(name: str) -> None:
     assert config.model_dir not in others
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, *OF_CLAIMS])
 def test_alternatives_in_a_recipe_are_accepted(name: str) -> None:
     text = (CONFIGS / name).read_text()
     for group in re.findall(r"(?:^# --\S+\n)+", text, re.MULTILINE):
@@ -169,7 +179,7 @@ def test_imagenette_counts_the_steps_of_its_result() -> None:
     assert (rates.warmup_steps, rates.average_steps) == (94, 500)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, *OF_CLAIMS])
 def test_a_recipe_has_nothing_that_the_run_does_not_reach(name: str) -> None:
     config = parsed(name, *LEFT_TO_THE_PERSON.get(name, []))
     pictures = PICTURES.get(name, 1_281_167)
@@ -178,7 +188,7 @@ def test_a_recipe_has_nothing_that_the_run_does_not_reach(name: str) -> None:
     assert notes(config, 10**6, rates) == []
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, *OF_CLAIMS])
 def test_a_recipe_is_found_without_a_checkout(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,9 +196,24 @@ def test_a_recipe_is_found_without_a_checkout(
     arguments = ["train", f"--flagfile=configs/{name}"]
     assert flags.parse(TrainingConfig, arguments)[0] == parsed(name)
     own = tmp_path / "configs" / name
-    own.parent.mkdir()
+    own.parent.mkdir(parents=True)
     own.write_text("--seed=7\n")  # a file of the person's comes first
     assert flags.parse(TrainingConfig, arguments)[0] == TrainingConfig(seed=7)
+
+
+def test_a_record_of_a_recipe_is_found_without_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "configs/claims/four_layers.json"
+    packaged = architectures.read_json(name)
+    assert packaged == architectures.read_json(CONFIGS.parent / name)
+    own = tmp_path / name
+    own.parent.mkdir(parents=True)
+    own.write_text(architectures.to_json(architectures.get("owt")))
+    assert architectures.read_json(name) == architectures.get("owt")
+    with pytest.raises(FileNotFoundError):
+        architectures.read_json("configs/claims/none.json")
 
 
 def test_a_recipe_that_there_is_not_names_those_that_there_are(
@@ -197,3 +222,7 @@ def test_a_recipe_that_there_is_not_names_those_that_there_are(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"few_photos\.flags.*Received: 'configs/no'"):
         flags.parse(TrainingConfig, ["train", "--flagfile=configs/no"])
+    with pytest.raises(
+        ValueError, match=r"relu\.flags.* in configs/claims/\. Received"
+    ):
+        flags.parse(TrainingConfig, ["train", "--flagfile=configs/claims/no"])

@@ -61,7 +61,8 @@ def read_json(path: str | os.PathLike) -> Architecture:
     """Reads an architecture that `to_json`, or a person, has written.
 
     Args:
-        path: Of the file. Fields that it omits have the record's defaults.
+        path: Of the file; `configs/…` is the package's own, unless there is such a file
+            here. Fields that it omits have the record's defaults.
 
     Returns:
         The `Architecture`.
@@ -75,7 +76,7 @@ def read_json(path: str | os.PathLike) -> Architecture:
     >>> read_json("small.json").dense  # doctest: +SKIP
     (256, 256)
     """
-    path = Path(files.expanded(path))
+    path = files.recipe(files.expanded(path))
     content = files.read_json(path, name=str, convolutions=list)
     try:
         content["convolutions"] = _convolutions(content["convolutions"])

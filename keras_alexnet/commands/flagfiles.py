@@ -13,15 +13,13 @@ from keras_alexnet.commands import suggestions
 from keras_alexnet.reasons import reason
 
 _COMMENTS = ("#", "//")
-# The recipes, which the package brings along: setup.py copies them there.
-_PACKAGE = Path(__file__).parent.parent
-_RECIPES = "configs"
 
 
 class Flags(flags.FlagValues):
     """absl's flags, with flagfiles that are checked and may begin with a BOM.
 
-    `configs/NAME.flags` is the package's own, unless there is such a file here.
+    `configs/NAME.flags` is the package's own, unless there is such a file here
+    (`files.recipe`).
 
     absl itself reads them in the encoding of the system, takes a line that is not a
     flag for an argument, and names only the flag in its errors, not the file.
@@ -80,16 +78,14 @@ def _lines(filename: str) -> list[str]:
 
 def _found(filename: str) -> Path:
     """The file, or the recipe of that name which was installed with the package."""
-    path = Path(filename)
-    if os.path.lexists(path) or path.parent != Path(_RECIPES):
+    path = files.recipe(filename)
+    if os.path.lexists(path) or path.parts[:1] != (files.RECIPES,):
         return path
-    shipped = _PACKAGE / path
-    if not shipped.is_file():
-        names = sorted(each.name for each in shipped.parent.glob("*.flags"))
-        if not names:
-            return path
-        raise ValueError(
-            f"a flagfile must exist; the package's own are {', '.join(names)} in "
-            f"{_RECIPES}/. Received: {filename!r}"
-        )
-    return shipped
+    folder = (files.PACKAGE / path).parent
+    names = sorted(each.name for each in folder.glob("*.flags"))
+    if not names:
+        return path
+    raise ValueError(
+        f"a flagfile must exist; the package's own are {', '.join(names)} in "
+        f"{path.parent}/. Received: {filename!r}"
+    )
