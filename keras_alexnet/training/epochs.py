@@ -128,10 +128,9 @@ class Epochs:
         self._log.write(row, step, {"peak_memory_gib": memory}, filters)
         return _line(row, self._epochs, self._model.output_shape[-1], memory)
 
-    def reached(self, top1: float) -> bool:
+    def reached(self, top1: float | None) -> bool:
         """Whether the last epoch that is done had this top-1 on training pictures."""
-        row = self._log.row(len(self.errors))  # as it was written: a resumed run agrees
-        return bool(row) and float(row["top1"]) >= top1
+        return reaches(self._log.row(len(self.errors)), top1)
 
     def best(self) -> dict[str, Any] | None:
         """The epoch of the lowest validation error, the earliest of several.
@@ -185,7 +184,7 @@ class MetricsLog:
 
     def __init__(self, run: RunDirectory, epochs: int) -> None:
         self._path = run.metrics_path
-        rows = _read(self._path) if self._path.is_file() else []
+        rows = read_metrics(self._path)
         self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
         self.dropped = len(rows) - len(self._rows)
         # TensorBoard shows a tag of several writers in one chart, as Keras' callback
@@ -232,8 +231,26 @@ class MetricsLog:
             tf.summary.scalar(name.removeprefix(_HELD_OUT), value)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The lines of the file; ValueError if it is damaged."""
+def reaches(row: dict[str, Any], top1: float | None) -> bool:
+    """Whether the epoch of a line of metrics.csv reached `target_top1`.
+
+    Args:
+        row: The line, by whose digits a resumed run decides as it did before; empty if
+            there is none.
+        top1: The setting; None is not reached.
+
+    Example:
+
+    >>> reaches({"epoch": "3", "top1": "0.751"}, 0.75)
+    True
+    """
+    return top1 is not None and bool(row) and float(row["top1"]) >= top1
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.csv, if there is one; ValueError if it is damaged."""
+    if not path.is_file():
+        return []
     text = files.read_text(path)
     try:
         rows = list(csv.DictReader(io.StringIO(text), strict=True))

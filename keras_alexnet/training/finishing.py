@@ -18,7 +18,7 @@ from keras_alexnet.export import export_saved_model, warmup
 from keras_alexnet.models import AlexNet
 from keras_alexnet.training import pictures
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.epochs import Epochs
+from keras_alexnet.training.epochs import Epochs, reaches, read_metrics
 from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.profiling import peak_memory
 from keras_alexnet.training.run_directory import RunDirectory
@@ -65,9 +65,10 @@ def finished(
     if values is None:
         return None
     if config.epochs != run.epochs:
-        if not _ended_by_schedule(run, config):
+        ended_by = _ended_by(run, config)
+        if ended_by is None:
             return None
-        say("the schedule plateau has ended this run: more epochs add no step")
+        say(f"{ended_by} has ended this run: more epochs add no step")
     _check_data(run, config)
     wanted, workers = config.export_dir, find_workers()
     if workers is not None and workers.own > 0:
@@ -97,15 +98,18 @@ def _check_data(run: RunDirectory, config: TrainingConfig) -> None:
     run.check_data(source)
 
 
-def _ended_by_schedule(run: RunDirectory, config: TrainingConfig) -> bool:
-    """Whether the schedule has ended the run, so that no epoch can follow."""
+def _ended_by(run: RunDirectory, config: TrainingConfig) -> str | None:
+    """The setting that has ended the run, so that no epoch can follow, if one has."""
+    *_, last = [{}, *read_metrics(run.metrics_path)]
+    if reaches(last, config.target_top1):
+        return "--target_top1"
     if config.schedule != "plateau":
-        return False
+        return None
     try:
         errors = runs.errors(runs.newest_checkpoint(run.path))
     except Damaged:  # Resuming finds an older one.
-        return False
-    return plateau(errors, config.patience).over
+        return None
+    return "the schedule plateau" if plateau(errors, config.patience).over else None
 
 
 def finish(

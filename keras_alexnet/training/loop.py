@@ -140,10 +140,10 @@ class Loop:
             )
 
     def _over(self) -> bool:
-        errors, target = self._epochs.errors, self._config.target_top1
+        errors = self._epochs.errors
         if len(errors) == self._config.epochs or self._rates.over(errors):
             return True
-        return target is not None and self._epochs.reached(target)
+        return self._epochs.reached(self._config.target_top1)
 
     def _batches(self, start: int) -> Any:
         """The batches of the steps after the first `start`."""

@@ -13,6 +13,7 @@ from finished_runs import quiet
 from PIL import Image
 
 import keras_alexnet
+from keras_alexnet import architectures
 from keras_alexnet.data import evaluation_batches, open_source
 from keras_alexnet.evaluation import Confusion
 from keras_alexnet.seeing import run_pictures
@@ -76,6 +77,29 @@ def test_a_finished_run_draws_what_is_missing(finished: Path, pictures: Path) ->
             (finished / name).unlink()
         assert again(finished, pictures) == (True, "")
         assert contents(finished) == before
+
+
+def test_a_run_draws_nothing_until_it_is_to(pictures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    silent = TrainingConfig(
+        data=f"folder:{pictures}",
+        image_size=64,
+        batch_size=8,
+        epochs=1,
+        steps_per_epoch=1,
+        model_dir=str(path),
+        pictures=False,
+    )
+    record = dataclasses.replace(architectures.get("paper"), dense=(16,))
+
+    def drawn(config: TrainingConfig) -> tuple[bool, list[str]]:
+        result = Trainer(config, quiet(), record).fit()
+        return result.drawn, sorted(each.name for each in path.glob("*.png"))
+
+    assert drawn(silent) == (False, [])
+    assert drawn(silent) == (False, [])
+    loud = dataclasses.replace(silent, pictures=True)
+    assert drawn(loud) == (True, sorted(runs.PICTURES))
 
 
 def test_without_its_data_a_run_still_draws_the_rest(

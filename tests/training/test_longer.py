@@ -8,7 +8,15 @@ import math
 from pathlib import Path
 
 import pytest
-from finished_runs import assert_same, dies_after, directory, quiet, rows, trained
+from finished_runs import (
+    Killed,
+    assert_same,
+    dies_after,
+    directory,
+    quiet,
+    rows,
+    trained,
+)
 
 from keras_alexnet import commands
 from keras_alexnet.evaluation import Scores
@@ -17,6 +25,7 @@ from keras_alexnet.training.course import Course, Stretch
 from keras_alexnet.training.description import rate_ahead
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.rates import Rates
+from keras_alexnet.training.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -251,6 +260,51 @@ def test_no_epoch_follows_the_papers_own_end(
     said = trained(dataclasses.replace(plateau, epochs=40))
     assert said == "the schedule plateau has ended this run: more epochs add no step\n"
     assert directory(plateau) == before
+
+
+def test_a_target_on_the_training_pictures_ends_a_run(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    """With the epoch that reaches it; no further one follows."""
+    trained(config)
+    logged = rows(config.model_dir)
+    target = float(logged[1]["top1"])
+    ends = next(n for n, row in enumerate(logged, 1) if float(row["top1"]) >= target)
+    aimed = dataclasses.replace(
+        config, target_top1=target, model_dir=str(tmp_path / "aimed")
+    )
+    trained(aimed)
+    columns = ("epoch", "loss", "top1", "val_loss")
+    assert [[row[c] for c in columns] for row in rows(aimed.model_dir)] == [
+        [row[c] for c in columns] for row in logged[:ends]
+    ]
+    assert result(aimed)["epochs"] == ends
+    before = directory(aimed)
+    assert trained(aimed) == ""
+    said = trained(dataclasses.replace(aimed, epochs=9))
+    assert said == "--target_top1 has ended this run: more epochs add no step\n"
+    assert directory(aimed) == before
+
+
+@pytest.mark.compat
+def test_killed_at_its_target_a_run_is_finished_by_the_next_call(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aimed = dataclasses.replace(config, target_top1=1e-6)
+
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "write_confusion", killed)
+        with pytest.raises(Killed):
+            Trainer(aimed, quiet()).fit()
+    assert not Path(aimed.model_dir, "result.json").exists()
+    monkeypatch.setattr(Loop, "_step", killed)  # no step is left
+    assert "resumed after step 2\n" in trained(aimed)
+    assert result(aimed)["epochs"] == 1
+    (row,) = rows(aimed.model_dir)
+    assert float(row["top1"]) > 0
 
 
 @pytest.fixture
