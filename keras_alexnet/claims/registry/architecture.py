@@ -38,7 +38,7 @@ SMALL_SETTINGS = MappingProxyType(
     }
 )
 SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=4)
-SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=30, sweep_epochs=10)
+SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=16, sweep_epochs=4)
 SMALL_RATES = rates(0.003, 0.01, 0.03)
 SMALL_SETTING = (
     "A small AlexNet (five convolutions in two towers, three pools, LRN, two dense "
@@ -242,8 +242,8 @@ LRN_CIFAR10 = Claim(
         Pair("LRN against none", "LRN", "none", 2.0),
         Pair("batch normalisation against LRN", "batch norm", "LRN"),
     ),
-    quick=Size(seeds=3, pictures=20000, held_out=5000, epochs=10, sweep_epochs=4),
-    whole=Size(seeds=5, pictures=50000, held_out=10000, epochs=20, sweep_epochs=5),
+    quick=Size(seeds=3, pictures=10000, held_out=5000, epochs=12, sweep_epochs=4),
+    whole=Size(seeds=5, pictures=20000, held_out=10000, epochs=16, sweep_epochs=4),
 )
 
 LRN_NETWORK = Claim(
