@@ -46,6 +46,11 @@ class Difference:
         return CONTRADICTED if self.high < 0 else UNDECIDED
 
 
+def check_installed() -> None:
+    """Raises ValueError if scipy, which intervals need, is not installed."""
+    _special()
+
+
 def points(
     question: str,
     first: Any,
