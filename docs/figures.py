@@ -201,7 +201,8 @@ def _answer(own: Comparison, words: Words) -> str:
     if own.paper is not None:
         bare = dataclasses.replace(own, unit="")
         parts.append(words["paper"].format(wording.paper_figure(bare)))
-    parts.append(words["seed" if own.seeds == 1 else "seeds"].format(own.seeds))
+    if own.seeds:
+        parts.append(words["seed" if own.seeds == 1 else "seeds"].format(own.seeds))
     if own.pictures:
         parts.append(words["pictures"].format(f"{own.pictures:,}"))
     value = words["no_number"]
@@ -218,10 +219,13 @@ def _answer(own: Comparison, words: Words) -> str:
 
 
 def _interval(own: Comparison, words: Words) -> str:
-    """An end that is not known may be anywhere; without both there is no interval."""
+    """An end that is not known may be anywhere; without both there is no interval.
+
+    Without seeds nothing was left to chance: it is a range of what is assumed.
+    """
     if not math.isfinite(own.low) and not math.isfinite(own.high):
         return words["no_interval"]
-    return words["interval"].format(
+    return words["interval" if own.seeds else "range"].format(
         *(
             wording.end(own, end) if math.isfinite(end) else beyond
             for end, beyond in ((own.low, "−∞"), (own.high, "∞"))
