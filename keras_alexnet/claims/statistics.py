@@ -47,11 +47,7 @@ class Difference:
 
 
 def check_installed() -> None:
-<<<<<<< HEAD
-    """Raises ValueError if the package that intervals need is not installed."""
-=======
     """Raises ValueError if scipy, which intervals need, is not installed."""
->>>>>>> stats17
     _special()
 
 
