@@ -36,31 +36,11 @@ from pathlib import Path
 from typing import Any
 
 import keras_alexnet
-from keras_alexnet.claims import result, wording
+from keras_alexnet.claims import registry, result, wording
 from keras_alexnet.claims.result import Comparison, Result
 
 DOCS = Path(__file__).resolve().parent
 PAGES = {"en": "reading-the-paper.md", "zh": "reading-the-paper.zh.md"}
-CLAIMS = (
-    "relu",
-    "lrn_cifar10",
-    "lrn_network",
-    "overlapping_pooling",
-    "two_towers",
-    "colour_split",
-    "dropout",
-    "dropout_masks",
-    "augmentation",
-    "ten_views",
-    "depth",
-    "dense_width",
-    "starting_values",
-    "weight_decay",
-    "learning_rate",
-    "modern",
-    "free_augmentation",
-    "days",
-)
 MARKER = re.compile(r"<!--(?!-->)(?P<what>[^<>]+?)-->(?P<shown>.*?)<!---->", re.DOTALL)
 # A language's words around figures: sentences with places for them.
 Words = dict[str, Any]
@@ -132,7 +112,7 @@ class Figures:
         if root == "anatomy":
             variant, _, rest = rest.partition(".")
             return _member(_anatomy(variant), rest)
-        if root not in CLAIMS:
+        if root not in registry.names():
             raise KeyError(root)
         file = self.claims / f"{root}.json"
         if not file.is_file():
