@@ -10,9 +10,9 @@ from PIL import Image
 
 from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.claims import pictures as claim_pictures
-from keras_alexnet.claims.experiment import Experiment
+from keras_alexnet.claims.experiment import Experiment, Finish, finish_of
 from keras_alexnet.claims.measures.accuracy import Pair, accuracy
-from keras_alexnet.claims.measures.race import Finish, finish_of, race
+from keras_alexnet.claims.measures.race import race
 from keras_alexnet.claims.networks import with_pools
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size, rates
 from keras_alexnet.claims.rerunning import rerun
@@ -191,7 +191,6 @@ def test_a_race_ends_at_its_target_and_stops_the_others(source, tmp_path):
     claim = _claim(
         race(
             Pair("3×3 against 2×2", "3×3", "2×2"),
-            target=0.9,
             most={"quick": 3.0, "whole": 8.0},
         )
     )
@@ -200,6 +199,7 @@ def test_a_race_ends_at_its_target_and_stops_the_others(source, tmp_path):
         claim,
         arms={**claim.arms, "2×2": slow},
         settings={**claim.settings, "val_share": 0.0, "crop": "centre"},
+        race_to=0.9,
         quick=dataclasses.replace(claim.quick, epochs=20),
     )
     result = rerun(claim, tmp_path, source, quick=True, say=lambda _: None)

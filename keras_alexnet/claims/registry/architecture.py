@@ -88,7 +88,7 @@ RELU = Claim(
     "epochs, so that its ratio is a lower bound where it has not arrived.",
     data=CIFAR10,
     settings=_RACE,
-    swept_by="top1",
+    race_to=0.75,
     arms={
         "ReLU": Arm(FOUR_LAYERS, tries=_RACE_RATES),
         "tanh": Arm(
@@ -130,11 +130,10 @@ RELU = Claim(
         Pair("ReLU against leaky ReLU", "ReLU", "leaky ReLU"),
         Pair("ReLU against ELU", "ReLU", "ELU"),
         Pair("ReLU against tanh with batch norm", "ReLU", "tanh, batch norm"),
-        target=0.75,
         most={QUICK: 3.0, WHOLE: 8.0},
     ),
-    quick=Size(seeds=2, pictures=10000, held_out=100, epochs=60, sweep_epochs=10),
-    whole=Size(seeds=3, pictures=20000, held_out=100, epochs=60, sweep_epochs=10),
+    quick=Size(seeds=2, pictures=10000, held_out=100, epochs=60, sweep_epochs=24),
+    whole=Size(seeds=3, pictures=20000, held_out=100, epochs=60, sweep_epochs=24),
 )
 
 TWO_TOWERS = Claim(
