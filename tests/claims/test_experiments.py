@@ -11,7 +11,7 @@ from PIL import Image
 from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.claims import pictures as claim_pictures
 from keras_alexnet.claims.experiment import Experiment, Finish, finish_of
-from keras_alexnet.claims.measures.accuracy import Pair, accuracy
+from keras_alexnet.claims.measures.accuracy import Pair, accuracy, epochs_to
 from keras_alexnet.claims.measures.race import race
 from keras_alexnet.claims.networks import with_pools
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size, rates
@@ -228,6 +228,13 @@ def test_a_finish_is_interpolated_as_numpy_does(top1, target):
         times, values = [0.5, *middles[1:]], list(top1)
     expected = np.interp(target, values, times)
     assert finish_of(top1, target) == Finish(pytest.approx(expected), True)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2, 0.35, 0.5])
+def test_epochs_to_a_level_are_interpolated_as_numpy_does(level):
+    curve = [0.1, 0.25, 0.4, 0.5]
+    expected = np.interp(level, [0, *curve], range(5))
+    assert epochs_to(curve, level) == pytest.approx(expected)
 
 
 def test_a_run_that_diverges_answers_one_class(source, tmp_path):

@@ -127,6 +127,7 @@ DROPOUT = Claim(
     measure=accuracy(
         Pair("dropout against none", "dropout", "none"),
         Pair("dropout against L2", "dropout", "L2"),
+        slower=Pair("epochs with dropout over those without", "dropout", "none", 2.0),
     ),
     quick=SMALL_QUICK,
     whole=SMALL_WHOLE,
