@@ -36,31 +36,11 @@ from pathlib import Path
 from typing import Any
 
 import keras_alexnet
-from keras_alexnet.claims import result, wording
+from keras_alexnet.claims import registry, result, wording
 from keras_alexnet.claims.result import Comparison, Result
 
 DOCS = Path(__file__).resolve().parent
 PAGES = {"en": "reading-the-paper.md", "zh": "reading-the-paper.zh.md"}
-CLAIMS = (
-    "relu",
-    "lrn_cifar10",
-    "lrn_network",
-    "overlapping_pooling",
-    "two_towers",
-    "colour_split",
-    "dropout",
-    "dropout_masks",
-    "augmentation",
-    "ten_views",
-    "depth",
-    "dense_width",
-    "starting_values",
-    "weight_decay",
-    "learning_rate",
-    "modern",
-    "free_augmentation",
-    "days",
-)
 MARKER = re.compile(r"<!--(?!-->)(?P<what>[^<>]+?)-->(?P<shown>.*?)<!---->", re.DOTALL)
 # A language's words around figures: sentences with places for them.
 Words = dict[str, Any]
@@ -132,7 +112,7 @@ class Figures:
         if root == "anatomy":
             variant, _, rest = rest.partition(".")
             return _member(_anatomy(variant), rest)
-        if root not in CLAIMS:
+        if root not in registry.names():
             raise KeyError(root)
         file = self.claims / f"{root}.json"
         if not file.is_file():
@@ -201,7 +181,8 @@ def _answer(own: Comparison, words: Words) -> str:
     if own.paper is not None:
         bare = dataclasses.replace(own, unit="")
         parts.append(words["paper"].format(wording.paper_figure(bare)))
-    parts.append(words["seed" if own.seeds == 1 else "seeds"].format(own.seeds))
+    if own.seeds:
+        parts.append(words["seed" if own.seeds == 1 else "seeds"].format(own.seeds))
     if own.pictures:
         parts.append(words["pictures"].format(f"{own.pictures:,}"))
     value = words["no_number"]
@@ -218,10 +199,13 @@ def _answer(own: Comparison, words: Words) -> str:
 
 
 def _interval(own: Comparison, words: Words) -> str:
-    """An end that is not known may be anywhere; without both there is no interval."""
+    """An end that is not known may be anywhere; without both there is no interval.
+
+    Without seeds nothing was left to chance: it is a range of what is assumed.
+    """
     if not math.isfinite(own.low) and not math.isfinite(own.high):
         return words["no_interval"]
-    return words["interval"].format(
+    return words["interval" if own.seeds else "range"].format(
         *(
             wording.end(own, end) if math.isfinite(end) else beyond
             for end, beyond in ((own.low, "−∞"), (own.high, "∞"))

@@ -28,6 +28,39 @@ _HELD_OUT = 0.2  # part of the training pictures that judges learning rates
 
 
 @dataclasses.dataclass(frozen=True)
+class Finish:
+    """The end of a run in a race.
+
+    Args:
+        epochs: Epochs to the target; where it was not reached, those that were trained.
+        reached: Whether it was.
+    """
+
+    epochs: float
+    reached: bool
+
+
+def finish_of(top1: list[float], target: float) -> Finish:
+    """When a curve of top-1, a value for each epoch, reaches a target.
+
+    Example:
+
+    >>> finish_of([0.25, 0.5, 1.0], target=0.75)
+    Finish(epochs=2.0, reached=True)
+    >>> finish_of([0.25, 0.5], target=0.75)
+    Finish(epochs=2.0, reached=False)
+    """
+    for index, value in enumerate(top1):
+        if value >= target:
+            before = top1[index - 1] if index else 0.0
+            part = (target - before) / (value - before)
+            # The first epoch begins at its beginning, with nothing right.
+            start = index - 0.5 if index else 0.0
+            return Finish(start + part * (index + 0.5 - start), True)
+    return Finish(float(len(top1)), False)
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """A run that has ended.
 
@@ -44,6 +77,10 @@ class Run:
     def curve(self, column: str) -> list[float]:
         """A column of its `metrics.csv`: a value for each epoch."""
         return [float(row[column]) for row in self._rows() if row[column]]
+
+    def finish(self, top1: float) -> Finish:
+        """When it reached a top-1 on the training pictures."""
+        return finish_of(self.curve("top1"), top1)
 
     @property
     def seconds(self) -> float:
@@ -145,10 +182,13 @@ class Experiment:
         return self._chosen[name]
 
     def _error(self, name: str, arm: Arm, tried: Mapping[str, Any]) -> float:
-        """The error of a run on a part of the training pictures, with the others held
-        out, by which settings are chosen.
+        """What a setting costs: the lowest is chosen.
+
+        It is the error on a part of the training pictures that was held out; in a race,
+        how many epochs the others take to the target, or at least as many as there are.
         """
         assert self.pictures is not None
+        target = self.claim.race_to
         settings = {
             **self.claim.settings,
             **arm.settings,
@@ -156,9 +196,15 @@ class Experiment:
             "data": self.pictures.sweep_spec,
             "val_share": _HELD_OUT,
             "epochs": self.size.sweep_epochs,
+            "target_top1": target,
         }
         run = self._trained(f"{name}, {_named(tried)}", arm, _SWEEP_SEED, settings)
-        return 1.0 if run.diverged else 1 - run.curve(self.claim.swept_by)[-1]
+        if target is None:
+            return 1.0 if run.diverged else 1 - run.curve("val_top1")[-1]
+        finish = run.finish(target)
+        if finish.reached:
+            return finish.epochs
+        return self.size.sweep_epochs + 1 - (run.curve("top1") or [0.0])[-1]
 
     def _trained(
         self, title: str, arm: Arm, seed: int, settings: dict[str, Any]

@@ -72,9 +72,9 @@ class Claim:
         arms: By their names, the first one being that which the others differ from.
         data: `CIFAR10` or `PHOTOS`; `""` if the experiment reads no pictures.
         settings: Settings of training that all arms share.
-        swept_by: The column of `metrics.csv` by which learning rates are chosen:
-            `"val_top1"`, right among training pictures that were held out, or `"top1"`,
-            right among those trained on, where the claim is about these.
+        race_to: For a claim about speed, the top-1 on the training pictures by which
+            learning rates are chosen, as those that reach it first; else they are
+            chosen by the error on training pictures that were held out.
         quick: Size of the quick form.
         whole: Size of the whole form.
         setting: Network and data in words.
@@ -96,7 +96,7 @@ class Claim:
     arms: Mapping[str, Arm] = dataclasses.field(default_factory=dict)
     data: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    swept_by: str = "val_top1"
+    race_to: float | None = None
     source: str = ""
     others: tuple[str, ...] = ()
     caveats: str = ""

@@ -47,7 +47,7 @@ class Difference:
 
 
 def check_installed() -> None:
-    """Raises ValueError if the package that intervals need is not installed."""
+    """Raises ValueError if scipy, which intervals need, is not installed."""
     _special()
 
 

@@ -83,6 +83,8 @@ def paper_figure(own: Comparison) -> str:
 
 def size(own: Comparison) -> str:
     """On how many seeds and pictures an answer rests."""
+    if not own.seeds:  # its interval is a range, not one of chance
+        return "by arithmetic"
     seeds = "1 seed" if own.seeds == 1 else f"{own.seeds} seeds"
     return f"{seeds}, {own.pictures:,} pictures" if own.pictures else seeds
 
@@ -90,8 +92,9 @@ def size(own: Comparison) -> str:
 def sentence(own: Comparison) -> str:
     """A comparison in words, with all its numbers."""
     paper = paper_figure(own)
+    kind = "95 % interval" if own.seeds else "range"
     return (
-        f"{own.question}: {answer(own)}, 95 % interval {interval(own)}"
+        f"{own.question}: {answer(own)}, {kind} {interval(own)}"
         + (f", the paper {paper}" if paper else "")
         + f", {own.verdict}"
     )

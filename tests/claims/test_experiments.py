@@ -10,9 +10,9 @@ from PIL import Image
 
 from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.claims import pictures as claim_pictures
-from keras_alexnet.claims.experiment import Experiment
-from keras_alexnet.claims.measures.accuracy import Pair, accuracy
-from keras_alexnet.claims.measures.race import Finish, finish_of, race
+from keras_alexnet.claims.experiment import Experiment, Finish, finish_of
+from keras_alexnet.claims.measures.accuracy import Pair, accuracy, epochs_to
+from keras_alexnet.claims.measures.race import race
 from keras_alexnet.claims.networks import with_pools
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size, rates
 from keras_alexnet.claims.rerunning import rerun
@@ -111,21 +111,21 @@ def test_a_claim_is_rerun_judged_and_written(source, tmp_path):
     assert json.loads(path.read_text())["verdict"] == compared.verdict
 
 
-@pytest.mark.parametrize("at", [1, 3, 6])
-def test_killed_and_resumed_the_result_is_the_same(source, tmp_path, monkeypatch, at):
+def test_killed_and_resumed_the_result_is_the_same(source, tmp_path, monkeypatch):
     claim = _claim(accuracy(PAIR))
     whole = rerun(claim, tmp_path / "whole", source, quick=True, say=lambda _: None)
     done = itertools.count(1)
     end = Loop._end_epoch
 
     def killed(loop, step):
-        if next(done) == at:  # before this epoch is recorded
+        if next(done) in (3, 4):  # before this epoch is recorded
             raise KeyboardInterrupt
         end(loop, step)
 
     monkeypatch.setattr(Loop, "_end_epoch", killed)
-    with pytest.raises(KeyboardInterrupt):
-        rerun(claim, tmp_path / "parts", source, quick=True, say=lambda _: None)
+    for _ in range(2):  # within the second run, and again where it resumed
+        with pytest.raises(KeyboardInterrupt):
+            rerun(claim, tmp_path / "parts", source, quick=True, say=lambda _: None)
     parts = rerun(claim, tmp_path / "parts", source, quick=True, say=lambda _: None)
     assert _without_time(parts) == _without_time(whole)
 
@@ -191,7 +191,6 @@ def test_a_race_ends_at_its_target_and_stops_the_others(source, tmp_path):
     claim = _claim(
         race(
             Pair("3×3 against 2×2", "3×3", "2×2"),
-            target=0.9,
             most={"quick": 3.0, "whole": 8.0},
         )
     )
@@ -200,6 +199,7 @@ def test_a_race_ends_at_its_target_and_stops_the_others(source, tmp_path):
         claim,
         arms={**claim.arms, "2×2": slow},
         settings={**claim.settings, "val_share": 0.0, "crop": "centre"},
+        race_to=0.9,
         quick=dataclasses.replace(claim.quick, epochs=20),
     )
     result = rerun(claim, tmp_path, source, quick=True, say=lambda _: None)
@@ -228,6 +228,13 @@ def test_a_finish_is_interpolated_as_numpy_does(top1, target):
         times, values = [0.5, *middles[1:]], list(top1)
     expected = np.interp(target, values, times)
     assert finish_of(top1, target) == Finish(pytest.approx(expected), True)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.2, 0.35, 0.5])
+def test_epochs_to_a_level_are_interpolated_as_numpy_does(level):
+    curve = [0.1, 0.25, 0.4, 0.5]
+    expected = np.interp(level, [0, *curve], range(5))
+    assert epochs_to(curve, level) == pytest.approx(expected)
 
 
 def test_a_run_that_diverges_answers_one_class(source, tmp_path):

@@ -297,5 +297,5 @@ def test_without_scipy_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "scipy", None)
     statistics._special.cache_clear()
     with pytest.raises(ValueError, match=r"pip install 'keras-alexnet\[claims\]'"):
-        statistics.of_seeds([1.0, 2.0])
+        statistics.check_installed()
     statistics._special.cache_clear()

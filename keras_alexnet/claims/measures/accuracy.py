@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -39,7 +39,9 @@ class Pair:
 
 
 def accuracy(
-    *pairs: Pair, split: str = VALIDATION, curve: str | None = None
+    *pairs: Pair,
+    split: str = VALIDATION,
+    slower: Pair | None = None,
 ) -> Callable[[Experiment], Measured]:
     """Compares arms by the part of the pictures that they classify rightly.
 
@@ -51,16 +53,20 @@ def accuracy(
     Args:
         *pairs: The comparisons; the first is the claim's own.
         split: `"validation"`, or `"train"` for a claim about the training error.
-        curve: The column of `metrics.csv` that the chart shows; that of the split by
-            default.
+        slower: Two arms of which the first is said to take longer: compared by when
+            the validation top-1 of each first reaches 95 % of the lower of both ends,
+            seed by seed.
     """
 
     def measure(experiment: Experiment) -> Measured:
         runs = {name: experiment.runs(name) for name in experiment.claim.arms}
         tables = right_tables(experiment, runs, split)
+        comparisons = [compared(tables, pair) for pair in pairs]
+        if slower is not None:
+            comparisons.append(_delayed(runs, slower))
         return Measured(
-            comparisons=tuple(compared(tables, pair) for pair in pairs),
-            chart=errors_by_epoch(runs, curve or _COLUMNS[split]),
+            comparisons=tuple(comparisons),
+            chart=errors_by_epoch(runs, _COLUMNS[split]),
             results={name: percents(table) for name, table in tables.items()},
             unit="% right",
         )
@@ -68,6 +74,7 @@ def accuracy(
     return measure
 
 
+_NEARLY = 0.95
 _COLUMNS = {VALIDATION: "val_top1", TRAIN: "top1"}
 
 
@@ -92,6 +99,35 @@ def compared(tables: Mapping[str, np.ndarray], pair: Pair) -> Comparison:
     return statistics.points(
         pair.question, tables[pair.first], tables[pair.second], paper=pair.paper
     )
+
+
+def _delayed(runs: Mapping[str, list[Run]], pair: Pair) -> Comparison:
+    taken: tuple[list[float], list[float]] = [], []
+    for both in zip(runs[pair.first], runs[pair.second], strict=True):
+        curves = [run.curve("val_top1") for run in both]
+        level = _NEARLY * min(curve[-1] for curve in curves)
+        for epochs, curve in zip(taken, curves, strict=True):
+            epochs.append(epochs_to(curve, level))
+    return statistics.times(pair.question, *taken, paper=pair.paper)
+
+
+def epochs_to(curve: Sequence[float], level: float) -> float:
+    """After how many epochs a curve, a value at the end of each, first has a level.
+
+    Between two epochs it is interpolated; the curve begins at 0.
+
+    Args:
+        curve: The values; the level is among them, or below the last.
+        level: More than 0.
+
+    Example:
+
+    >>> epochs_to([0.2, 0.4, 0.3], 0.3)
+    1.5
+    """
+    reached = next(index for index, value in enumerate(curve) if value >= level)
+    before = curve[reached - 1] if reached else 0.0
+    return reached + (level - before) / (curve[reached] - before)
 
 
 def percents(table: np.ndarray) -> list[float]:

@@ -118,7 +118,7 @@ def training_speed(steps: int = 5, batch_size: int = 128) -> float:
         "label": tf.constant(rng.integers(0, 1000, [batch_size])),
         "noise": tf.zeros([batch_size, 3]),
     }
-    rates = np.full([len(train_step.train_state.names)], 1e-4, np.float32)
+    rates: np.ndarray = np.full([len(train_step.train_state.names)], 1e-4, np.float32)
     times = []
     for step in range(1, steps + 2):
         began = time.perf_counter()

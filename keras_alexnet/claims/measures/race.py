@@ -7,29 +7,15 @@ import math
 from collections.abc import Callable, Mapping
 
 from keras_alexnet.claims import statistics
-from keras_alexnet.claims.experiment import Experiment, Run
+from keras_alexnet.claims.experiment import Experiment, Finish, Run
 from keras_alexnet.claims.measured import Measured
 from keras_alexnet.claims.measures.accuracy import Pair, errors_by_epoch
 from keras_alexnet.claims.result import Comparison
 
 
-@dataclasses.dataclass(frozen=True)
-class Finish:
-    """The end of a run in a race.
-
-    Args:
-        epochs: Epochs to the target; where it was not reached, those that were trained.
-        reached: Whether it was.
-    """
-
-    epochs: float
-    reached: bool
-
-
-def race(
-    *pairs: Pair, target: float, most: Mapping[str, float]
-) -> Callable[[Experiment], Measured]:
-    """Compares in how many epochs arms reach a top-1 on the training pictures.
+def race(*pairs: Pair, most: Mapping[str, float]) -> Callable[[Experiment], Measured]:
+    """Compares in how many epochs arms reach the claim's top-1 (`race_to`) on the
+    training pictures.
 
     A run ends with the epoch that reaches it. The top-1 of an epoch is that of its
     steps, so it is taken to be that of the epoch's middle, and the target is
@@ -39,12 +25,13 @@ def race(
 
     Args:
         *pairs: The comparisons; the first arm is said to be the faster one.
-        target: The top-1, from 0 to 1: 0.75 for a training error of 25 %.
         most: At how many times the epochs of the first arm of all, which runs first
             with the same seed, the others are stopped; for each form.
     """
 
     def measure(experiment: Experiment) -> Measured:
+        target = experiment.claim.race_to
+        assert target is not None
         runs: dict[str, list[Run]] = {}
         finishes: dict[str, list[Finish]] = {}
         for name in experiment.claim.arms:
@@ -56,9 +43,7 @@ def race(
                 )
                 for seed in experiment.seeds
             ]
-            finishes[name] = [
-                finish_of(run.curve("top1"), target) for run in runs[name]
-            ]
+            finishes[name] = [run.finish(target) for run in runs[name]]
         return Measured(
             comparisons=tuple(_compared(finishes, pair) for pair in pairs),
             chart=dataclasses.replace(
@@ -84,26 +69,6 @@ def _limit(first: list[Finish] | None, seed: int, factor: float) -> dict[str, in
     if first is None:
         return {}
     return {"epochs": max(2, math.ceil(factor * first[seed].epochs))}
-
-
-def finish_of(top1: list[float], target: float) -> Finish:
-    """When a curve of top-1, a value for each epoch, reaches a target.
-
-    Example:
-
-    >>> finish_of([0.25, 0.5, 1.0], target=0.75)
-    Finish(epochs=2.0, reached=True)
-    >>> finish_of([0.25, 0.5], target=0.75)
-    Finish(epochs=2.0, reached=False)
-    """
-    for index, value in enumerate(top1):
-        if value >= target:
-            before = top1[index - 1] if index else 0.0
-            part = (target - before) / (value - before)
-            # The first epoch begins at its beginning, with nothing right.
-            start = index - 0.5 if index else 0.0
-            return Finish(start + part * (index + 0.5 - start), True)
-    return Finish(float(len(top1)), False)
 
 
 def _compared(finishes: Mapping[str, list[Finish]], pair: Pair) -> Comparison:

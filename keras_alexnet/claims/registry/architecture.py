@@ -38,7 +38,7 @@ SMALL_SETTINGS = MappingProxyType(
     }
 )
 SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=4)
-SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=30, sweep_epochs=10)
+SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=16, sweep_epochs=4)
 SMALL_RATES = rates(0.003, 0.01, 0.03)
 SMALL_SETTING = (
     "A small AlexNet (five convolutions in two towers, three pools, LRN, two dense "
@@ -54,9 +54,9 @@ _RACE = {
     "weight_decay": 0.0,
     "val_share": 0.0,
     "initialization": "cuda_convnet",
-    "learning_rate": 0.001,
+    "learning_rate": 0.003,
 }
-_RACE_RATES = rates(0.001, 0.003, 0.01, 0.03, 0.1)
+_RACE_RATES = rates(0.001, 0.003, 0.01)
 _GLOROT = {"initialization": "glorot", "learning_rate": 0.03}
 _GLOROT_RATES = rates(0.01, 0.03, 0.1)
 # Values of about unit variance, for which Glorot's start is meant.
@@ -88,11 +88,14 @@ RELU = Claim(
     "epochs, so that its ratio is a lower bound where it has not arrived.",
     data=CIFAR10,
     settings=_RACE,
-    swept_by="top1",
+    race_to=0.75,
     arms={
         "ReLU": Arm(FOUR_LAYERS, tries=_RACE_RATES),
         "tanh": Arm(
-            with_activation(FOUR_LAYERS, Tanh()), differs=_STAGES, tries=_RACE_RATES
+            with_activation(FOUR_LAYERS, Tanh()),
+            {"learning_rate": 0.01},
+            differs=_STAGES,
+            tries=rates(0.003, 0.01, 0.03),
         ),
         "leaky ReLU": Arm(
             with_activation(FOUR_LAYERS, LeakyReLU()),
@@ -104,9 +107,9 @@ RELU = Claim(
         ),
         "tanh, batch norm": Arm(
             with_activation(FOUR_LAYERS, BatchNorm(), Tanh()),
-            {"learning_rate": 0.01},
+            {"learning_rate": 0.03},
             differs=_STAGES,
-            tries=rates(0.003, 0.01, 0.03, 0.1),
+            tries=rates(0.01, 0.03, 0.1),
         ),
         "ReLU, Glorot": Arm(
             _UNIT,
@@ -127,11 +130,10 @@ RELU = Claim(
         Pair("ReLU against leaky ReLU", "ReLU", "leaky ReLU"),
         Pair("ReLU against ELU", "ReLU", "ELU"),
         Pair("ReLU against tanh with batch norm", "ReLU", "tanh, batch norm"),
-        target=0.75,
         most={QUICK: 3.0, WHOLE: 8.0},
     ),
-    quick=Size(seeds=2, pictures=10000, held_out=100, epochs=60, sweep_epochs=5),
-    whole=Size(seeds=3, pictures=20000, held_out=100, epochs=60, sweep_epochs=5),
+    quick=Size(seeds=2, pictures=10000, held_out=100, epochs=60, sweep_epochs=24),
+    whole=Size(seeds=3, pictures=20000, held_out=100, epochs=60, sweep_epochs=24),
 )
 
 TWO_TOWERS = Claim(
@@ -242,8 +244,8 @@ LRN_CIFAR10 = Claim(
         Pair("LRN against none", "LRN", "none", 2.0),
         Pair("batch normalisation against LRN", "batch norm", "LRN"),
     ),
-    quick=Size(seeds=3, pictures=20000, held_out=5000, epochs=10, sweep_epochs=4),
-    whole=Size(seeds=5, pictures=50000, held_out=10000, epochs=20, sweep_epochs=5),
+    quick=Size(seeds=3, pictures=10000, held_out=5000, epochs=12, sweep_epochs=4),
+    whole=Size(seeds=5, pictures=20000, held_out=10000, epochs=16, sweep_epochs=4),
 )
 
 LRN_NETWORK = Claim(
