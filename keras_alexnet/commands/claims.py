@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from keras_alexnet.claims import registry, statistics, text
 from keras_alexnet.claims.records import Claim
 from keras_alexnet.claims.rerunning import rerun
+from keras_alexnet.claims.result import Result
 from keras_alexnet.commands.running import show_next
 from keras_alexnet.data import Source, open_source
 from keras_alexnet.data.opening import GRAMMAR
 from keras_alexnet.seeing.looking import check_installed
 from keras_alexnet.settings import Settings, setting
-from keras_alexnet.terminal import new_console, say
+from keras_alexnet.terminal import new_console, say, say_table
+from keras_alexnet.training.stopping import STOPPED, Stopped
 
 WRITES = True
 USAGE = "[NAME...], or all"
@@ -72,13 +77,17 @@ class Config(Settings):
 
 
 def main(config: Config, rest: list[str]) -> None:
-    """Reruns the claims that are named, or lists all."""
+    """Reruns the claims that are named, or lists all.
+
+    Exits with the code `STOPPED` if a signal ended it, after the state of the run was
+    saved.
+    """
     console = new_console()
     if not rest:
         _list(console)
         return
     statistics.check_installed()
-    names = registry.names() if rest == [ALL] else tuple(dict.fromkeys(rest))
+    names = registry.names() if ALL in rest else tuple(dict.fromkeys(rest))
     claims = [registry.get(name) for name in names]
     report = None if config.report is None else Path(config.report)
     if report is not None:
@@ -86,19 +95,8 @@ def main(config: Config, rest: list[str]) -> None:
         from keras_alexnet.claims import report_directory  # imports matplotlib
 
         report_directory.check(report)
-    sources = _Sources(config)
     results = []
-    for claim in claims:
-        result = rerun(
-            claim,
-            Path(config.runs),
-            sources.of(claim),
-            quick=config.quick,
-            seeds=config.seeds,
-            sweep=config.sweep,
-            command=_command(config, claim),
-            say=lambda line: say(console, line),
-        )
+    for result in _rerun(config, claims, console):
         text.say(console, result)
         results.append(result)
         if report is not None:
@@ -113,11 +111,37 @@ def main(config: Config, rest: list[str]) -> None:
 
 
 def _list(console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in ("claim", "section", "statement"):
+        table.add_column(title, no_wrap=title != "statement")
     for name in registry.names():
         claim = registry.get(name)
-        section = claim.section or "–"
-        say(console, f"{name:<20}  {section:<4}  {claim.statement}")
+        table.add_row(name, claim.section or "–", claim.statement)
+    say_table(console, table)
     show_next(console, NEXT)
+
+
+def _rerun(config: Config, claims: list[Claim], console: Console) -> Iterator[Result]:
+    """What comes of each claim, as soon as it is there."""
+    sources = _Sources(config)
+    for claim in claims:
+        try:
+            yield rerun(
+                claim,
+                Path(config.runs),
+                sources.of(claim),
+                quick=config.quick,
+                seeds=config.seeds,
+                sweep=config.sweep,
+                command=_command(config, claim),
+                say=lambda line: say(console, line),
+            )
+        except Stopped as stopped:
+            print(
+                f"claims: {claim.name}: {stopped}; the same command resumes it",
+                file=sys.stderr,
+            )
+            raise SystemExit(STOPPED) from stopped
 
 
 class _Sources:
@@ -133,7 +157,10 @@ class _Sources:
             return None
         if claim.data not in self._open:
             spec = getattr(self._config, claim.data)
-            self._open[claim.data] = open_source(spec, self._config.data_dir)
+            try:
+                self._open[claim.data] = open_source(spec, self._config.data_dir)
+            except ValueError as error:
+                raise ValueError(f"--{claim.data}={spec}: {error}") from error
         return self._open[claim.data]
 
 
