@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def main(config: Config, rest: list[str]) -> None:
             sweep=config.sweep,
             command=_command(config, claim),
             say=lambda line: say(console, line),
+            working=console.status if console.is_terminal else contextlib.nullcontext,
         )
         text.say(console, result)
         results.append(result)
