@@ -12,7 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
 
 from keras_alexnet.claims import wording
 from keras_alexnet.claims.result import Chart
@@ -114,7 +120,7 @@ def log_scale(axis: Axis, values: Sequence[float]) -> None:
 
 def _lines(axes: Axes, chart: Chart) -> None:
     named = any(isinstance(each, str) for each in chart.x)
-    places = list(range(len(chart.x))) if named else [float(each) for each in chart.x]
+    places = [float(x) for x in (range(len(chart.x)) if named else chart.x)]
     drawn: list[float] = []
     for row, (name, seeds) in enumerate(wording.series_of(chart).items()):
         colour = COLOURS[row % len(COLOURS)]
@@ -138,6 +144,8 @@ def _lines(axes: Axes, chart: Chart) -> None:
         axes.set_xticks(places, [_wrapped(str(each), 12) for each in chart.x])
     elif chart.log_x:
         log_scale(axes.xaxis, places)
+    elif all(place.is_integer() for place in places):  # no half an epoch
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if chart.log_y:
         log_scale(axes.yaxis, drawn)
     if chart.level is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import gc
@@ -22,6 +23,9 @@ from keras_alexnet.claims.records import Arm, Claim, Size
 from keras_alexnet.claims.result import QUICK, WHOLE
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.weights import runs
+
+# Shows what is being done while its context is open.
+Working = Callable[[str], contextlib.AbstractContextManager[Any]]
 
 _SWEEP_SEED = 1000  # no seed of the runs that are compared
 _HELD_OUT = 0.2  # part of the training pictures that judges learning rates
@@ -112,6 +116,7 @@ class Experiment:
         quick: Whether `size` is that of the quick form.
         sweep: Whether the settings that an arm names are swept; if not, those that
             it has are taken.
+        working: Shows what is being trained, while the context that it gives is open.
 
     Attributes:
         sweeps: The error for each setting that was tried, by arm.
@@ -128,11 +133,13 @@ class Experiment:
         *,
         quick: bool = False,
         sweep: bool = False,
+        working: Working = contextlib.nullcontext,
     ) -> None:
         self.claim, self.size, self.pictures = claim, size, pictures
         self.form = QUICK if quick else WHOLE
         self.directory = directory
         self.say = say
+        self._working = working
         self._chosen: dict[str, dict[str, Any]] = {}
         self._ended: dict[tuple[str, int], Run] = {}
         self.sweeps: dict[str, dict[str, float]] = {}
@@ -222,7 +229,8 @@ class Experiment:
         steps = config.steps_per_epoch or self._one_pass(config)
         config = dataclasses.replace(config, steps_per_epoch=steps)
         if not (path / runs.RESULT).is_file() and not _diverged(path):
-            self._train(config, arm)
+            with self._working(f"{self.claim.name}: {title}"):
+                self._train(config, arm)
             self._tell(title, path)
         run = Run(path, seed, _diverged(path))
         self.used[path] = run

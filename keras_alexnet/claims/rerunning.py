@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import platform
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_alexnet.claims.experiment import Experiment
+from keras_alexnet.claims.experiment import Experiment, Working
 from keras_alexnet.claims.measured import Measured
 from keras_alexnet.claims.pictures import copied
 from keras_alexnet.claims.records import Claim
@@ -31,6 +32,7 @@ def rerun(
     sweep: bool = False,
     command: Sequence[str] = (),
     say: Callable[[str], None] = print,
+    working: Working = contextlib.nullcontext,
 ) -> Result:
     """Reruns a claim: trains its arms, compares them, and judges.
 
@@ -47,6 +49,7 @@ def rerun(
             pictures, which takes longer.
         command: What the person typed, for the result.
         say: Shows a line for each run that has ended.
+        working: Shows what is being trained, while the context that it gives is open.
 
     Returns:
         The `Result`.
@@ -67,7 +70,14 @@ def rerun(
     if source is not None:
         pictures = copied(source, directory / "data", size.pictures, size.held_out)
     experiment = Experiment(
-        claim, size, pictures, directory, say, quick=quick, sweep=sweep
+        claim,
+        size,
+        pictures,
+        directory,
+        say,
+        quick=quick,
+        sweep=sweep,
+        working=working,
     )
     measured = claim.measure(experiment)
     classes = 0 if source is None else len(source.class_names)

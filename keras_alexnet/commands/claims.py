@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,7 @@ def _list(console: Console) -> None:
 def _rerun(config: Config, claims: list[Claim], console: Console) -> Iterator[Result]:
     """What comes of each claim, as soon as it is there."""
     sources = _Sources(config)
+    working = console.status if console.is_terminal else contextlib.nullcontext
     for claim in claims:
         try:
             yield rerun(
@@ -135,6 +137,7 @@ def _rerun(config: Config, claims: list[Claim], console: Console) -> Iterator[Re
                 sweep=config.sweep,
                 command=_command(config, claim),
                 say=lambda line: say(console, line),
+                working=working,
             )
         except Stopped as stopped:
             print(

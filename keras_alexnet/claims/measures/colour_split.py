@@ -58,8 +58,8 @@ def colour_split(experiment: Experiment) -> Measured:
                 for seed, (values, towers) in enumerate(found[first])
                 for tower in (0, 1)
             },
-            x_label="colourfulness: 0 grey, 1 without grey",
-            y_label="",
+            x_label="",
+            y_label="colourfulness: 0 grey, 1 without grey",
         ),
         results={name: [round(v, 4) for v in each] for name, each in excess.items()},
         unit="|area − 1/2| beyond chance",
