@@ -224,9 +224,10 @@ class Experiment:
             **settings,
             "seed": seed,
         }
+        swept = given["data"] == self.pictures.sweep_spec
         path = self.directory / self._name(arm, given)
         config = TrainingConfig(**given, model_dir=str(path), pictures=False)
-        steps = config.steps_per_epoch or self._one_pass(config)
+        steps = config.steps_per_epoch or self._one_pass(config, swept)
         config = dataclasses.replace(config, steps_per_epoch=steps)
         if not (path / runs.RESULT).is_file() and not _diverged(path):
             with self._working(f"{self.claim.name}: {title}"):
@@ -236,9 +237,9 @@ class Experiment:
         self.used[path] = run
         return run
 
-    def _one_pass(self, config: TrainingConfig) -> int:
+    def _one_pass(self, config: TrainingConfig, swept: bool) -> int:
         """Steps of an epoch: whole batches only."""
-        part = 1 - _HELD_OUT if config.val_share == _HELD_OUT else 1
+        part = 1 - _HELD_OUT if swept else 1
         return max(1, int(self.size.pictures * part) // config.batch_size)
 
     def _name(self, arm: Arm, settings: dict[str, Any]) -> str:

@@ -249,11 +249,12 @@ def test_a_run_that_diverges_answers_one_class(source, tmp_path):
     assert _without_time(again) == _without_time(result)
 
 
-def test_an_experiment_keeps_the_last_epoch_not_the_best(source, tmp_path):
+def test_an_epoch_is_a_pass_and_the_last_one_is_kept(source, tmp_path):
     claim = _claim(accuracy(PAIR))
     copied = claim_pictures.copied(source, tmp_path / "data", 32, 12)
     experiment = Experiment(
         claim, claim.quick, copied, tmp_path, lambda _: None, quick=True
     )
-    run = experiment.run("3×3", 0)
-    assert "--keep=last" in (run.path / "config.flags").read_text().splitlines()
+    flags = (experiment.run("3×3", 0).path / "config.flags").read_text().splitlines()
+    assert "--keep=last" in flags
+    assert "--steps_per_epoch=4" in flags  # 32 pictures in batches of 8
