@@ -35,6 +35,7 @@ _PAPER: dict[str, Any] = {
     "markersize": 8,
 }
 _BOUNDS = {"at least": "≥ ", "at most": "≤ "}
+TIMES = "times"  # the unit of ratios
 _TITLE = "The differences, each with its 95 % interval"
 _AXES = {"points": "points, of 100 pictures", "times": "times"}
 # Pixels of a row's numbers, of the words at an end of an axis, of a character.
@@ -198,13 +199,21 @@ def _numbers(own: Comparison) -> str:
 
 
 def _band(axes: Axes, row: _Row, left: float, right: float) -> None:
-    own = row.own
-    reach = own.smallest if math.isfinite(own.smallest) else math.inf
-    low, high = max(own.level - reach, left), min(own.level + reach, right)
+    ends = _too_small(row.own)
+    low, high = max(ends[0], left), min(ends[1], right)
     box = Rectangle((low, row.place - _BAR / 2), high - low, _BAR)
     box.set(facecolor=FAINT, alpha=0.22, linewidth=0, zorder=1)
     box.set_gid(f"band-{row.number}")
     axes.add_patch(box)
+
+
+def _too_small(own: Comparison) -> tuple[float, float]:
+    """The ends of the band about no effect; a ratio reaches as many times below it."""
+    reach = own.smallest if math.isfinite(own.smallest) else math.inf
+    if own.unit == TIMES:
+        factor = 1 + reach / own.level
+        return own.level / factor, own.level * factor
+    return own.level - reach, own.level + reach
 
 
 def _limits(axes: Axes, comparisons: Sequence[Comparison]) -> None:
@@ -219,8 +228,11 @@ def _limits(axes: Axes, comparisons: Sequence[Comparison]) -> None:
     reach = max(abs(value - level) for value in values)
     bands = [own.smallest for own in comparisons if math.isfinite(own.smallest)]
     reach = reach or max(bands, default=1.0) or 1.0
-    for band in bands:
-        values += [level - min(band, _FAR * reach), level + min(band, _FAR * reach)]
+    for own in comparisons:
+        if math.isfinite(own.smallest):
+            low, high = _too_small(own)
+            far = _FAR * reach
+            values += [max(low, level - far), min(high, level + far)]
     low, high = min(values), max(values)
     unbounded = not all(math.isfinite(e) for c in comparisons for e in (c.low, c.high))
     if unbounded:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_alexnet.claims import registry, statistics, text
-from keras_alexnet.claims.records import Claim
+from keras_alexnet.claims.records import CIFAR10, PHOTOS, Claim
 from keras_alexnet.claims.rerunning import rerun
 from keras_alexnet.claims.result import Result
 from keras_alexnet.commands.running import show_next
@@ -172,7 +172,8 @@ def _command(config: Config, claim: Claim) -> list[str]:
     flags = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        shown = field.name not in ("report", "runs", "data_dir")
+        other = field.name in (CIFAR10, PHOTOS) and field.name != claim.data
+        shown = field.name not in ("report", "runs", "data_dir") and not other
         if shown and value != field.default:
             flags.append(
                 f"--{field.name}" if value is True else f"--{field.name}={value}"

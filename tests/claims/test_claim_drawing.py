@@ -210,6 +210,8 @@ def test_each_answer_is_at_its_place_in_axes_of_its_unit() -> None:
         for band, each in zip(found(axes, "band"), rows, strict=True):
             low, width = band.get_x(), band.get_width()
             ends_of_band = [each.level - each.smallest, each.level + each.smallest]
+            if each.unit == "times":  # as far below on a scale of ratios
+                ends_of_band[0] = each.level**2 / ends_of_band[1]
             left, right = axes.get_xlim()
             np.testing.assert_allclose(
                 [low, low + width], np.clip(ends_of_band, left, right)
