@@ -37,6 +37,7 @@ _PAPER: dict[str, Any] = {
 _BOUNDS = {"at least": "≥ ", "at most": "≤ "}
 TIMES = "times"  # the unit of ratios
 _TITLE = "The differences, each with its 95 % interval"
+_RANGE = "The answer, with its range"  # where no chance is in it
 _AXES = {"points": "points, of 100 pictures", "times": "times"}
 # Pixels of a row's numbers, of the words at an end of an axis, of a character.
 _NUMBERS, _ENDS, _CHARACTER, _BOLD = 186, 150, 7.4, 8.2
@@ -75,7 +76,7 @@ def draw_on(figure: Figure | SubFigure, comparisons: Sequence[Comparison]) -> No
         figure: An empty figure, or a part of one.
         comparisons: At least one; the first is the claim's own.
     """
-    title_on(figure, _TITLE)
+    title_on(figure, _TITLE if any(each.seeds for each in comparisons) else _RANGE)
     groups = _groups(comparisons, figure.bbox.width)
     needed = [_lines(rows) for rows in groups]
     # Rows are not stretched without end: what is left is above and below them.
@@ -253,7 +254,9 @@ def _key(figure: Figure | SubFigure, comparisons: Sequence[Comparison]) -> None:
     ]
     if any(each.paper is not None for each in comparisons):
         handles.append(Line2D([], [], label="the paper", **_PAPER))
-    handles.append(Patch(facecolor=FAINT, alpha=0.22, label="too small to be sure of"))
+    if any(each.seeds for each in comparisons):
+        small = "too small to be sure of"
+        handles.append(Patch(facecolor=FAINT, alpha=0.22, label=small))
     figure.legend(
         handles=handles,
         loc="outside lower left",

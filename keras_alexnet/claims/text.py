@@ -38,13 +38,17 @@ def lines(result: Result) -> list[str]:
     rows = [
         ("paper", "  ".join(filter(None, paper)) or "–"),
         ("ours", f"{_answer(own)}  {wording.size(own)}"),
-        ("smallest", f"{wording.smallest(own)}, seen in 80 % of cases"),
+        *([] if not own.seeds else [("smallest", _smallest(own))]),
         ("verdict", _verdict(own)),
         *(("also", _further(each)) for each in result.comparisons[1:]),
     ]
     heading = f"{result.name}  {section}  {result.form}"
     said = [f"  {name:<8}  {_flat(text)}" for name, text in rows]
     return [_flat(heading), f"  {_flat(result.statement)}", *said]
+
+
+def _smallest(own: Comparison) -> str:
+    return f"{wording.smallest(own)}, seen in 80 % of cases"
 
 
 def say_all(console: Console, results: Sequence[Result]) -> None:
