@@ -7,6 +7,7 @@ import dataclasses
 import os
 import platform
 import shlex
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def rerun(
         sweep=sweep,
         working=working,
     )
+    began = time.monotonic()
     measured = claim.measure(experiment)
+    measuring = time.monotonic() - began
     classes = 0 if source is None else len(source.class_names)
     return Result(
         name=claim.name,
@@ -99,9 +102,14 @@ def rerun(
         chart=measured.chart,
         facts=measured.facts,
         command=shlex.join(command),
-        time=round(sum(run.seconds for run in experiment.used.values()), 1),
+        time=round(_seconds(experiment) or measuring, 1),
         machine=machine(),
     )
+
+
+def _seconds(experiment: Experiment) -> float:
+    """How long the steps of all runs took, whenever they were trained."""
+    return sum(run.seconds for run in experiment.used.values())
 
 
 def _setting(experiment: Experiment) -> str:

@@ -125,7 +125,8 @@ class Result:
         chart: The claim's own chart.
         facts: Further numbers, by name.
         command: The command that gave it.
-        time: Seconds that all of its runs took.
+        time: Seconds that the steps of all of its runs took; of a claim without runs,
+            that it took as a whole.
         machine: Where it ran, in words.
     """
 
