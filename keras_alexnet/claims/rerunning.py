@@ -117,11 +117,13 @@ def _setting(experiment: Experiment) -> str:
     claim, size = experiment.claim, experiment.size
     if experiment.pictures is None:
         return claim.setting
-    return (
+    trained = (
         f"{claim.setting}. {size.pictures:,} pictures to train on, "
-        f"{size.epochs} epochs at most, {size.seeds} seeds; judged by "
-        f"{size.held_out:,} others."
+        f"{size.epochs} epochs at most, {size.seeds} seeds"
     )
+    if claim.race_to is not None:  # judged by the training pictures themselves
+        return f"{trained}."
+    return f"{trained}; judged by {size.held_out:,} others."
 
 
 def _arm(

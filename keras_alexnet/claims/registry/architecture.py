@@ -67,8 +67,8 @@ RELU = Claim(
     name="relu",
     title="ReLU against tanh",
     section="3.1",
-    statement="A network with ReLU reaches a training error of 25 % on CIFAR-10 "
-    "several times faster than the same network with tanh.",
+    statement="A network with ReLU reaches a training error of 25 % on CIFAR-10 in "
+    "fewer epochs than the same network with tanh.",
     paper="Six times faster, with four layers (figure 1); the rates were chosen for "
     "each network so that it trains as fast as it can.",
     source="The network of figure 1 is not in the released source. The nearest public "
