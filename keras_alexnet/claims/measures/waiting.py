@@ -164,9 +164,10 @@ def measured(
     return Measured(
         comparisons=(
             statistics.numbers(
-                f"a hundredth of the time against the waiting with {first}",
+                f"part of its time in which the device works, with {first}",
                 "of the time",
-                [FREE - part for part in parts],
+                [1 - part for part in parts],
+                level=1 - FREE,
             ),
         ),
         chart=Chart(
