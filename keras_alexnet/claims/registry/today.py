@@ -23,6 +23,7 @@ from keras_alexnet.claims.registry.architecture import (
     SMALL_SETTING,
     SMALL_SETTINGS,
     SMALL_WHOLE,
+    TWO_TOWERS,
 )
 
 COLOUR_SPLIT = Claim(
@@ -43,14 +44,7 @@ COLOUR_SPLIT = Claim(
     "11×11 on 1.2 million photos: a split that needs those is not seen here.",
     data=CIFAR10,
     settings=SMALL_SETTINGS,
-    arms={
-        "two towers": Arm(SMALL, tries=SMALL_RATES),
-        "ungrouped": Arm(
-            ungrouped(SMALL),
-            differs=tuple(f"conv{index}.groups" for index in (2, 4, 5)),
-            tries=SMALL_RATES,
-        ),
-    },
+    arms={name: TWO_TOWERS.arms[name] for name in ("two towers", "ungrouped")},
     measure=colour_split,
     quick=SMALL_QUICK,
     whole=SMALL_WHOLE,
