@@ -34,6 +34,14 @@ def write_pictures(folder: Path, label: int, count: int, seed: int) -> None:
         picture.save(folder / f"{index:03d}.jpg", quality=95)
 
 
+@pytest.fixture(autouse=True)
+def _no_line_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps progress out of what a slow machine prints: a line every 15 seconds."""
+    from keras_alexnet import live_line
+
+    monkeypatch.setattr(live_line, "_PLAIN_EVERY", float("inf"))
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that `--data=folder:DIR` takes: three classes, 8 and 3 pictures each."""
