@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import gc
 import hashlib
-import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 from rich.console import Console
 
-from keras_alexnet import files
 from keras_alexnet.architectures import to_json
 from keras_alexnet.claims.pictures import Pictures
 from keras_alexnet.claims.records import Arm, Claim, Size
 from keras_alexnet.claims.result import QUICK, WHOLE
 from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.epochs import read_metrics
 from keras_alexnet.weights import runs
 
 # Shows what is being done while its context is open.
@@ -44,8 +42,29 @@ class Finish:
     reached: bool
 
 
-def finish_of(top1: list[float], target: float) -> Finish:
-    """When a curve of top-1, a value for each epoch, reaches a target.
+def epochs_to(curve: Sequence[float], level: float) -> float:
+    """After how many epochs a curve, a value at the end of each, first has a level.
+
+    Between two epochs it is interpolated; the curve begins at 0.
+
+    Args:
+        curve: The values; one of them is the level, or above it.
+        level: More than 0.
+
+    Example:
+
+    >>> epochs_to([0.2, 0.4, 0.3], 0.3)
+    1.5
+    """
+    reached = next(index for index, value in enumerate(curve) if value >= level)
+    before = curve[reached - 1] if reached else 0.0
+    return reached + (level - before) / (curve[reached] - before)
+
+
+def finish_of(top1: Sequence[float], target: float) -> Finish:
+    """When a curve of top-1, each value the mean of an epoch, reaches a target.
+
+    A mean is taken to be the value in the middle of its epoch.
 
     Example:
 
@@ -54,14 +73,11 @@ def finish_of(top1: list[float], target: float) -> Finish:
     >>> finish_of([0.25, 0.5], target=0.75)
     Finish(epochs=2.0, reached=False)
     """
-    for index, value in enumerate(top1):
-        if value >= target:
-            before = top1[index - 1] if index else 0.0
-            part = (target - before) / (value - before)
-            # The first epoch begins at its beginning, with nothing right.
-            start = index - 0.5 if index else 0.0
-            return Finish(start + part * (index + 0.5 - start), True)
-    return Finish(float(len(top1)), False)
+    if max(top1, default=0.0) < target:
+        return Finish(float(len(top1)), False)
+    at_ends = epochs_to(top1, target)
+    # Half an epoch earlier; from the beginning to the first middle there is but half.
+    return Finish(max(at_ends - 0.5, at_ends / 2), True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +96,8 @@ class Run:
 
     def curve(self, column: str) -> list[float]:
         """A column of its `metrics.csv`: a value for each epoch."""
-        return [float(row[column]) for row in self._rows() if row[column]]
+        rows = read_metrics(self.path / runs.METRICS)
+        return [float(row[column]) for row in rows if row[column]]
 
     def finish(self, top1: float) -> Finish:
         """When it reached a top-1 on the training pictures."""
@@ -93,12 +110,6 @@ class Run:
         pictures = int(settings["batch_size"]) * int(settings["steps_per_epoch"])
         speeds = self.curve("images_per_second")
         return sum(pictures / speed for speed in speeds if speed)
-
-    def _rows(self) -> list[dict[str, str]]:
-        path = self.path / runs.METRICS
-        if not path.is_file():  # it diverged before the end of its first epoch
-            return []
-        return list(csv.DictReader(io.StringIO(files.read_text(path))))
 
 
 class Experiment:
@@ -229,12 +240,13 @@ class Experiment:
         config = TrainingConfig(**given, model_dir=str(path), pictures=False)
         steps = config.steps_per_epoch or self._one_pass(config, swept)
         config = dataclasses.replace(config, steps_per_epoch=steps)
-        if not (path / runs.RESULT).is_file() and not _diverged(path):
+        fresh = not (path / runs.RESULT).is_file() and not _diverged(path)
+        if fresh:
             with self._working(f"{self.claim.name}: {title}"):
                 self._train(config, arm)
-            self._tell(title, path)
-        run = Run(path, seed, _diverged(path))
-        self.used[path] = run
+        run = self.used[path] = Run(path, seed, _diverged(path))
+        if fresh:
+            self._tell(title, run)
         return run
 
     def _one_pass(self, config: TrainingConfig, swept: bool) -> int:
@@ -262,8 +274,7 @@ class Experiment:
             keras.backend.clear_session()
             gc.collect()
 
-    def _tell(self, title: str, path: Path) -> None:
-        run = Run(path, 0, _diverged(path))
+    def _tell(self, title: str, run: Run) -> None:
         if run.diverged:
             self.say(f"{self.claim.name}: {title}: the loss became infinite")
             return

@@ -72,11 +72,15 @@ def copied(source: Source, directory: Path, train: int, held_out: int) -> Pictur
 
 def _copy(source: Source, split: str, count: int, folder: Path) -> None:
     every = np.arange(source.sizes[split])
-    stored = list(source.examples_at(split, every))
-    names = [f"{each.name}#{index}" for index, each in enumerate(stored)]
-    labels = [each.label for each in stored]
-    for index in _chosen(names, labels, count, len(source.class_names)):
-        example = stored[index]
+    # Read twice: the pictures of a whole set may not fit into memory.
+    names, labels = [], []
+    for index, each in enumerate(source.examples_at(split, every)):
+        names.append(f"{each.name}#{index}")
+        labels.append(each.label)
+    chosen = frozenset(_chosen(names, labels, count, len(source.class_names)))
+    for index, example in enumerate(source.examples_at(split, every)):
+        if index not in chosen:
+            continue
         content = _content(example)
         ending = format_of(content)
         if ending is None:
@@ -104,7 +108,7 @@ def _chosen(
         if left[labels[index]] and len(taken) < count:
             left[labels[index]] -= 1
             taken.append(index)
-    return sorted(taken)
+    return taken
 
 
 def _content(example: Stored) -> bytes:

@@ -44,7 +44,7 @@ def rerun(
         claim: The claim.
         directory: Where its runs and pictures are kept.
         source: The data; None for a claim that reads none.
-        quick: Whether to take the quick form, of ten minutes at most on two cores.
+        quick: Whether to take the quick form, meant for ten minutes on two cores.
         seeds: How many seeds; those of the form by default.
         sweep: Whether to choose learning rates anew, by a part of the training
             pictures, which takes longer.

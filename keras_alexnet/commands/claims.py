@@ -37,7 +37,7 @@ class Config(Settings):
     """The flags of `claims`."""
 
     quick: bool = setting(
-        False, "Take the quick form, of some ten minutes on two cores, for a claim."
+        False, "Take the quick form, meant for ten minutes a claim on two cores."
     )
     seeds: int | None = setting(
         None, "Seeds of each arm; those of the form if not given."

@@ -4,6 +4,7 @@ from keras_alexnet.inspection.attribution import Explained, explained_beside, ra
 from keras_alexnet.inspection.calibration import reliability
 from keras_alexnet.inspection.centroids import nearest_centroid, separation
 from keras_alexnet.inspection.colour import (
+    apart_by_chance,
     colourfulness,
     colourfulness_through,
     selectivity,
@@ -57,6 +58,7 @@ __all__ = [
     "Split",
     "Strongest",
     "Unit",
+    "apart_by_chance",
     "chance",
     "colourfulness",
     "colourfulness_through",

@@ -226,6 +226,38 @@ def sign_free(
     return mean, _p(np.mean(drawn, axis=0), mean)
 
 
+def apart_by_chance(
+    values: Any, towers: Any, permutations: int = _PERMUTATIONS, seed: int = 0
+) -> float:
+    """The mean `|area − 1/2|` of a run whose values were dealt out at random.
+
+    Args:
+        values: As for `split`.
+        towers: As for `split`.
+        permutations: How many to draw.
+        seed: Of the permutations.
+
+    Returns:
+        From 0 to 1/2; NaN if a side has no values.
+
+    Raises:
+        ValueError: As `split`.
+
+    Example:
+
+    >>> apart_by_chance([1, 2], [0, 1])  # always one before the other
+    0.5
+    """
+    permutations = whole_number("permutations", permutations)
+    ranks, first = _ranked(values, towers)
+    count = int(first.sum())
+    if count in (0, len(ranks)):
+        return float("nan")
+    rng = np.random.default_rng(seed)
+    drawn = _drawn_areas(ranks, count, permutations, rng)
+    return float(np.abs(drawn - 0.5).mean())
+
+
 def _ranked(values: Any, towers: Any) -> tuple[np.ndarray, np.ndarray]:
     """The ranks of the values, and which of them are of the first tower."""
     values, towers = np.asarray(values, np.float64), np.asarray(towers)

@@ -10,14 +10,19 @@ from PIL import Image
 
 from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.claims import pictures as claim_pictures
-from keras_alexnet.claims.experiment import Experiment, Finish, finish_of
-from keras_alexnet.claims.measures.accuracy import Pair, accuracy, epochs_to
+from keras_alexnet.claims.experiment import Experiment, Finish, epochs_to, finish_of
+from keras_alexnet.claims.measures.accuracy import Pair, accuracy
+from keras_alexnet.claims.measures.early import early
+from keras_alexnet.claims.measures.equal_time import equal_time
 from keras_alexnet.claims.measures.race import race
+from keras_alexnet.claims.measures.views import ten_views
 from keras_alexnet.claims.networks import with_pools
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size, rates
 from keras_alexnet.claims.rerunning import rerun
 from keras_alexnet.claims.result import read, to_json
+from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import open_source
+from keras_alexnet.evaluation import CENTRE, TEN, Member, judge
 from keras_alexnet.training.loop import Loop
 
 TINY = Architecture(
@@ -153,6 +158,44 @@ def test_a_run_is_trained_once_and_shared_by_claims(source, tmp_path):
     assert len(third) == 2
 
 
+def test_ten_views_are_those_of_the_evaluation(source, tmp_path):
+    claim = _claim(ten_views)
+    claim = dataclasses.replace(claim, arms={"3×3": claim.arms["3×3"]})
+    copied = claim_pictures.copied(source, tmp_path / "data", 32, 12)
+    experiment = Experiment(
+        claim, claim.quick, copied, tmp_path, lambda _: None, quick=True
+    )
+    measured = ten_views(experiment)
+    data = open_source(copied.spec)
+    for seed, run in enumerate(experiment.runs("3×3")):
+        member = Member.of(Classifier(run.path), data)
+        errors = {
+            each.views: 100 * each.scores.top1_error
+            for each in judge([member], data, views=10)
+        }
+        shown = [values[seed] for values in measured.chart.series.values()]
+        np.testing.assert_allclose(shown, [errors[TEN], errors[CENTRE]], atol=1e-3)
+
+
+def test_the_first_epochs_and_equal_times_are_those_of_the_runs(source, tmp_path):
+    claim = _claim(early(PAIR, part=0.5))
+    result = rerun(claim, tmp_path, source, quick=True, say=lambda _: None)
+    first = {
+        name: [100 * curve[0] for curve in arm.curves["top1"]]
+        for name, arm in result.arms.items()
+    }
+    difference = np.mean(first["3×3"]) - np.mean(first["2×2"])
+    assert result.comparisons[0].value == pytest.approx(difference)
+
+    claim = dataclasses.replace(claim, measure=equal_time(PAIR))
+    timed = rerun(claim, tmp_path, source, quick=True, say=lambda _: None)
+    speeds = [timed.facts[f"{name}: pictures a second"] for name in claim.arms]
+    expected = max(1, round(claim.quick.epochs * speeds[1] / speeds[0]))
+    assert timed.facts["3×3: epochs"] == claim.quick.epochs
+    assert timed.facts["2×2: epochs"] == expected
+    assert {len(c) for c in timed.arms["2×2"].curves["top1"]} == {expected}
+
+
 def test_rates_are_swept_without_the_pictures_that_judge(source, tmp_path):
     copied = claim_pictures.copied(source, tmp_path, train=32, held_out=12)
     swept = open_source(copied.sweep_spec)
@@ -220,12 +263,8 @@ def test_a_race_ends_at_its_target_and_stops_the_others(source, tmp_path):
     [([0.2, 0.4, 0.9], 0.75), ([0.8], 0.75), ([0.1, 0.2, 0.3, 0.75], 0.75)],
 )
 def test_a_finish_is_interpolated_as_numpy_does(top1, target):
-    middles = np.arange(len(top1)) + 0.5
-    times, values = [0.0, *middles[1:]], [0.0, *top1[1:]]
-    if len(top1) == 1:
-        times, values = [0.0, 0.5], [0.0, top1[0]]
-    else:
-        times, values = [0.5, *middles[1:]], list(top1)
+    # Nothing is right at the beginning; a value is that of its epoch's middle.
+    times, values = [0, *(np.arange(len(top1)) + 0.5)], [0, *top1]
     expected = np.interp(target, values, times)
     assert finish_of(top1, target) == Finish(pytest.approx(expected), True)
 

@@ -93,7 +93,6 @@ def test_a_claim_says_what_a_reader_needs(claim):
     assert claim.since
     assert claim.quick.seeds <= claim.whole.seeds
     assert claim.quick.pictures <= claim.whole.pictures
-    # The steps of the quick form of all arms: see the sizes in the documents.
     assert claim.quick.seeds >= 2
 
 
@@ -123,9 +122,7 @@ def test_layers_of_one_shape_start_alike(name):
     for one, other in itertools.combinations(every, 2):
         for layer in every[one].keys() & every[other].keys():
             first, second = every[one][layer][0], every[other][layer][0]
-            if first.shape == second.shape and layer != "fc6":
-                fans = [w[layer][0].shape for w in (every[one], every[other])]
-                assert fans[0] == fans[1]
+            if first.shape == second.shape:
                 np.testing.assert_array_equal(first, second)
                 alike += 1
     assert alike

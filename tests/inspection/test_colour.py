@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from keras_alexnet.inspection import (
+    apart_by_chance,
     colourfulness,
     colourfulness_through,
     rank_correlation,
@@ -33,6 +36,17 @@ def test_grey_opponent_random_and_empty_kernels() -> None:
     np.testing.assert_allclose(
         colourfulness(-1e-6 * gaussian[:, :, ::-1]), colourfulness(gaussian)
     )
+
+
+def test_what_chance_gives_is_the_mean_over_all_divisions() -> None:
+    values, first = np.array([0.1, 0.4, 0.4, 0.7, 0.9, 0.95]), range(6)
+    apart = [
+        abs(roc_auc_score(np.isin(first, chosen), values) - 0.5)
+        for chosen in itertools.combinations(first, 3)
+    ]
+    found = apart_by_chance(values, [0, 0, 0, 1, 1, 1], permutations=50_000)
+    assert found == pytest.approx(np.mean(apart), abs=0.003)
+    assert np.isnan(apart_by_chance([1.0, 2.0], [0, 0]))
 
 
 def test_conv2_is_as_colourful_as_what_it_reads() -> None:

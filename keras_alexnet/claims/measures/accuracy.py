@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.claims import statistics
-from keras_alexnet.claims.experiment import Experiment, Run
+from keras_alexnet.claims.experiment import Experiment, Run, epochs_to
 from keras_alexnet.claims.measured import Measured
 from keras_alexnet.claims.result import Chart, Comparison
 from keras_alexnet.data import Source, open_source
@@ -29,7 +29,7 @@ class Pair:
         question: As `"LRN against none"`.
         first: Name of the arm that is said to be better.
         second: Name of the other.
-        paper: By how many points, according to the paper.
+        paper: The paper's figure, in the unit of the comparison.
     """
 
     question: str
@@ -82,11 +82,15 @@ def right_tables(
     experiment: Experiment, runs: Mapping[str, list[Run]], split: str = VALIDATION
 ) -> dict[str, np.ndarray]:
     """Whether each picture was right: for each arm bool `[seeds, pictures]`."""
-    tables = {}
-    for name, each in runs.items():
-        answers = [answered(experiment, run, split) for run in each]
-        tables[name] = np.stack([given == own for given, own in answers])
-    return tables
+    return {name: right_table(experiment, each, split) for name, each in runs.items()}
+
+
+def right_table(
+    experiment: Experiment, runs: list[Run], split: str = VALIDATION, views: int = 1
+) -> np.ndarray:
+    """Whether each picture was right: bool `[runs, pictures]`; as `answered`."""
+    answers = [answered(experiment, run, split, views) for run in runs]
+    return np.stack([given == own for given, own in answers])
 
 
 def compared(tables: Mapping[str, np.ndarray], pair: Pair) -> Comparison:
@@ -109,25 +113,6 @@ def _delayed(runs: Mapping[str, list[Run]], pair: Pair) -> Comparison:
         for epochs, curve in zip(taken, curves, strict=True):
             epochs.append(epochs_to(curve, level))
     return statistics.times(pair.question, *taken, paper=pair.paper)
-
-
-def epochs_to(curve: Sequence[float], level: float) -> float:
-    """After how many epochs a curve, a value at the end of each, first has a level.
-
-    Between two epochs it is interpolated; the curve begins at 0.
-
-    Args:
-        curve: The values; the level is among them, or below the last.
-        level: More than 0.
-
-    Example:
-
-    >>> epochs_to([0.2, 0.4, 0.3], 0.3)
-    1.5
-    """
-    reached = next(index for index, value in enumerate(curve) if value >= level)
-    before = curve[reached - 1] if reached else 0.0
-    return reached + (level - before) / (curve[reached] - before)
 
 
 def percents(table: np.ndarray) -> list[float]:
@@ -220,7 +205,6 @@ def _classified(run: Path, source: Source, split: str, views: int) -> np.ndarray
 
 
 def _npy(array: np.ndarray) -> bytes:
-
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()

@@ -8,10 +8,8 @@ from keras_alexnet.claims import statistics
 from keras_alexnet.claims.experiment import Experiment
 from keras_alexnet.claims.measured import Measured
 from keras_alexnet.claims.result import Chart
-from keras_alexnet.inspection.colour import colourfulness, sign_free, split
+from keras_alexnet.inspection.colour import apart_by_chance, colourfulness, sign_free
 from keras_alexnet.weights import runs
-
-_PERMUTATIONS = 1000
 
 
 def colour_split(experiment: Experiment) -> Measured:
@@ -68,9 +66,5 @@ def colour_split(experiment: Experiment) -> Measured:
 
 
 def _beyond_chance(values: np.ndarray, towers: np.ndarray) -> float:
-    rng = np.random.default_rng(0)
-    drawn = [
-        abs(split(values, rng.permutation(towers), 1).area - 0.5)
-        for _ in range(_PERMUTATIONS)
-    ]
-    return abs(split(values, towers, 1).area - 0.5) - float(np.mean(drawn))
+    apart, _ = sign_free([(values, towers)], permutations=1)
+    return apart - apart_by_chance(values, towers)

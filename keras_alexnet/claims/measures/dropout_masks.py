@@ -242,14 +242,11 @@ def _of_run(experiment: Experiment, run: Run) -> tuple[MaskAnswers, np.ndarray]:
     assert experiment.pictures is not None
     source = open_source(experiment.pictures.spec)
     model = AlexNet(weights=run.path)
-    view = model.recipe.views_of(source).centre
-    pictures, labels = [], []
-    for each in source.ordered(VALIDATION):
-        pictures.append(model.recipe.preprocessing(view(each["image"])))
-        labels.append(int(each["label"]))
-    answers = answers_of_masks(model, np.stack(pictures), seed=run.seed)
+    batches = model.recipe.batches(source, VALIDATION).as_numpy_iterator()
+    pictures, labels = map(np.concatenate, zip(*batches, strict=True))
+    answers = answers_of_masks(model, pictures, seed=run.seed)
     keras.backend.clear_session()
-    return answers, np.array(labels)
+    return answers, labels
 
 
 def _chain(model: keras.Model) -> list[keras.layers.Layer]:

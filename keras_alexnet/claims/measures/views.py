@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from keras_alexnet.claims.experiment import Experiment
 from keras_alexnet.claims.measured import Measured
-from keras_alexnet.claims.measures.accuracy import Pair, answered, compared, percents
+from keras_alexnet.claims.measures.accuracy import Pair, compared, percents, right_table
 from keras_alexnet.claims.result import Chart
-from keras_alexnet.data.sources import VALIDATION
 
 TEN, ONE = "ten views", "centre"
 
@@ -21,10 +18,10 @@ def ten_views(experiment: Experiment) -> Measured:
     """
     (name,) = experiment.claim.arms
     runs = experiment.runs(name)
-    tables = {}
-    for kind, views in ((TEN, 10), (ONE, 1)):
-        answers = [answered(experiment, run, VALIDATION, views) for run in runs]
-        tables[kind] = np.stack([given == own for given, own in answers])
+    tables = {
+        TEN: right_table(experiment, runs, views=10),
+        ONE: right_table(experiment, runs),
+    }
     errors = {kind: [100 - v for v in percents(t)] for kind, t in tables.items()}
     return Measured(
         comparisons=(compared(tables, Pair("ten views against one", TEN, ONE, 1.5)),),

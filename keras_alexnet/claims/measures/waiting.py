@@ -12,6 +12,7 @@ import numpy as np
 from keras_alexnet.claims import statistics
 from keras_alexnet.claims.experiment import Experiment
 from keras_alexnet.claims.measured import Measured
+from keras_alexnet.claims.records import Arm
 from keras_alexnet.claims.result import Chart
 from keras_alexnet.data import Source, open_source, training_batches
 from keras_alexnet.training import TrainingConfig
@@ -20,10 +21,6 @@ FASTER = tuple(round(float(x), 2) for x in np.geomspace(1, 100, 21))
 FREE = 0.01  # of the time; a device that waits less waits for nothing that matters
 _BATCHES = 40  # timed in each repeat
 BUFFER = 2  # batches that the input pipeline keeps ready
-_ARMS: Mapping[str, Mapping[str, object]] = {
-    "crops, mirroring": {},
-    "none": {"crop": "centre", "mirror": False},
-}
 
 
 def waiting_part(
@@ -97,17 +94,18 @@ def batch_times(
 
 
 def pipelines(
-    source: Source, image_size: int, batch_size: int, batches: int, repeats: int
+    source: Source, arms: Mapping[str, Arm], batch_size: int, repeats: int
 ) -> dict[str, list[list[float]]]:
-    """`batch_times` with augmentation and without, in turns, for each repeat.
+    """`batch_times` of each arm, whose settings are those of its crops, in turns.
 
     Colour noise is no part of it: the device adds it.
     """
-    found: dict[str, list[list[float]]] = {name: [] for name in _ARMS}
+    found: dict[str, list[list[float]]] = {name: [] for name in arms}
     for repeat in range(repeats):
-        for name, options in _ARMS.items():
+        for name, arm in arms.items():
+            side = arm.architecture.input_size
             found[name].append(
-                batch_times(source, image_size, batch_size, batches, repeat, **options)
+                batch_times(source, side, batch_size, _BATCHES, repeat, **arm.settings)
             )
     return found
 
@@ -131,11 +129,12 @@ def free_augmentation(experiment: Experiment) -> Measured:
     )
     first = next(iter(runs))
     batch_size = TrainingConfig(**experiment.chosen(first)).batch_size
-    side = experiment.claim.arms[first].architecture.input_size
     source = open_source(experiment.pictures.spec)
     repeats = max(3, experiment.size.seeds)
     found = measured(
-        pipelines(source, side, batch_size, _BATCHES, repeats), batch_size, speed
+        pipelines(source, experiment.claim.arms, batch_size, repeats),
+        batch_size,
+        speed,
     )
     own = {f"waiting of runs, {name}": round(wait, 4) for name, wait in waits.items()}
     return dataclasses.replace(found, facts={**found.facts, **own})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import MappingProxyType
 
 from keras_alexnet.architectures import Architecture, BatchNorm, Pool
 from keras_alexnet.architectures.records import ELU, LeakyReLU, Stage, Tanh
@@ -22,28 +21,15 @@ from keras_alexnet.claims.networks import (
     without_normalization,
 )
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size, rates
+from keras_alexnet.claims.registry.small_network import (
+    SMALL_QUICK,
+    SMALL_RATES,
+    SMALL_SETTING,
+    SMALL_SETTINGS,
+    SMALL_WHOLE,
+)
 from keras_alexnet.claims.result import QUICK, WHOLE
 from keras_alexnet.normalizations import LRN
-
-# The small network of all claims about the whole network, and how it is trained: as in
-# the paper but for the course of the rate, which must fit into a few minutes, and for
-# He's start, since with the paper's the small network learns nothing in that time.
-SMALL_SETTINGS = MappingProxyType(
-    {
-        "batch_size": 64,
-        "initialization": "he",
-        "schedule": "cosine",
-        "warmup": 0.04,
-        "learning_rate": 0.01,
-    }
-)
-SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=4)
-SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=16, sweep_epochs=4)
-SMALL_RATES = rates(0.003, 0.01, 0.03)
-SMALL_SETTING = (
-    "A small AlexNet (five convolutions in two towers, three pools, LRN, two dense "
-    "layers of 512) on pictures of CIFAR-10"
-)
 
 # No regularisation of any kind (figure 1): neither random crops nor decay.
 _RACE = {

@@ -6,7 +6,7 @@ from keras_alexnet.claims.measures.accuracy import Pair, accuracy
 from keras_alexnet.claims.measures.early import early
 from keras_alexnet.claims.networks import SMALL
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim
-from keras_alexnet.claims.registry.architecture import (
+from keras_alexnet.claims.registry.small_network import (
     SMALL_QUICK,
     SMALL_RATES,
     SMALL_SETTING,

@@ -10,7 +10,7 @@ from keras_alexnet.claims.measures.views import ten_views
 from keras_alexnet.claims.measures.waiting import free_augmentation
 from keras_alexnet.claims.networks import HALF, SMALL
 from keras_alexnet.claims.records import CIFAR10, PHOTOS, Arm, Claim, Size
-from keras_alexnet.claims.registry.architecture import (
+from keras_alexnet.claims.registry.small_network import (
     SMALL_QUICK,
     SMALL_RATES,
     SMALL_SETTING,

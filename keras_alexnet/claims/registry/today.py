@@ -17,13 +17,13 @@ from keras_alexnet.claims.networks import (
     without_normalization,
 )
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size
-from keras_alexnet.claims.registry.architecture import (
+from keras_alexnet.claims.registry.architecture import TWO_TOWERS
+from keras_alexnet.claims.registry.small_network import (
     SMALL_QUICK,
     SMALL_RATES,
     SMALL_SETTING,
     SMALL_SETTINGS,
     SMALL_WHOLE,
-    TWO_TOWERS,
 )
 
 COLOUR_SPLIT = Claim(
