@@ -19,7 +19,6 @@ from keras_alexnet.claims.pictures import Pictures
 from keras_alexnet.claims.records import Arm, Claim, Size
 from keras_alexnet.claims.result import QUICK, WHOLE
 from keras_alexnet.training import Trainer, TrainingConfig
-from keras_alexnet.training.epochs import read_metrics
 from keras_alexnet.weights import runs
 
 # Shows what is being done while its context is open.
@@ -96,7 +95,7 @@ class Run:
 
     def curve(self, column: str) -> list[float]:
         """A column of its `metrics.csv`: a value for each epoch."""
-        rows = read_metrics(self.path / runs.METRICS)
+        rows = runs.metrics(self.path)
         return [float(row[column]) for row in rows if row[column]]
 
     def finish(self, top1: float) -> Finish:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -16,7 +14,6 @@ from keras_alexnet.data import Source
 from keras_alexnet.inspection import Findings
 from keras_alexnet.inspection.networks import refuse_export
 from keras_alexnet.model_data import open_model_data
-from keras_alexnet.reasons import reason
 from keras_alexnet.seeing.report_directory import ReportDirectory
 from keras_alexnet.weights import runs
 
@@ -74,7 +71,7 @@ def look(
     classifier = _opened(model)
     refuse_export(classifier)
     run = runs.run_of(Path(files.expanded(classifier.origin)))
-    rows = [] if run is None else metrics(run)
+    rows = [] if run is None else runs.metrics(run)
     if not isinstance(data, Source):
         data = open_model_data([classifier.origin], data)
     found = inspection.look(
@@ -135,24 +132,6 @@ def check_installed() -> None:
             "a report needs matplotlib and Jinja2: pip install "
             f"'keras-alexnet[seeing]'. Received: no {' and no '.join(lacking)}"
         )
-
-
-def metrics(run: Path) -> list[dict[str, str]]:
-    """The lines of a run's `metrics.csv`; none if it has not written any.
-
-    Raises:
-        ValueError: If it is no table.
-    """
-    path = run / runs.METRICS
-    if not path.is_file():
-        return []
-    try:
-        return list(csv.DictReader(io.StringIO(files.read_text(path))))
-    except csv.Error as error:
-        raise ValueError(
-            "metrics.csv of a run must be as train wrote it; restore or remove it. "
-            f"Received: {str(path)!r} ({reason(error)})"
-        ) from None
 
 
 def _opened(model: str | os.PathLike | Classifier) -> Classifier:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -22,18 +21,6 @@ from keras_alexnet.two_towers import packed_names, packed_values
 from keras_alexnet.weights import runs
 from keras_alexnet.weights.names import named_weights
 
-COLUMNS = (
-    "epoch",
-    "loss",
-    "top1",
-    "top5",
-    "val_loss",
-    "val_top1",
-    "val_top5",
-    "learning_rate",
-    "images_per_second",
-    "data_wait",
-)
 _HELD_OUT = "val_"
 
 
@@ -184,7 +171,7 @@ class MetricsLog:
 
     def __init__(self, run: RunDirectory, epochs: int) -> None:
         self._path = run.metrics_path
-        rows = read_metrics(self._path)
+        rows = runs.metrics(run.path)
         self._rows = [row for row in rows if int(row["epoch"]) <= epochs]
         self.dropped = len(rows) - len(self._rows)
         # TensorBoard shows a tag of several writers in one chart, as Keras' callback
@@ -204,15 +191,15 @@ class MetricsLog:
         """Adds an epoch.
 
         Args:
-            row: Its values by the names in `COLUMNS`; None for those without a value,
-                which are empty in the file.
+            row: Its values by the names in `runs.METRICS_COLUMNS`; None for those
+                without a value, which are empty in the file.
             step: Number of the step after which they were measured, from 1.
             more: Values for TensorBoard alone, by name.
             filters: The first kernels as a picture, uint8 `[height, width, 3]`.
         """
-        self._rows.append({name: _shown(row[name]) for name in COLUMNS})
+        self._rows.append({name: _shown(row[name]) for name in runs.METRICS_COLUMNS})
         text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table = csv.DictWriter(text, runs.METRICS_COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(self._rows)
         files.write_text(self._path, text.getvalue())
@@ -245,29 +232,6 @@ def reaches(row: dict[str, Any], top1: float | None) -> bool:
     True
     """
     return top1 is not None and bool(row) and float(row["top1"]) >= top1
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.csv, if there is one; ValueError if it is damaged."""
-    if not path.is_file():
-        return []
-    text = files.read_text(path)
-    try:
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise _damaged(path, str(error)) from error
-    for number, row in enumerate(rows, start=2):
-        whole = set(row) == set(COLUMNS) and None not in row.values()
-        if not whole or not row["epoch"].isdecimal():
-            raise _damaged(path, f"line {number} has not the columns {COLUMNS}")
-    return rows
-
-
-def _damaged(path: Path, why: str) -> ValueError:
-    return ValueError(
-        "metrics.csv must be as train wrote it; restore the file, or move it away, "
-        f"to begin another. Received: {str(path)!r} ({why})"
-    )
 
 
 def _shown(value: Any) -> Any:

@@ -18,7 +18,7 @@ from keras_alexnet.export import export_saved_model, warmup
 from keras_alexnet.models import AlexNet
 from keras_alexnet.training import pictures
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.epochs import Epochs, reaches, read_metrics
+from keras_alexnet.training.epochs import Epochs, reaches
 from keras_alexnet.training.kept_weights import KeptWeights
 from keras_alexnet.training.profiling import peak_memory
 from keras_alexnet.training.run_directory import RunDirectory
@@ -100,7 +100,7 @@ def _check_data(run: RunDirectory, config: TrainingConfig) -> None:
 
 def _ended_by(run: RunDirectory, config: TrainingConfig) -> str | None:
     """The setting that has ended the run, so that no epoch can follow, if one has."""
-    *_, last = [{}, *read_metrics(run.metrics_path)]
+    *_, last = [{}, *runs.metrics(run.path)]
     if reaches(last, config.target_top1):
         return "--target_top1"
     if config.schedule != "plateau":

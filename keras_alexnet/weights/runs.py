@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,18 @@ DATA = "data.json"
 ARCHITECTURE = "architecture.json"
 RECIPE = "recipe.json"
 METRICS = "metrics.csv"
+METRICS_COLUMNS = (
+    "epoch",
+    "loss",
+    "top1",
+    "top5",
+    "val_loss",
+    "val_top1",
+    "val_top5",
+    "learning_rate",
+    "images_per_second",
+    "data_wait",
+)
 CONFUSION = "confusion.csv"
 RESULT = "result.json"
 COURSE = "course.json"
@@ -142,6 +156,35 @@ def recipe(run: Path) -> Recipe:
     own = architecture(run).preprocessing
     colours = dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
     return Recipe.of_colours(colours, int(settings(run)["image_size"]))
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    """The lines of a run's `metrics.csv`, by its columns; none if there is no file.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    path = run / METRICS
+    if not path.is_file():
+        return []
+    text = files.read_text(path)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        raise _damaged_metrics(path, str(error)) from error
+    for number, row in enumerate(rows, start=2):
+        whole = set(row) == set(METRICS_COLUMNS) and None not in row.values()
+        if not whole or not row["epoch"].isdecimal():
+            why = f"line {number} has not the columns {METRICS_COLUMNS}"
+            raise _damaged_metrics(path, why)
+    return rows
+
+
+def _damaged_metrics(path: Path, why: str) -> ValueError:
+    return ValueError(
+        "metrics.csv must be as train wrote it; restore the file, or move it away, "
+        f"to begin another. Received: {str(path)!r} ({why})"
+    )
 
 
 def parse(flags: str) -> dict[str, str]:

@@ -127,7 +127,7 @@ def test_what_cannot_be_done_is_one_line(
 @pytest.mark.parametrize(
     ("name", "pattern", "instead", "words"),
     [
-        ("metrics.csv", "^", '"' + 200000 * "1", "metrics.csv of a run must be as"),
+        ("metrics.csv", "^", '"' + 200000 * "1", "metrics.csv must be as train"),
         ("config.flags", "(?m)^--data=.*\n", "", "config.flags', without data"),
         (
             *("config.flags", "(?m)^--data=.*", "--data=folder:gone"),
