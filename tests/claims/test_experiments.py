@@ -12,6 +12,7 @@ from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.claims import pictures as claim_pictures
 from keras_alexnet.claims.experiment import Experiment, Finish, epochs_to, finish_of
 from keras_alexnet.claims.measures.accuracy import Pair, accuracy
+from keras_alexnet.claims.measures.colour_split import colour_split
 from keras_alexnet.claims.measures.early import early
 from keras_alexnet.claims.measures.equal_time import equal_time
 from keras_alexnet.claims.measures.race import race
@@ -286,6 +287,34 @@ def test_a_run_that_diverges_answers_one_class(source, tmp_path):
     assert sum("infinite" in line for line in lines) == 2
     again = rerun(claim, tmp_path, source, quick=True, say=lines.append)
     assert _without_time(again) == _without_time(result)
+
+
+def test_a_colour_split_leaves_out_seeds_that_diverged(source, tmp_path):
+    claim = dataclasses.replace(_claim(colour_split), whole=Size(3, 32, 12, 1, 1))
+    whole = rerun(claim, tmp_path, source, say=lambda _: None)
+    copied = claim_pictures.copied(source, tmp_path / "data", 32, 12)
+
+    class Diverging(Experiment):
+        diverged = ()
+
+        def runs(self, name):
+            first, *others = super().runs(name)
+            # Before its first checkpoint: there are no kernels to read.
+            gone = dataclasses.replace(first, diverged=True, path=tmp_path / "gone")
+            return [gone if name in self.diverged else first, *others]
+
+    experiment = Diverging(claim, claim.whole, copied, tmp_path, lambda _: None)
+    for arms in (("3×3",), ("2×2",), ("3×3", "2×2")):
+        experiment.diverged = arms
+        measured = colour_split(experiment)
+        assert measured.comparisons[0].seeds == 2
+        assert measured.results == {
+            name: arm.results[1:] for name, arm in whole.arms.items()
+        }
+        assert next(iter(measured.chart.series)) == "seed 1, tower 1"
+    experiment.size = Size(1, 32, 12, 1, 1)
+    with pytest.raises(ValueError, match="diverged with seeds \\[0\\]"):
+        colour_split(experiment)
 
 
 def test_an_epoch_is_a_pass_and_the_last_one_is_kept(source, tmp_path):

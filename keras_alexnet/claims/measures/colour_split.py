@@ -19,11 +19,23 @@ def colour_split(experiment: Experiment) -> Measured:
     its mean over permutations of the kernels: 0 on average where towers do not matter,
     and near 1/2 where one tower has all colours.
     The claim's first arm has two towers. Others are controls, whose kernels are divided
-    into halves.
+    into halves. A seed with which an arm diverged is left out: it may not even have
+    kernels.
+
+    Raises:
+        ValueError: If an arm diverged with every seed.
     """
+    trained = {name: experiment.runs(name) for name in experiment.claim.arms}
+    diverged = {run.seed for each in trained.values() for run in each if run.diverged}
+    if diverged >= set(experiment.seeds):
+        raise ValueError(
+            "a colour split must have a seed with which every arm ends; take a lower "
+            f"learning rate. Received: diverged with seeds {sorted(diverged)}"
+        )
     excess, facts, found = {}, {}, {}
-    for name in experiment.claim.arms:
-        own = [runs.first_kernels(run.path) for run in experiment.runs(name)]
+    for name, each in trained.items():
+        whole = [run for run in each if run.seed not in diverged]
+        own = [runs.first_kernels(run.path) for run in whole]
         values = [colourfulness(kernels) for kernels in own]
         halves: list[np.ndarray] = [
             np.arange(len(each)) * 2 // len(each) for each in values
@@ -53,7 +65,9 @@ def colour_split(experiment: Experiment) -> Measured:
                 f"seed {seed}, tower {tower + 1}": np.round(
                     values[towers == tower], 4
                 ).tolist()
-                for seed, (values, towers) in enumerate(found[first])
+                for seed, (values, towers) in zip(
+                    sorted({*experiment.seeds} - diverged), found[first], strict=True
+                )
                 for tower in (0, 1)
             },
             x_label="",
