@@ -22,6 +22,8 @@ from keras_alexnet.claims.networks import (
 )
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size, rates
 from keras_alexnet.claims.registry.small_network import (
+    HIGHER_RATES,
+    LOWER_RATES,
     SMALL_QUICK,
     SMALL_RATES,
     SMALL_SETTING,
@@ -120,7 +122,7 @@ RELU = Claim(
         most={QUICK: 3.0, WHOLE: 8.0},
     ),
     quick=Size(seeds=2, pictures=10000, held_out=100, epochs=60, sweep_epochs=24),
-    whole=Size(seeds=3, pictures=20000, held_out=100, epochs=60, sweep_epochs=24),
+    whole=Size(seeds=3, pictures=10000, held_out=100, epochs=60, sweep_epochs=24),
 )
 
 TWO_TOWERS = Claim(
@@ -232,7 +234,7 @@ LRN_CIFAR10 = Claim(
         Pair("batch normalisation against LRN", "batch norm", "LRN"),
     ),
     quick=Size(seeds=3, pictures=10000, held_out=5000, epochs=12, sweep_epochs=4),
-    whole=Size(seeds=5, pictures=20000, held_out=10000, epochs=16, sweep_epochs=4),
+    whole=Size(seeds=5, pictures=20000, held_out=5000, epochs=12, sweep_epochs=4),
 )
 
 LRN_NETWORK = Claim(
@@ -257,16 +259,18 @@ LRN_NETWORK = Claim(
         "LRN": Arm(SMALL, tries=SMALL_RATES),
         "none": Arm(
             without_normalization(SMALL),
+            {"learning_rate": 0.003},
             differs=("conv1.stages", "conv2.stages"),
-            tries=SMALL_RATES,
+            tries=LOWER_RATES,
         ),
         "batch norm": Arm(
             with_stages(
                 SMALL,
                 lambda stage: (BatchNorm(),) if isinstance(stage, LRN) else (stage,),
             ),
+            {"learning_rate": 0.03},
             differs=("conv1.stages", "conv2.stages"),
-            tries=SMALL_RATES,
+            tries=HIGHER_RATES,
         ),
     },
     measure=accuracy(

@@ -17,9 +17,13 @@ SMALL_SETTINGS = MappingProxyType(
         "learning_rate": 0.01,
     }
 )
-SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=4)
-SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=16, sweep_epochs=4)
+SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=8)
+SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=12, sweep_epochs=6)
+# The best one should be none of the two at the ends: networks without LRN learn best at
+# lower ones, those with batch normalisation at higher ones.
 SMALL_RATES = rates(0.003, 0.01, 0.03)
+LOWER_RATES = rates(0.001, 0.003, 0.01)
+HIGHER_RATES = rates(0.01, 0.03, 0.1)
 SMALL_SETTING = (
     "A small AlexNet (five convolutions in two towers, three pools, LRN, two dense "
     "layers of 512) on pictures of CIFAR-10"

@@ -19,6 +19,7 @@ from keras_alexnet.claims.networks import (
 from keras_alexnet.claims.records import CIFAR10, Arm, Claim, Size
 from keras_alexnet.claims.registry.architecture import TWO_TOWERS
 from keras_alexnet.claims.registry.small_network import (
+    HIGHER_RATES,
     SMALL_QUICK,
     SMALL_RATES,
     SMALL_SETTING,
@@ -147,7 +148,7 @@ MODERN = Claim(
         ),
         "modern": Arm(
             _modern(SMALL),
-            {"bias_rate": 1.0, "label_smoothing": 0.1},
+            {"bias_rate": 1.0, "label_smoothing": 0.1, "learning_rate": 0.03},
             differs=(
                 "bias_rate",
                 *(f"conv{index}.stages" for index in (1, 2, 3, 4, 5)),
@@ -158,7 +159,7 @@ MODERN = Claim(
                 "towers",
                 "warmup",
             ),
-            tries=SMALL_RATES,
+            tries=HIGHER_RATES,
         ),
     },
     measure=equal_time(Pair("modern against the paper's", "modern", "paper")),
