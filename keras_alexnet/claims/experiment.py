@@ -24,7 +24,7 @@ from keras_alexnet.weights import runs
 # Shows what is being done while its context is open.
 Working = Callable[[str], contextlib.AbstractContextManager[Any]]
 
-_SWEEP_SEED = 1000  # no seed of the runs that are compared
+_SWEEP_SEED = 1000  # the first; no seed of the runs that are compared
 _HELD_OUT = 0.2  # part of the training pictures that judges learning rates
 
 
@@ -199,13 +199,12 @@ class Experiment:
         return self._chosen[name]
 
     def _error(self, name: str, arm: Arm, tried: Mapping[str, Any]) -> float:
-        """What a setting costs: the lowest is chosen.
+        """What a setting costs, the mean over the sweep's seeds: the lowest is chosen.
 
         It is the error on a part of the training pictures that was held out; in a race,
         how many epochs the others take to the target, or at least as many as there are.
         """
         assert self.pictures is not None
-        target = self.claim.race_to
         settings = {
             **self.claim.settings,
             **arm.settings,
@@ -213,12 +212,17 @@ class Experiment:
             "data": self.pictures.sweep_spec,
             "val_share": _HELD_OUT,
             "epochs": self.size.sweep_epochs,
-            "target_top1": target,
+            "target_top1": self.claim.race_to,
         }
-        run = self._trained(f"{name}, {_named(tried)}", arm, _SWEEP_SEED, settings)
-        if target is None:
+        seeds = [_SWEEP_SEED + index for index in range(self.size.sweep_seeds)]
+        title = f"{name}, {_named(tried)}"
+        runs = [self._trained(title, arm, seed, settings) for seed in seeds]
+        return sum(map(self._cost, runs)) / len(runs)
+
+    def _cost(self, run: Run) -> float:
+        if self.claim.race_to is None:
             return 1.0 if run.diverged else 1 - run.curve("val_top1")[-1]
-        finish = run.finish(target)
+        finish = run.finish(self.claim.race_to)
         if finish.reached:
             return finish.epochs
         return self.size.sweep_epochs + 1 - (run.curve("top1") or [0.0])[-1]

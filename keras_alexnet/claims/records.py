@@ -24,6 +24,7 @@ class Size:
         held_out: Validation pictures, at most.
         epochs: Epochs of a run.
         sweep_epochs: Epochs of a run that tries a learning rate.
+        sweep_seeds: Number of seeds with which each rate is tried.
     """
 
     seeds: int
@@ -31,6 +32,7 @@ class Size:
     held_out: int
     epochs: int
     sweep_epochs: int
+    sweep_seeds: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,6 +25,7 @@ from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import open_source
 from keras_alexnet.evaluation import CENTRE, TEN, Member, judge
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights.runs import settings as run_settings
 
 TINY = Architecture(
     name="tiny",
@@ -210,6 +211,22 @@ def test_rates_are_swept_without_the_pictures_that_judge(source, tmp_path):
     assert len(judging) == 12
     assert not judging & set.union(*names.values())
     assert sum(map(len, names.values())) == 32
+
+
+def test_a_rate_is_tried_with_each_seed_of_the_sweep(source, tmp_path):
+    size = Size(1, 32, 12, epochs=1, sweep_epochs=1, sweep_seeds=2)
+    claim = dataclasses.replace(_claim(accuracy(PAIR)), whole=size)
+    copied = claim_pictures.copied(source, tmp_path / "data", 32, 12)
+    experiment = Experiment(claim, size, copied, tmp_path, print, sweep=True)
+    experiment.chosen("3×3")
+    tried = experiment.sweeps["3×3"]
+    errors = {name: [] for name in tried}
+    for path, run in experiment.used.items():
+        rate = f"learning_rate={run_settings(path)['learning_rate']}"
+        errors[rate].append((run.seed, 1 - run.curve("val_top1")[-1]))
+    for name, found in errors.items():
+        assert len({seed for seed, _ in found}) == 2
+        assert tried[name] == pytest.approx(np.mean([error for _, error in found]))
 
 
 def test_pictures_are_copied_whole_balanced_and_once(source, tmp_path):
