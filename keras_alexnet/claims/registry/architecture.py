@@ -231,9 +231,9 @@ LRN_CIFAR10 = Claim(
         ),
         "batch norm": Arm(
             _normalized(BatchNorm()),
-            {"learning_rate": 0.01},
+            {"learning_rate": 0.03},
             differs=("conv1.stages", "conv2.stages"),
-            tries=rates(0.003, 0.01, 0.03),
+            tries=rates(0.01, 0.03, 0.1),
         ),
     },
     measure=accuracy(
