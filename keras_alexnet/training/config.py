@@ -16,6 +16,7 @@ from keras_alexnet.training.devices import STRATEGIES
 from keras_alexnet.training.kept_weights import BOTH, KEEPS
 from keras_alexnet.training.profiling import profile_window
 from keras_alexnet.training.schedules import SCHEDULES, LayerRates, whole_epochs
+from keras_alexnet.training.workers.strategy import COLLECTIVES
 from keras_alexnet.weights.runs import BEST
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -223,6 +224,13 @@ class TrainingConfig(Settings):
     devices: str = setting(
         "",
         "The devices, as in GPU:0,GPU:1; all GPUs, or one CPU, if not given.",
+        defines_run=False,
+    )
+    collectives: str = setting(
+        "auto",
+        "What sums gradients over several machines: NCCL, TensorFlow's ring, or NCCL "
+        "where they have GPUs.",
+        choices=COLLECTIVES,
         defines_run=False,
     )
     tower_devices: str = setting(

@@ -13,7 +13,7 @@ from keras_alexnet._version import __version__
 from keras_alexnet.reasons import must_be
 from keras_alexnet.training.workers.environment import Workers, find_workers
 from keras_alexnet.training.workers.rendezvous import rendezvous
-from keras_alexnet.training.workers.strategy import open_workers
+from keras_alexnet.training.workers.strategy import communication, open_workers
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 _WAIT = 600.0  # seconds; machines seldom start at the same time
@@ -24,6 +24,7 @@ def open_strategy(
     devices: Sequence[str] | str,
     batch_size: int,
     *,
+    collectives: str = "auto",
     must_match: Mapping[str, str] | None = None,
     wait: float = _WAIT,
 ) -> tf.distribute.Strategy:
@@ -42,6 +43,8 @@ def open_strategy(
             all GPUs, or without a GPU the CPU. `CPU:1` and so on are logical devices,
             which use the same cores.
         batch_size: Pictures in a batch, over all devices of all machines.
+        collectives: What sums over the workers of several machines: `"nccl"`,
+            `"ring"`, or `"auto"`: NCCL where they have GPUs.
         must_match: Settings that must be the same for all workers, by name.
         wait: Seconds that workers wait for one another.
 
@@ -60,11 +63,17 @@ def open_strategy(
     workers = find_workers() if kind in ("auto", "multi_worker") else None
     several = workers is not None and len(workers.addresses) > 1
     if workers is not None and (several or kind == "multi_worker"):
-        return _of_workers(workers, chosen, batch_size, must_match or {}, wait)
+        return _of_workers(
+            workers, chosen, batch_size, collectives, must_match or {}, wait
+        )
     if kind == "multi_worker":
         raise ValueError(
             "strategy=multi_worker must know its workers; set TF_CONFIG, or start "
             "with Slurm's srun. Received: neither"
+        )
+    if collectives != "auto":
+        raise must_be(
+            "collectives", "auto on one machine: it is for several", collectives
         )
     return _of_this_machine(kind, chosen, batch_size)
 
@@ -73,6 +82,7 @@ def _of_workers(
     workers: Workers,
     chosen: Chosen,
     batch_size: int,
+    collectives: str,
     must_match: Mapping[str, str],
     wait: float,
 ) -> tf.distribute.Strategy:
@@ -83,6 +93,8 @@ def _of_workers(
             f"{','.join(chosen.names)}"
         )
     _check_divides(batch_size, count * len(workers.addresses), "devices of all workers")
+    gpus = count if chosen.kind == "GPU" else 0
+    communication(collectives, gpus)  # refused before anyone waits for it
     if tf.config.list_physical_devices("GPU"):
         show_only(chosen)
     alike = {
@@ -91,7 +103,7 @@ def _of_workers(
         "devices": f"{count} {chosen.kind}(s)",
     }
     rendezvous(workers, {**must_match, **alike}, wait)
-    return open_workers(workers, count if chosen.kind == "GPU" else 0)
+    return open_workers(workers, gpus, collectives)
 
 
 def _of_this_machine(

@@ -156,6 +156,52 @@ def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [["/GPU:0", "/GPU:1", "/GPU:2"], ["/GPU:0", "/GPU:1"]]
 
 
+WORKERS = json.dumps(
+    {
+        "cluster": {"worker": ["a:1", "b:1"]},
+        "task": {"type": "worker", "index": 0},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("devices", "collectives", "expected"),
+    [
+        ("", "auto", "NCCL"),
+        ("GPU:1", "auto", "NCCL"),
+        ("", "nccl", "NCCL"),
+        ("", "ring", "RING"),
+        ("CPU:0", "auto", "RING"),
+        ("CPU:0", "ring", "RING"),
+    ],
+)
+def test_gpus_of_several_machines_are_joined_by_nccl(
+    monkeypatch: pytest.MonkeyPatch, devices: str, collectives: str, expected: str
+) -> None:
+    made: list[tuple] = []
+    Gpus(monkeypatch)
+    monkeypatch.setenv("TF_CONFIG", WORKERS)
+    monkeypatch.setattr("keras_alexnet.training.devices.rendezvous", lambda *given: 0)
+    monkeypatch.setattr(
+        tf.distribute, "MultiWorkerMirroredStrategy", lambda *given: made.append(given)
+    )
+    open_strategy("auto", devices, 12, collectives=collectives)
+    ((resolver, options),) = made
+    gpus = {"": 3, "GPU:1": 1, "CPU:0": 0}[devices]
+    assert resolver.num_accelerators() == {"GPU": gpus}
+    assert options.implementation.value == expected
+
+
+def test_collectives_that_cannot_be_are_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ValueError, match="auto on one machine.*'ring'"):
+        open_strategy("auto", "", 8, collectives="ring")
+    monkeypatch.setenv("TF_CONFIG", WORKERS)
+    with pytest.raises(ValueError, match="auto or ring for workers on CPUs.*'nccl'"):
+        open_strategy("auto", "CPU:0", 8, collectives="nccl")
+
+
 def test_a_run_on_one_machine_has_nobody_to_ask(tmp_path: Path) -> None:
     strategy = tf.distribute.get_strategy()
     assert coordination.is_chief(strategy)
