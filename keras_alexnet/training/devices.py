@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -95,8 +96,7 @@ def _of_workers(
     _check_divides(batch_size, count * len(workers.addresses), "devices of all workers")
     gpus = count if chosen.kind == "GPU" else 0
     communication(collectives, gpus)  # refused before anyone waits for it
-    if tf.config.list_physical_devices("GPU"):
-        show_only(chosen)
+    show_only(chosen.names)
     alike = {
         "tensorflow": tf.__version__,
         "keras_alexnet": __version__,
@@ -183,22 +183,33 @@ def make_usable(chosen: Chosen) -> list[str]:
     """Prepares the devices; returns their names, which may be numbered from 0 again."""
     if chosen.kind == "CPU":
         make_cpus(max(chosen.indices) + 1)
-    if not tf.config.list_physical_devices("GPU"):
-        return chosen.names
-    try:
-        show_only(chosen)
-    except RuntimeError:  # The runtime has started, and all GPUs are in use.
-        return chosen.names
-    if chosen.kind == "CPU":
-        return chosen.names
-    return Chosen("GPU", tuple(range(len(chosen.indices)))).names
+    with contextlib.suppress(RuntimeError):  # It has started, and uses all GPUs.
+        show_only(chosen.names)
+    return [name_now(name) for name in chosen.names]
 
 
-def show_only(chosen: Chosen) -> None:
-    """Hides all other GPUs from TensorFlow, which would take their memory."""
+def show_only(names: Collection[str]) -> None:
+    """Hides all other GPUs from TensorFlow, which would take their memory.
+
+    Args:
+        names: The devices, as in `"GPU:2"`; CPUs are not hidden.
+
+    Raises:
+        RuntimeError: If TensorFlow's runtime has started with others.
+    """
     gpus = tf.config.list_physical_devices("GPU")
-    own = [gpus[index] for index in chosen.indices] if chosen.kind == "GPU" else []
-    tf.config.set_visible_devices(own, "GPU")
+    if gpus:
+        own = [gpu for index, gpu in enumerate(gpus) if f"GPU:{index}" in names]
+        tf.config.set_visible_devices(own, "GPU")
+
+
+def name_now(name: str) -> str:
+    """A device's name in TensorFlow, which numbers only the GPUs that it may see."""
+    kind, _, index = name.partition(":")
+    if kind != "GPU":
+        return name
+    gpu = tf.config.list_physical_devices("GPU")[int(index)]
+    return f"GPU:{tf.config.get_visible_devices('GPU').index(gpu)}"
 
 
 def make_cpus(count: int) -> None:
@@ -229,6 +240,8 @@ def _logical_cpus() -> int:
 def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
     """Prepares a device for each tower; each device sees the whole batch.
 
+    All other GPUs are hidden, unless TensorFlow's runtime has started with them.
+
     Args:
         kind: As in `open_strategy`: `"auto"` or `"none"`.
         devices: As there; empty.
@@ -252,16 +265,26 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
             f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
             + (f", with {count} workers named" if count > 1 else "")
         )
-    names = dict.fromkeys(tower_names(tower_devices) or ())
-    for name in names:  # one by one: one tower may be on a GPU, another on a CPU
-        chosen = choose(name)
-        if chosen.kind == "CPU":
-            make_cpus(max(chosen.indices) + 1)
+    names = _of_towers(tower_devices)
+    cpus = [int(name.partition(":")[2]) for name in names if name.startswith("CPU")]
+    if cpus:
+        make_cpus(max(cpus) + 1)
+    with contextlib.suppress(RuntimeError):  # It has started, and uses all GPUs.
+        show_only(names)
     return tf.distribute.get_strategy()
 
 
 def tower_names(tower_devices: str) -> list[str] | None:
-    """The devices of `--tower_devices`, one for each tower; None if not given."""
-    return (
-        [name.strip() for name in tower_devices.split(",")] if tower_devices else None
-    )
+    """TensorFlow's names of the devices of `--tower_devices`, after `open_towers`.
+
+    Returns:
+        One for each tower; None if none are given.
+    """
+    names = _of_towers(tower_devices)
+    return [name_now(name) for name in names] or None
+
+
+def _of_towers(tower_devices: str) -> list[str]:
+    # One by one: one tower may be on a GPU, another on a CPU.
+    given = tower_devices.split(",") if tower_devices else []
+    return [name for each in given for name in choose(each).names]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_alexnet.data.batches import distribute
 from keras_alexnet.training import devices
-from keras_alexnet.training.devices import open_strategy
+from keras_alexnet.training.devices import open_strategy, open_towers, tower_names
 from keras_alexnet.training.workers import coordination
 
 
@@ -129,6 +129,7 @@ class Gpus:
             "list_physical_devices": there.get,
             "get_logical_device_configuration": lambda device: None,
             "set_visible_devices": lambda own, kind: self.shown.append(own),
+            "get_visible_devices": lambda kind: self.shown[-1],
             "list_logical_devices": lambda kind: self.shown[-1],
         }.items():
             monkeypatch.setattr(tf.config, name, does)
@@ -144,6 +145,36 @@ def test_tensorflow_keeps_off_other_gpus(
     gpus = Gpus(monkeypatch)
     assert open_strategy("none", devices, 8) is tf.distribute.get_strategy()
     assert gpus.shown == [shown]
+
+
+@pytest.mark.parametrize(
+    ("towers", "shown", "names"),
+    [
+        ("GPU:2, gpu:1", ["g1", "g2"], ["GPU:1", "GPU:0"]),
+        ("GPU:2,GPU:2", ["g2"], ["GPU:0", "GPU:0"]),
+        ("GPU:1,CPU:0", ["g1"], ["GPU:0", "CPU:0"]),
+        ("CPU:0,CPU:0", [], ["CPU:0", "CPU:0"]),
+    ],
+)
+def test_towers_show_their_own_gpus_alone(
+    monkeypatch: pytest.MonkeyPatch, towers: str, shown: list[str], names: list[str]
+) -> None:
+    gpus = Gpus(monkeypatch)
+    open_towers("none", "", towers)
+    assert gpus.shown == [shown]
+    assert tower_names(towers) == names
+
+
+def test_gpus_that_are_in_use_keep_their_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_late(own: list[str], kind: str) -> None:
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    Gpus(monkeypatch).shown.append(["g0", "g1", "g2"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", too_late)
+    open_towers("none", "", "GPU:2,GPU:0")
+    assert tower_names("GPU:2,GPU:0") == ["GPU:2", "GPU:0"]
 
 
 def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:

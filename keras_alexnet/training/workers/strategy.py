@@ -60,8 +60,8 @@ def communication(
     """What sums over the workers: NCCL, or TensorFlow's own ring over gRPC.
 
     TensorFlow's `AUTO` is always the ring, on GPUs too: its runtime takes NCCL only for
-    ops that have it as their hint (`CollectiveParamResolverLocal::
-    CompleteInstanceLocal`; 2.15 and 2.21).
+    ops that have it as their hint (`AssignCollectiveType` in
+    `collective_param_resolver_local.cc`).
 
     Args:
         collectives: One of `COLLECTIVES`; `"auto"` is NCCL where there are GPUs.
