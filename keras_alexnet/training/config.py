@@ -259,13 +259,15 @@ class TrainingConfig(Settings):
         path=True,
         defines_run=False,
     )
-    checkpoint_steps: int = setting(
-        1000,
-        "Steps between checkpoints; there is one at the end of each epoch too.",
+    checkpoint_minutes: float | None = setting(
+        10.0,
+        "Minutes between checkpoints; there is one at the end of each epoch too.",
         defines_run=False,
     )
-    checkpoint_minutes: float | None = setting(
-        None, "Minutes between checkpoints, besides those.", defines_run=False
+    checkpoint_steps: int | None = setting(
+        None,
+        "Steps between checkpoints, besides those; none if not given.",
+        defines_run=False,
     )
     keep: str = setting(
         BOTH,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Loop:
             self._kept.end_epoch(start, self._epochs.errors)  # if it was killed there
         batches = None
         step = start
-        with self._requests.noted():
+        with self._requests.noted(), self._checkpoints.written():
             while not self._over():
                 end = (len(self._epochs.errors) + 1) * steps_per_epoch
                 while step < end:
@@ -212,7 +213,9 @@ class Loop:
         if now - self._read_at >= _READ_EVERY and self._is_chief:
             self._read_at = now
             self._show(step)
-        due = step % self._config.checkpoint_steps == 0
+        self._checkpoints.check()
+        every = self._config.checkpoint_steps
+        due = every is not None and step % every == 0
         if self._to_stop():
             self._stop(step)
         elif (due or self._signals.save) and not last:
@@ -226,12 +229,16 @@ class Loop:
 
     def _stop(self, step: int) -> None:
         self._save(step)
-        coordination.gathered(self._strategy, 0)  # until the chief has saved too
-        raise Stopped(step, self._requests.name or "another worker")
+        raise self._stopped(step)
 
-    def _save(self, step: int) -> None:
+    def _stopped(self, step: int) -> Stopped:
+        self._checkpoints.wait()
+        coordination.gathered(self._strategy, 0)  # until the chief has saved too
+        return Stopped(step, self._requests.name or "another worker")
+
+    def _save(self, step: int, then: Callable[[], None] = lambda: None) -> None:
         self._scores_so_far(step)  # raises if training failed: then nothing is saved
-        self._checkpoints.save(step)
+        self._checkpoints.save(step, then)
         self._saved_at = time.monotonic()
         self._save_requested = False
 
@@ -283,8 +290,8 @@ class Loop:
         self._progress.say(line)
         self._train_step.totals.assign(tf.zeros_like(self._train_step.totals))
         self._watch.restart()
-        self._save(step)
-        self._kept.end_epoch(step, self._epochs.errors)
+        errors = tuple(self._epochs.errors)
+        self._save(step, then=lambda: self._kept.end_epoch(step, errors))
         stopped = int(self._requests.name is not None)
         if max(coordination.gathered(self._strategy, stopped)):
-            raise Stopped(step, self._requests.name or "another worker")
+            raise self._stopped(step)

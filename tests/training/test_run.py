@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import shutil
+import threading
 from pathlib import Path
 
 import keras
@@ -15,7 +16,9 @@ import tensorflow as tf
 from finished_runs import Killed, assert_same, confused, killed_after, quiet, rows
 
 from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights.checkpoint_files import VALUE
 from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
 COLUMNS = (
@@ -117,6 +120,33 @@ def test_a_killed_run_resumes_as_if_it_had_not_been_killed(
     assert f"resumed after step {steps}" in console.file.getvalue()
 
     assert_same(tmp_path / "whole", config.model_dir)
+
+
+def test_a_checkpoint_is_written_beside_the_steps(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(
+        config, epochs=1, steps_per_epoch=3, checkpoint_steps=1, keep_optimizer=True
+    )
+    later, in_time = threading.Event(), []
+    step, write = Loop._step, Checkpoints._write
+
+    def stepping(self: Loop, batches: object, number: int) -> None:
+        step(self, batches, number)
+        if number == 2:
+            later.set()
+
+    def waiting(self: Checkpoints, path: Path, *state: object) -> None:
+        in_time.append(later.wait(60))
+        write(self, path, *state)
+
+    monkeypatch.setattr(Loop, "_step", stepping)
+    monkeypatch.setattr(Checkpoints, "_write", waiting)
+    Trainer(config, quiet()).fit()
+    assert in_time == [True] * 3  # that of step 1 waited for step 2
+    saved = Path(config.model_dir) / "checkpoints"
+    steps = [tf.train.load_variable(str(saved / f"step-{n}"), f"step{VALUE}") for n in (2, 3)]
+    assert steps == [2, 3]
 
 
 def test_another_configurations_run_is_not_touched(run: Path, pictures: Path) -> None:
