@@ -226,10 +226,10 @@ def test_gpus_of_several_machines_are_joined_by_nccl(
 def test_collectives_that_cannot_be_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(ValueError, match="auto on one machine.*'ring'"):
+    with pytest.raises(ValueError, match=r"auto on one machine.*'ring'"):
         open_strategy("auto", "", 8, collectives="ring")
     monkeypatch.setenv("TF_CONFIG", WORKERS)
-    with pytest.raises(ValueError, match="auto or ring for workers on CPUs.*'nccl'"):
+    with pytest.raises(ValueError, match=r"auto or ring for workers on CPUs.*'nccl'"):
         open_strategy("auto", "CPU:0", 8, collectives="nccl")
 
 

@@ -145,7 +145,9 @@ def test_a_checkpoint_is_written_beside_the_steps(
     Trainer(config, quiet()).fit()
     assert in_time == [True] * 3  # that of step 1 waited for step 2
     saved = Path(config.model_dir) / "checkpoints"
-    steps = [tf.train.load_variable(str(saved / f"step-{n}"), f"step{VALUE}") for n in (2, 3)]
+    steps = [
+        tf.train.load_variable(str(saved / f"step-{n}"), f"step{VALUE}") for n in (2, 3)
+    ]
     assert steps == [2, 3]
 
 
