@@ -259,6 +259,12 @@ class TrainingConfig(Settings):
         path=True,
         defines_run=False,
     )
+    steps_per_call: int = setting(
+        1,
+        "Steps that one call of TensorFlow takes: more save time between short steps, "
+        "and change no result.",
+        defines_run=False,
+    )
     checkpoint_minutes: float | None = setting(
         10.0,
         "Minutes between checkpoints; there is one at the end of each epoch too.",
@@ -397,7 +403,7 @@ class TrainingConfig(Settings):
         blind = self.keep == BEST and not self.val_share
         expected = "last or both with val_share=0: no epoch is the best"
         self.require("keep", not blind, expected)
-        self.at_least(1, "checkpoint_steps", "nonfinite_limit")
+        self.at_least(1, "steps_per_call", "checkpoint_steps", "nonfinite_limit")
         self.above_zero("checkpoint_minutes")
         for name in ("model_dir", "export_dir"):
             self.require(name, getattr(self, name) != "", "a name, not empty")

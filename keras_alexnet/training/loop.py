@@ -20,7 +20,7 @@ from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.kept_weights import KeptWeights
-from keras_alexnet.training.profiling import Profiler
+from keras_alexnet.training.profiling import Profiler, profile_window
 from keras_alexnet.training.progress import ProgressLine, Stopwatch
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.step import StepInputs, TrainStep
@@ -106,9 +106,13 @@ class Loop:
                 end = (len(self._epochs.errors) + 1) * steps_per_epoch
                 while step < end:
                     batches = batches or self._batches(step)
-                    step += 1
-                    with self._profiler.step(step):
-                        self._step(batches, step)
+                    count = self._steps_of_call(step, end)
+                    if count > 1:
+                        self._steps(batches, step + 1, count)
+                    else:
+                        with self._profiler.step(step + 1):
+                            self._step(batches, step + 1)
+                    step += count
                     self._after(step, last=step == end)
                 self._end_epoch(step)
         return step
@@ -168,16 +172,49 @@ class Loop:
 
         return iter(distribute(self._strategy, stream, config.batch_size, endless=True))
 
+    def _steps_of_call(self, done: int, end: int) -> int:
+        """How many steps to take next: as many as configured if they fit, or one.
+
+        They fit before the next checkpoint that is due by its step, and beside steps
+        that are profiled. This depends on nothing but the step, so that all workers
+        make the same calls.
+
+        Args:
+            done: Number of steps that are done.
+            end: The last step of the epoch.
+        """
+        config = self._config
+        after = done + config.steps_per_call
+        every = config.checkpoint_steps
+        if every is not None:
+            end = min(end, (done // every + 1) * every)
+        first, last = profile_window(config.profile_steps) or (math.inf, 0)
+        profiled = after >= first and done < last
+        return config.steps_per_call if after <= end and not profiled else 1
+
     def _step(self, batches: Any, step: int) -> None:
-        try:
-            with self._watch.waiting():
-                batch = next(batches)
-        except tf.errors.OpError as error:
-            raise self._explained(error, step) from error
-        inputs = self._inputs(step)
+        batch, inputs = self._next(batches, step), self._inputs(step)
+        inputs = inputs._replace(signals=self._own_signals())
         with self._watch.working(self._config.batch_size):
             summed = self._train_step.step(batch, inputs)
         self._signals = self._shared_signals.read(inputs.signals, summed)
+
+    def _steps(self, batches: Any, first: int, count: int) -> None:
+        """Takes several steps in one call; its signals are those of the first step."""
+        numbers = range(first, first + count)
+        each = [self._next(batches, step) for step in numbers]
+        inputs = [self._inputs(step) for step in numbers]
+        inputs[0] = inputs[0]._replace(signals=self._own_signals())
+        with self._watch.working(self._config.batch_size * count):
+            summed = self._train_step.steps(each, inputs)
+        self._signals = self._shared_signals.read(inputs[0].signals, summed)
+
+    def _next(self, batches: Any, step: int) -> Any:
+        try:
+            with self._watch.waiting():
+                return next(batches)
+        except tf.errors.OpError as error:
+            raise self._explained(error, step) from error
 
     def _inputs(self, step: int) -> StepInputs:
         quiet = self._config.colour_noise_epochs
@@ -185,7 +222,7 @@ class Loop:
         noise = 0.0 if quiet is not None and done >= quiet else 1.0
         rates = self._rates.each(step, self._epochs.errors)
         momentum = self._rates.average_momentum(step)
-        return StepInputs(step, rates, noise, self._own_signals(), momentum)
+        return StepInputs(step, rates, noise, average_momentum=momentum)
 
     def _own_signals(self) -> Signals:
         minutes = self._config.checkpoint_minutes or math.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,12 +43,23 @@ class StepInputs(NamedTuple):
 
     def tensors(self) -> dict[str, tf.Tensor]:
         """The inputs as tensors, so that no step is traced again."""
+        return {name: each[0] for name, each in stacked([self]).items()}
+
+
+def stacked(inputs: Sequence[StepInputs]) -> dict[str, tf.Tensor]:
+    """The inputs of successive steps, `[steps, …]` each, in the host's memory."""
+    types = {
+        "step": tf.int64,
+        "rates": tf.float32,
+        "noise": tf.float32,
+        "signals": tf.float64,
+        "average_momentum": tf.float32,
+    }
+    columns = zip(*inputs, strict=True)
+    with tf.device("CPU:0"):  # else each would be copied to a GPU by itself
         return {
-            "step": tf.constant(self.step, tf.int64),
-            "rates": tf.constant(self.rates),
-            "noise": tf.constant(self.noise, tf.float32),
-            "signals": tf.constant(self.signals, tf.float64),
-            "average_momentum": tf.constant(self.average_momentum, tf.float32),
+            name: tf.constant(np.array(column), types[name])
+            for name, column in zip(StepInputs._fields, columns, strict=True)
         }
 
 
@@ -117,6 +128,22 @@ class TrainStep:
         """
         return self._step(batch, inputs.tensors())
 
+    def steps(
+        self, batches: Sequence[dict[str, tf.Tensor]], inputs: Sequence[StepInputs]
+    ) -> tf.Tensor:
+        """Updates the weights by several batches, in one call of TensorFlow.
+
+        The result is that of `step` for one after the other, to the bit.
+
+        Args:
+            batches: As `step` takes them; each number of them is compiled once.
+            inputs: The other inputs of each step.
+
+        Returns:
+            The sums of the signals over all steps.
+        """
+        return self._steps(tuple(batches), stacked(inputs))
+
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """Within the context the weights of the model are their averages, if any."""
@@ -133,6 +160,32 @@ class TrainStep:
 
     @tf.function
     def _step(
+        self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        return self._one_step(batch, inputs)
+
+    @tf.function
+    def _steps(
+        self, batches: tuple[dict[str, tf.Tensor], ...], inputs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        count = len(batches)
+        together = self._strategy.run(_stack, (batches,))
+
+        def step(index: tf.Tensor, signals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            batch = self._strategy.run(_at, (together, index))
+            of_step = self._one_step(batch, _at(inputs, index))
+            return index + 1, signals + of_step
+
+        nothing = tf.zeros(inputs["signals"].shape[1:], tf.float64)
+        _, signals = tf.while_loop(
+            lambda index, signals: index < count,
+            step,
+            (tf.constant(0), nothing),
+            parallel_iterations=1,
+        )
+        return signals
+
+    def _one_step(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tf.Tensor:
         sums = self._strategy.run(self._replica_step, (batch, inputs))
@@ -256,6 +309,14 @@ class TrainStep:
     @tf.function
     def _swap(self) -> None:
         self._strategy.run(self.train_state.swap_averages)
+
+
+def _stack(batches: tuple[dict[str, tf.Tensor], ...]) -> dict[str, tf.Tensor]:
+    return tf.nest.map_structure(lambda *each: tf.stack(each), *batches)
+
+
+def _at(stack: dict[str, tf.Tensor], index: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {name: each[index] for name, each in stack.items()}
 
 
 def _finite(sums: list[tf.Tensor]) -> tf.Tensor:
