@@ -170,7 +170,15 @@ class Loop:
                 mirror=config.mirror,
             )
 
-        return iter(distribute(self._strategy, stream, config.batch_size, endless=True))
+        return iter(
+            distribute(
+                self._strategy,
+                stream,
+                config.batch_size,
+                endless=True,
+                ahead=1 + config.steps_per_call,
+            )
+        )
 
     def _steps_of_call(self, done: int, end: int) -> int:
         """How many steps to take next: as many as configured if they fit, or one.

@@ -225,13 +225,7 @@ class TrainStep:
         finite = _finite(self._on_devices(tf.reduce_sum, gradients))
         finite_loss = tf.math.is_finite(sums[0])
         good = finite_loss & (finite | ~self._scale.exhausted())
-        tf.cond(
-            finite_loss & finite,
-            lambda: self.train_state.update(
-                gradients, inputs["rates"], inputs["average_momentum"]
-            ),
-            lambda: self._undo(before),
-        )
+        self._update_if(finite_loss & finite, gradients, inputs, before)
         self._scale.adapt(finite)
         return sums, good, signals
 
@@ -300,11 +294,35 @@ class TrainStep:
                 results.append(function(gradient))
         return results
 
-    def _undo(self, before: list[tf.Tensor]) -> tf.Tensor:
-        """Restores the running statistics after the forward pass of a skipped batch."""
-        for variable, value in zip(self.train_state.statistics, before, strict=True):
-            assign(variable, value)
-        return tf.constant(False)
+    def _update_if(
+        self,
+        good: tf.Tensor,
+        gradients: list[tf.Tensor],
+        inputs: dict[str, tf.Tensor],
+        before: list[tf.Tensor],
+    ) -> None:
+        """Updates the weights; a batch that is not good changes nothing.
+
+        Args:
+            good: Whether loss and gradients are finite, a boolean scalar.
+            gradients: Of the trained variables.
+            inputs: Of the step.
+            before: The running statistics before the forward pass.
+        """
+        state, statistics = self.train_state, self.train_state.statistics
+        how = gradients, inputs["rates"], inputs["average_momentum"]
+
+        def undo() -> tf.Tensor:
+            for variable, value in zip(statistics, before, strict=True):
+                assign(variable, value)
+            return tf.constant(False)
+
+        if state.branches:
+            tf.cond(good, lambda: state.update(*how), undo)
+            return
+        state.update(*how, good)
+        for variable, value in zip(statistics, before, strict=True):
+            assign(variable, tf.where(good, variable.read_value(), value))
 
     @tf.function
     def _swap(self) -> None:

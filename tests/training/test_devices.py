@@ -272,3 +272,52 @@ def test_an_endless_stream_is_not_asked_whether_it_ends() -> None:
     strategy = open_strategy("mirrored", "CPU:0", 4)
     batches = distribute(strategy, lambda rows: numbers, 4, endless=True)
     assert batches.cardinality == tf.data.INFINITE_CARDINALITY
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One GPU, whose batches a CPU gets; the devices that got some."""
+    made: list[str] = []
+    of_device, there = tf.distribute.OneDeviceStrategy, tf.config.list_logical_devices
+
+    def instead(device: str) -> tf.distribute.Strategy:
+        made.append(device)
+        return of_device("/CPU:0")
+
+    monkeypatch.setattr(tf.distribute, "OneDeviceStrategy", instead)
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind=None: ["gpu"] if kind == "GPU" else there(kind),
+    )
+    return made
+
+
+@pytest.mark.compat
+def test_one_gpu_gets_its_batches_ahead_of_time(one_gpu: list[str]) -> None:
+    strategy = tf.distribute.get_strategy()
+
+    def picture(n: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"image": tf.fill([2, 2, 3], tf.cast(n, tf.uint8))}
+
+    batches = distribute(
+        strategy,
+        lambda rows: tf.data.Dataset.range(12).map(picture).batch(2),
+        2,
+        ahead=3,
+    )
+    assert one_gpu == ["/GPU:0"]
+    assert isinstance(batches, tf.distribute.DistributedDataset)
+    stream = iter(batches)
+    first = next(stream)["image"]
+    assert first.dtype == tf.uint8  # a quarter of what the network reads
+    numbers = strategy.run(lambda batch: batch[:, 0, 0, 0], (first,))
+    assert numbers.numpy().tolist() == [0, 1]
+    rest = [each["image"][0, 0, 0, 0].numpy() for each in stream]
+    assert rest == [2, 4, 6, 8, 10]
+    # Within a scope it is that strategy's matter.
+    with tf.distribute.OneDeviceStrategy("/CPU:0").scope():
+        distribute(
+            tf.distribute.get_strategy(), lambda rows: tf.data.Dataset.range(2), 2
+        )
+    assert one_gpu == ["/GPU:0", "/CPU:0"]

@@ -211,9 +211,38 @@ def test_a_directory_that_cannot_be_is_refused_at_once(
             Trainer(bad, quiet())
 
 
-def test_a_picture_that_goes_bad_is_named(
-    config: TrainingConfig, pictures: Path, tmp_path: Path
+@pytest.fixture
+def fed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches come as they do for one GPU: copied before they are needed."""
+    monkeypatch.setattr(
+        "keras_alexnet.data.batches._feeding",
+        lambda strategy: tf.distribute.OneDeviceStrategy("/CPU:0"),
+    )
+
+
+@pytest.mark.compat
+def test_batches_that_come_ahead_are_the_same(
+    config: TrainingConfig, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    as_needed = dataclasses.replace(config, model_dir=str(tmp_path / "as_needed"))
+    Trainer(as_needed, quiet()).fit()
+    request.getfixturevalue("fed_ahead")
+    Trainer(config, quiet()).fit()
+    assert_same(as_needed.model_dir, config.model_dir)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_picture_that_goes_bad_is_named(
+    config: TrainingConfig,
+    request: pytest.FixtureRequest,
+    pictures: Path,
+    tmp_path: Path,
+    ahead: bool,
+) -> None:
+    if ahead:
+        request.getfixturevalue("fed_ahead")
+        config = dataclasses.replace(config, steps_per_call=3, steps_per_epoch=3)
+        config = dataclasses.replace(config, checkpoint_steps=None)
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     bad = root / "train" / "2_blue" / "003.jpg"

@@ -102,6 +102,31 @@ def test_the_number_of_steps_in_a_call_changes_no_bit(
         assert_same_bits(long.model_dir, other.model_dir)
 
 
+TWO = """
+import io, sys
+from rich.console import Console
+from keras_alexnet.training import Trainer, TrainingConfig
+for count in (1, 3):
+    config = TrainingConfig(
+        data=sys.argv[1], architecture=sys.argv[2], image_size=67, batch_size=8,
+        epochs=1, steps_per_epoch=7, model_dir=f"{sys.argv[3]}/{count}",
+        steps_per_call=count, devices="CPU:0,CPU:1", deterministic=True,
+        keep_optimizer=True)
+    Trainer(config, Console(file=io.StringIO())).fit()
+"""
+
+
+@pytest.mark.compat
+def test_nor_does_it_on_two_devices(
+    python: Callable[..., str],
+    narrow: Callable[[str], str],
+    pictures: Path,
+    tmp_path: Path,
+) -> None:
+    python(TWO, f"folder:{pictures}", narrow("modern"), str(tmp_path))
+    assert_same_bits(str(tmp_path / "1"), str(tmp_path / "3"))
+
+
 @pytest.mark.parametrize("again", [1, 8])
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_a_run_of_eight_that_ends_early_resumes_to_the_same_bits(
