@@ -43,11 +43,16 @@ class StepInputs(NamedTuple):
 
     def tensors(self) -> dict[str, tf.Tensor]:
         """The inputs as tensors, so that no step is traced again."""
-        return {name: each[0] for name, each in stacked([self]).items()}
+        return _on_host(self._asdict())
 
 
 def stacked(inputs: Sequence[StepInputs]) -> dict[str, tf.Tensor]:
-    """The inputs of successive steps, `[steps, …]` each, in the host's memory."""
+    """The inputs of successive steps as tensors, `[steps, …]` each."""
+    columns = zip(StepInputs._fields, zip(*inputs, strict=True), strict=True)
+    return _on_host({name: np.array(column) for name, column in columns})
+
+
+def _on_host(values: dict[str, Any]) -> dict[str, tf.Tensor]:
     types = {
         "step": tf.int64,
         "rates": tf.float32,
@@ -55,12 +60,8 @@ def stacked(inputs: Sequence[StepInputs]) -> dict[str, tf.Tensor]:
         "signals": tf.float64,
         "average_momentum": tf.float32,
     }
-    columns = zip(*inputs, strict=True)
-    with tf.device("CPU:0"):  # else each would be copied to a GPU by itself
-        return {
-            name: tf.constant(np.array(column), types[name])
-            for name, column in zip(StepInputs._fields, columns, strict=True)
-        }
+    with tf.device("CPU:0"):  # else each would be a copy to the GPU of its own
+        return {name: tf.constant(values[name], types[name]) for name in types}
 
 
 class TrainStep:
@@ -173,7 +174,9 @@ class TrainStep:
 
         def step(index: tf.Tensor, signals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             batch = self._strategy.run(_at, (together, index))
-            of_step = self._one_step(batch, _at(inputs, index))
+            with tf.device("CPU:0"):
+                own = _at(inputs, index)
+            of_step = self._one_step(batch, own)
             return index + 1, signals + of_step
 
         nothing = tf.zeros(inputs["signals"].shape[1:], tf.float64)

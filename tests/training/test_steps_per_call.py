@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import pytest
 import tensorflow as tf
 from finished_runs import Killed, assert_same, quiet
 
+from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.training.step import TrainStep
+from keras_alexnet.training.network import network_of
+from keras_alexnet.training.state import TrainState
+from keras_alexnet.training.step import StepInputs, TrainStep, stacked
 from keras_alexnet.training.stopping import Stopped
 from keras_alexnet.weights.runs import newest_checkpoint
 
@@ -125,6 +129,74 @@ def test_nor_does_it_on_two_devices(
 ) -> None:
     python(TWO, f"folder:{pictures}", narrow("modern"), str(tmp_path))
     assert_same_bits(str(tmp_path / "1"), str(tmp_path / "3"))
+
+
+HOST = """
+import tensorflow as tf, numpy as np
+(cpu,) = tf.config.list_physical_devices("CPU")
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from keras_alexnet.training.step import StepInputs, stacked
+with tf.device("CPU:1"):
+    one = StepInputs(1, np.zeros(3, np.float32))
+    for inputs in (one.tensors(), stacked([one, one])):
+        for value in inputs.values():
+            print(value.device[-5:])
+"""
+
+
+def branches(function: tf.types.experimental.ConcreteFunction) -> set[str]:
+    """Types of ops that choose, in a graph and in the functions that it calls."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    return {node.op for node in nodes} & {"If", "StatelessIf", "Case", "StatelessCase"}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("kind", ["CPU", "GPU"])
+def test_no_branch_lets_the_host_wait_for_a_gpu(
+    config: TrainingConfig,
+    narrow: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    kind: str,
+) -> None:
+    """TensorFlow reads the condition of a branch on the host, after all before it."""
+    if kind == "GPU":
+        monkeypatch.setattr(TrainState, "branches", False)
+    config = dataclasses.replace(
+        config, architecture=narrow("modern"), image_size=67, precision=precision
+    )
+    train_step = TrainStep(
+        network_of(config), 3, IMAGENET, tf.distribute.get_strategy()
+    )
+    batch = {
+        "image": tf.zeros([8, 67, 67, 3], tf.uint8),
+        "label": tf.zeros([8], tf.int64),
+        "noise": tf.zeros([8, 3]),
+    }
+    rates = np.zeros(len(train_step.train_state.names), np.float32)
+    inputs = StepInputs(1, rates)
+    for function in (
+        train_step._step.get_concrete_function(batch, inputs.tensors()),
+        train_step._steps.get_concrete_function((batch,) * 2, stacked([inputs] * 2)),
+    ):
+        assert branches(function) == (set() if kind == "GPU" else {"If"})
+
+
+@pytest.mark.compat
+def test_a_gpus_update_is_no_branch(config: TrainingConfig) -> None:
+    state = TrainState(network_of(config), classes=3)
+    assert state.branches
+    state.trained = [types.SimpleNamespace(device="/job:localhost/device:GPU:0")]
+    assert not state.branches
+
+
+@pytest.mark.compat
+def test_small_values_stay_on_the_host(python: Callable[..., str]) -> None:
+    """On a GPU each would be a copy of its own; the second CPU is in its place."""
+    assert python(HOST).split() == ["CPU:0"] * 10
 
 
 @pytest.mark.parametrize("again", [1, 8])
