@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-# The collective operations of a step of two replicas, in the order in which they run,
-# with the gradients of kernels of convolutions that each waits for.
+# A step of two replicas.
 STEP = """
 import dataclasses, json, sys
 import numpy as np
@@ -32,6 +31,11 @@ stream = tf.data.Dataset.from_tensors(rows).repeat()
 batch = next(iter(distribute(strategy, lambda rows: stream, 4, endless=True)))
 rates = np.zeros(len(train_step.train_state.names), np.float32)
 inputs = StepInputs(1, rates).tensors()
+"""
+
+# Its collective operations, in the order in which they run, with the gradients of
+# kernels of convolutions that each waits for.
+SUMS = """
 graph = train_step._step.get_concrete_function(batch, inputs).graph
 
 trained = [v.shape for v in train_step.train_state.trained]
@@ -64,6 +68,31 @@ for op in graph.get_operations():
 print(json.dumps([found, 4 * sum(shape.num_elements() for shape in trained)]))
 """
 
+# What it sends from device to device otherwise, in the form that GPUs have: the names,
+# and how many values each has; None where nothing but the order is sent.
+SENT = """
+from tensorflow.python.eager import context
+from keras_alexnet.training.state import TrainState
+TrainState.branches = False
+context.enable_run_metadata()
+train_step._step(batch, inputs)
+parts = [part for run in context.export_run_metadata().function_graphs
+         for part in run.partition_graphs]
+context.disable_run_metadata()
+sent = {}
+for part in parts:
+    nodes = {node.name: node for node in part.node}
+    for node in part.node:
+        attr = node.attr
+        if node.op == "_Send" and attr["send_device"] != attr["recv_device"]:
+            source = nodes[node.input[0].partition(":")[0]]
+            shapes = source.attr["_output_shapes"].list.shape
+            order = "/ctrl/" in source.name
+            sent[source.name] = None if order else max(
+                tf.TensorShape(each).num_elements() for each in shapes)
+print(json.dumps([sent, len(rates)]))
+"""
+
 
 @pytest.mark.compat
 @pytest.mark.parametrize(
@@ -79,7 +108,7 @@ print(json.dumps([found, 4 * sum(shape.num_elements() for shape in trained)]))
 def test_the_dense_layers_are_summed_before_any_convolution_is_known(
     python: Callable[..., str], variant: str, units: int, precision: str, count: int
 ) -> None:
-    found, weights = json.loads(python(STEP, variant, str(units), precision))
+    found, weights = json.loads(python(STEP + SUMS, variant, str(units), precision))
     # TensorFlow runs them one after the other.
     assert [each["before"] for each in found] == list(range(len(found)))
     (loss,) = [each for each in found if each["type"] == "float64"]
@@ -91,3 +120,12 @@ def test_the_dense_layers_are_summed_before_any_convolution_is_known(
     # One after the other with the sums of the loss, but for batch normalisation's.
     between = found.index(packs[0]) - found.index(loss)
     assert between == 1 or variant == "modern"
+
+
+def test_replicas_exchange_small_values_alone_beside_the_sums(
+    python: Callable[..., str],
+) -> None:
+    sent, variables = json.loads(python(STEP + SENT, "paper", "16", "float32"))
+    sizes = [size for size in sent.values() if size is not None]
+    # Step, noise, the numbers of three sums; two signals; a rate for each variable.
+    assert sorted(sizes) == [*[1] * 5, 2, variables]
