@@ -3,8 +3,9 @@
 TensorFlow writes log lines to the standard error of the process as soon as it is
 imported, and every module of `keras_alexnet` imports it. A command must hide these
 lines, a library must not change the process: so the command does it here, before the
-import. If `TF_CPP_MIN_LOG_LEVEL` is set, the lines are shown. And a command that does
-without TensorFlow need not wait for it.
+import. If `TF_CPP_MIN_LOG_LEVEL` is set, the lines are shown. For the same reason GPU
+memory is made to grow here, unless `TF_FORCE_GPU_ALLOW_GROWTH` is set. And a command
+that does without TensorFlow need not wait for it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def main(name: str | None = None) -> None:
         # tensorflow-datasets make a directory that is called "~".
         os.environ["HOME"] = "/"
     _silence_native_logs()
+    # Else TensorFlow takes the whole memory of each GPU that it sees, whatever for.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     arguments = sys.argv if name is None else [sys.argv[0], name, *sys.argv[1:]]
     if arguments[1:2] and arguments[1] in _WITHOUT_TENSORFLOW:
         _do_without_tensorflow()

@@ -75,7 +75,7 @@ def child(phase: str, nth: int, delay: float, flags: list[str]) -> None:
 
     places: dict[str, tuple[Any, str]] = {
         "step": (loop.Loop, "_step"),
-        "checkpoint": (checkpoints.Checkpoints, "save"),
+        "checkpoint": (checkpoints.Checkpoints, "_write"),
         "evaluation": (Evaluator, "evaluate"),
         "export": (finishing, "export_saved_model"),
     }

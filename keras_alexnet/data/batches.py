@@ -180,8 +180,9 @@ def distribute(
     batch_size: int,
     *,
     endless: bool = False,
+    ahead: int = 2,
 ) -> Any:
-    """Gives each replica its own rows of every batch.
+    """Gives each replica its own rows of every batch, on its device ahead of time.
 
     Of n replicas, counted worker by worker, the i-th (from 0) gets the rows from
     i·batch_size/n on. Each worker makes its own rows only.
@@ -193,6 +194,7 @@ def distribute(
         batch_size: Rows in a whole batch, a multiple of the number of replicas.
         endless: Whether the stream has no end. If it has one, the workers agree before
             each batch whether there is another.
+        ahead: How many batches to copy to each device before they are needed.
 
     Returns:
         A distributed data set: an iterable of what `strategy.run` takes.
@@ -222,4 +224,21 @@ def distribute(
             )
         return batches
 
-    return strategy.distribute_datasets_from_function(of_worker)
+    options = tf.distribute.InputOptions(
+        experimental_fetch_to_device=True, experimental_per_replica_buffer_size=ahead
+    )
+    return _feeding(strategy).distribute_datasets_from_function(of_worker, options)
+
+
+def _feeding(strategy: tf.distribute.Strategy) -> tf.distribute.Strategy:
+    """The strategy itself, or in place of TensorFlow's default one that of its GPU.
+
+    The default strategy copies a batch to the GPU when the step needs it, which waits
+    for the copy; all others copy ahead.
+    """
+    default = not tf.distribute.has_strategy() and (
+        strategy is tf.distribute.get_strategy()
+    )
+    if default and tf.config.list_logical_devices("GPU"):
+        return tf.distribute.OneDeviceStrategy("/GPU:0")
+    return strategy

@@ -1,10 +1,14 @@
-"""A run's checkpoints: written whole and checked; the newest good one is restored."""
+"""A run's checkpoints: written whole and checked; the newest good one is restored.
+
+They are written beside the training: a save only copies the state to the host, and a
+thread writes the copy while the next steps change the variables.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,40 +72,71 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)
         kept = {name: state[name] for name in state.keys() - {OPTIMIZER, AVERAGE}}
         self._weights = tf.train.Checkpoint(step=self._step, **kept)
+        self._state = state
         self._updated = OPTIMIZER in state
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
         self._say = say
         self.weights_alone = False
 
-    def save(self, step: int) -> None:
-        """Saves the state after a step.
+    def save(self, step: int, then: Callable[[], None] = _nothing) -> None:
+        """Begins to save the state as it is after a step; `wait` ends it.
+
+        It waits for the save before. Of several workers all must call it, and the chief
+        alone writes.
 
         Args:
             step: Number of the step, from 1.
+            then: Called in the thread that writes, after the state is written.
 
         Raises:
-            ValueError: If it cannot be written; earlier checkpoints stay.
+            ValueError: If the save before failed; earlier checkpoints stay.
         """
+        self.wait()
         self._step.assign(step)
+        self._before()
+        copy = tf.nest.map_structure(_on_host, {"step": self._step, **self._state})
+        if self._chief:
+            self._writing = self._writer.submit(self._save, step, copy, then)
+
+    def wait(self) -> None:
+        """Waits until the last save is done, and what follows it.
+
+        Raises:
+            ValueError: If it could not be written; earlier checkpoints stay.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def check(self) -> None:
+        """As `wait` if the last save is done; else nothing."""
+        if self._writing is not None and self._writing.done():
+            self.wait()
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[None]:
+        """Waits at the end of the body, whatever ends it, until all is written."""
+        try:
+            yield
+        finally:
+            self.wait()
+
+    def _save(self, step: int, copy: dict[str, Any], then: Callable[[], None]) -> None:
         path = at_step(self._directory, step)
         before = checkpoint_files(path) if self._directory.is_dir() else []
         try:
-            with coordination.directory_of(
-                self._strategy, self._directory
-            ) as directory:
-                self._write(directory / path.name)
+            self._write(path, copy)
         except (tf.errors.OpError, OSError) as error:
-            if self._chief:
-                remove_checkpoint(path, unfinished=bool(before))
-            if coordination.lost_worker(error) is not None:
-                raise
+            remove_checkpoint(path, unfinished=bool(before))
             raise self._failed(step, error) from error
+        then()
 
-    def _write(self, path: Path) -> None:
+    def _write(self, path: Path, copy: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._before()
-        self._checkpoint.write(checkpoint_prefix(path))
-        if not self._chief:
-            return
+        with tf.device("CPU:0"):
+            state = tf.nest.map_structure(tf.Variable, copy)
+            tf.train.Checkpoint(**state).write(checkpoint_prefix(path))
         older = [each for each in written_checkpoints(self._directory) if each != path]
         record_newest([*older[-(_KEPT - 1) :], path])
         for each in older[: -(_KEPT - 1)]:
@@ -182,14 +217,22 @@ class Checkpoints:
         return new
 
     def _failed(self, step: int, error: Exception) -> ValueError:
-        directory = self._directory if self._chief else tempfile.gettempdir()
         kept: list[str] = []
         with contextlib.suppress(OSError):
             kept = [path.name for path in self._written()]
         stays = f"{kept[-1]} stays good" if kept else "there is none before it"
         return ValueError(
             f"the checkpoint of step {step} must be written to "
-            f"{str(directory)!r}, but was not; {stays}. Make room, or the "
+            f"{str(self._directory)!r}, but was not; {stays}. Make room, or the "
             "directory writable, and give the same command again. Received: "
             f"{reason(error)}"
         )
+
+
+def _on_host(variable: tf.Variable) -> tf.Tensor:
+    """The value in the host's memory; what changes the variable later makes a copy.
+
+    Variables that differ between replicas are combined, by all workers together.
+    """
+    with tf.device("CPU:0"):
+        return tf.identity(variable.read_value())

@@ -16,6 +16,7 @@ from keras_alexnet.training.devices import STRATEGIES
 from keras_alexnet.training.kept_weights import BOTH, KEEPS
 from keras_alexnet.training.profiling import profile_window
 from keras_alexnet.training.schedules import SCHEDULES, LayerRates, whole_epochs
+from keras_alexnet.training.workers.strategy import COLLECTIVES
 from keras_alexnet.weights.runs import BEST
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -225,6 +226,13 @@ class TrainingConfig(Settings):
         "The devices, as in GPU:0,GPU:1; all GPUs, or one CPU, if not given.",
         defines_run=False,
     )
+    collectives: str = setting(
+        "auto",
+        "What sums gradients over several machines: NCCL, TensorFlow's ring, or NCCL "
+        "where they have GPUs.",
+        choices=COLLECTIVES,
+        defines_run=False,
+    )
     tower_devices: str = setting(
         "",
         "A device for each tower of the network, as in GPU:0,GPU:1; all towers on one "
@@ -251,13 +259,21 @@ class TrainingConfig(Settings):
         path=True,
         defines_run=False,
     )
-    checkpoint_steps: int = setting(
-        1000,
-        "Steps between checkpoints; there is one at the end of each epoch too.",
+    steps_per_call: int = setting(
+        1,
+        "Steps that one call of TensorFlow takes: more save time between short steps, "
+        "and change no result.",
         defines_run=False,
     )
     checkpoint_minutes: float | None = setting(
-        None, "Minutes between checkpoints, besides those.", defines_run=False
+        10.0,
+        "Minutes between checkpoints; there is one at the end of each epoch too.",
+        defines_run=False,
+    )
+    checkpoint_steps: int | None = setting(
+        None,
+        "Steps between checkpoints, besides those; none if not given.",
+        defines_run=False,
     )
     keep: str = setting(
         BOTH,
@@ -387,7 +403,7 @@ class TrainingConfig(Settings):
         blind = self.keep == BEST and not self.val_share
         expected = "last or both with val_share=0: no epoch is the best"
         self.require("keep", not blind, expected)
-        self.at_least(1, "checkpoint_steps", "nonfinite_limit")
+        self.at_least(1, "steps_per_call", "checkpoint_steps", "nonfinite_limit")
         self.above_zero("checkpoint_minutes")
         for name in ("model_dir", "export_dir"):
             self.require(name, getattr(self, name) != "", "a name, not empty")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from keras_alexnet._version import __version__
 from keras_alexnet.reasons import must_be
 from keras_alexnet.training.workers.environment import Workers, find_workers
 from keras_alexnet.training.workers.rendezvous import rendezvous
-from keras_alexnet.training.workers.strategy import open_workers
+from keras_alexnet.training.workers.strategy import communication, open_workers
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 _WAIT = 600.0  # seconds; machines seldom start at the same time
@@ -24,6 +25,7 @@ def open_strategy(
     devices: Sequence[str] | str,
     batch_size: int,
     *,
+    collectives: str = "auto",
     must_match: Mapping[str, str] | None = None,
     wait: float = _WAIT,
 ) -> tf.distribute.Strategy:
@@ -42,6 +44,8 @@ def open_strategy(
             all GPUs, or without a GPU the CPU. `CPU:1` and so on are logical devices,
             which use the same cores.
         batch_size: Pictures in a batch, over all devices of all machines.
+        collectives: What sums over the workers of several machines: `"nccl"`,
+            `"ring"`, or `"auto"`: NCCL where they have GPUs.
         must_match: Settings that must be the same for all workers, by name.
         wait: Seconds that workers wait for one another.
 
@@ -60,11 +64,17 @@ def open_strategy(
     workers = find_workers() if kind in ("auto", "multi_worker") else None
     several = workers is not None and len(workers.addresses) > 1
     if workers is not None and (several or kind == "multi_worker"):
-        return _of_workers(workers, chosen, batch_size, must_match or {}, wait)
+        return _of_workers(
+            workers, chosen, batch_size, collectives, must_match or {}, wait
+        )
     if kind == "multi_worker":
         raise ValueError(
             "strategy=multi_worker must know its workers; set TF_CONFIG, or start "
             "with Slurm's srun. Received: neither"
+        )
+    if collectives != "auto":
+        raise must_be(
+            "collectives", "auto on one machine: it is for several", collectives
         )
     return _of_this_machine(kind, chosen, batch_size)
 
@@ -73,6 +83,7 @@ def _of_workers(
     workers: Workers,
     chosen: Chosen,
     batch_size: int,
+    collectives: str,
     must_match: Mapping[str, str],
     wait: float,
 ) -> tf.distribute.Strategy:
@@ -83,15 +94,16 @@ def _of_workers(
             f"{','.join(chosen.names)}"
         )
     _check_divides(batch_size, count * len(workers.addresses), "devices of all workers")
-    if tf.config.list_physical_devices("GPU"):
-        show_only(chosen)
+    gpus = count if chosen.kind == "GPU" else 0
+    communication(collectives, gpus)  # refused before anyone waits for it
+    show_only(chosen.names)
     alike = {
         "tensorflow": tf.__version__,
         "keras_alexnet": __version__,
         "devices": f"{count} {chosen.kind}(s)",
     }
     rendezvous(workers, {**must_match, **alike}, wait)
-    return open_workers(workers, count if chosen.kind == "GPU" else 0)
+    return open_workers(workers, gpus, collectives)
 
 
 def _of_this_machine(
@@ -171,22 +183,33 @@ def make_usable(chosen: Chosen) -> list[str]:
     """Prepares the devices; returns their names, which may be numbered from 0 again."""
     if chosen.kind == "CPU":
         make_cpus(max(chosen.indices) + 1)
-    if not tf.config.list_physical_devices("GPU"):
-        return chosen.names
-    try:
-        show_only(chosen)
-    except RuntimeError:  # The runtime has started, and all GPUs are in use.
-        return chosen.names
-    if chosen.kind == "CPU":
-        return chosen.names
-    return Chosen("GPU", tuple(range(len(chosen.indices)))).names
+    with contextlib.suppress(RuntimeError):  # It has started, and uses all GPUs.
+        show_only(chosen.names)
+    return [name_now(name) for name in chosen.names]
 
 
-def show_only(chosen: Chosen) -> None:
-    """Hides all other GPUs from TensorFlow, which would take their memory."""
+def show_only(names: Collection[str]) -> None:
+    """Hides all other GPUs from TensorFlow, which would take their memory.
+
+    Args:
+        names: The devices, as in `"GPU:2"`; CPUs are not hidden.
+
+    Raises:
+        RuntimeError: If TensorFlow's runtime has started with others.
+    """
     gpus = tf.config.list_physical_devices("GPU")
-    own = [gpus[index] for index in chosen.indices] if chosen.kind == "GPU" else []
-    tf.config.set_visible_devices(own, "GPU")
+    if gpus:
+        own = [gpu for index, gpu in enumerate(gpus) if f"GPU:{index}" in names]
+        tf.config.set_visible_devices(own, "GPU")
+
+
+def name_now(name: str) -> str:
+    """A device's name in TensorFlow, which numbers only the GPUs that it may see."""
+    kind, _, index = name.partition(":")
+    if kind != "GPU":
+        return name
+    gpu = tf.config.list_physical_devices("GPU")[int(index)]
+    return f"GPU:{tf.config.get_visible_devices('GPU').index(gpu)}"
 
 
 def make_cpus(count: int) -> None:
@@ -217,6 +240,8 @@ def _logical_cpus() -> int:
 def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
     """Prepares a device for each tower; each device sees the whole batch.
 
+    All other GPUs are hidden, unless TensorFlow's runtime has started with them.
+
     Args:
         kind: As in `open_strategy`: `"auto"` or `"none"`.
         devices: As there; empty.
@@ -240,16 +265,26 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
             f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
             + (f", with {count} workers named" if count > 1 else "")
         )
-    names = dict.fromkeys(tower_names(tower_devices) or ())
-    for name in names:  # one by one: one tower may be on a GPU, another on a CPU
-        chosen = choose(name)
-        if chosen.kind == "CPU":
-            make_cpus(max(chosen.indices) + 1)
+    names = _of_towers(tower_devices)
+    cpus = [int(name.partition(":")[2]) for name in names if name.startswith("CPU")]
+    if cpus:
+        make_cpus(max(cpus) + 1)
+    with contextlib.suppress(RuntimeError):  # It has started, and uses all GPUs.
+        show_only(names)
     return tf.distribute.get_strategy()
 
 
 def tower_names(tower_devices: str) -> list[str] | None:
-    """The devices of `--tower_devices`, one for each tower; None if not given."""
-    return (
-        [name.strip() for name in tower_devices.split(",")] if tower_devices else None
-    )
+    """TensorFlow's names of the devices of `--tower_devices`, after `open_towers`.
+
+    Returns:
+        One for each tower; None if none are given.
+    """
+    names = _of_towers(tower_devices)
+    return [name_now(name) for name in names] or None
+
+
+def _of_towers(tower_devices: str) -> list[str]:
+    # One by one: one tower may be on a GPU, another on a CPU.
+    given = tower_devices.split(",") if tower_devices else []
+    return [name for each in given for name in choose(each).names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.epochs import Epochs
 from keras_alexnet.training.kept_weights import KeptWeights
-from keras_alexnet.training.profiling import Profiler
+from keras_alexnet.training.profiling import Profiler, profile_window
 from keras_alexnet.training.progress import ProgressLine, Stopwatch
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.step import StepInputs, TrainStep
@@ -100,14 +101,18 @@ class Loop:
             self._kept.end_epoch(start, self._epochs.errors)  # if it was killed there
         batches = None
         step = start
-        with self._requests.noted():
+        with self._requests.noted(), self._checkpoints.written():
             while not self._over():
                 end = (len(self._epochs.errors) + 1) * steps_per_epoch
                 while step < end:
                     batches = batches or self._batches(step)
-                    step += 1
-                    with self._profiler.step(step):
-                        self._step(batches, step)
+                    count = self._steps_of_call(step, end)
+                    if count > 1:
+                        self._steps(batches, step + 1, count)
+                    else:
+                        with self._profiler.step(step + 1):
+                            self._step(batches, step + 1)
+                    step += count
                     self._after(step, last=step == end)
                 self._end_epoch(step)
         return step
@@ -165,18 +170,59 @@ class Loop:
                 mirror=config.mirror,
             )
 
-        return iter(distribute(self._strategy, stream, config.batch_size, endless=True))
+        return iter(
+            distribute(
+                self._strategy,
+                stream,
+                config.batch_size,
+                endless=True,
+                ahead=1 + config.steps_per_call,
+            )
+        )
+
+    def _steps_of_call(self, done: int, end: int) -> int:
+        """How many steps to take next: as many as configured if they fit, or one.
+
+        They fit before the next checkpoint that is due by its step, and beside steps
+        that are profiled. This depends on nothing but the step, so that all workers
+        make the same calls.
+
+        Args:
+            done: Number of steps that are done.
+            end: The last step of the epoch.
+        """
+        config = self._config
+        after = done + config.steps_per_call
+        every = config.checkpoint_steps
+        if every is not None:
+            end = min(end, (done // every + 1) * every)
+        first, last = profile_window(config.profile_steps) or (math.inf, 0)
+        profiled = after >= first and done < last
+        return config.steps_per_call if after <= end and not profiled else 1
 
     def _step(self, batches: Any, step: int) -> None:
-        try:
-            with self._watch.waiting():
-                batch = next(batches)
-        except tf.errors.OpError as error:
-            raise self._explained(error, step) from error
-        inputs = self._inputs(step)
+        batch, inputs = self._next(batches, step), self._inputs(step)
+        inputs = inputs._replace(signals=self._own_signals())
         with self._watch.working(self._config.batch_size):
             summed = self._train_step.step(batch, inputs)
         self._signals = self._shared_signals.read(inputs.signals, summed)
+
+    def _steps(self, batches: Any, first: int, count: int) -> None:
+        """Takes several steps in one call; its signals are those of the first step."""
+        numbers = range(first, first + count)
+        each = [self._next(batches, step) for step in numbers]
+        inputs = [self._inputs(step) for step in numbers]
+        inputs[0] = inputs[0]._replace(signals=self._own_signals())
+        with self._watch.working(self._config.batch_size * count):
+            summed = self._train_step.steps(each, inputs)
+        self._signals = self._shared_signals.read(inputs[0].signals, summed)
+
+    def _next(self, batches: Any, step: int) -> Any:
+        try:
+            with self._watch.waiting():
+                return next(batches)
+        except tf.errors.OpError as error:
+            raise self._explained(error, step) from error
 
     def _inputs(self, step: int) -> StepInputs:
         quiet = self._config.colour_noise_epochs
@@ -184,7 +230,7 @@ class Loop:
         noise = 0.0 if quiet is not None and done >= quiet else 1.0
         rates = self._rates.each(step, self._epochs.errors)
         momentum = self._rates.average_momentum(step)
-        return StepInputs(step, rates, noise, self._own_signals(), momentum)
+        return StepInputs(step, rates, noise, average_momentum=momentum)
 
     def _own_signals(self) -> Signals:
         minutes = self._config.checkpoint_minutes or math.inf
@@ -212,7 +258,9 @@ class Loop:
         if now - self._read_at >= _READ_EVERY and self._is_chief:
             self._read_at = now
             self._show(step)
-        due = step % self._config.checkpoint_steps == 0
+        self._checkpoints.check()
+        every = self._config.checkpoint_steps
+        due = every is not None and step % every == 0
         if self._to_stop():
             self._stop(step)
         elif (due or self._signals.save) and not last:
@@ -226,12 +274,16 @@ class Loop:
 
     def _stop(self, step: int) -> None:
         self._save(step)
-        coordination.gathered(self._strategy, 0)  # until the chief has saved too
-        raise Stopped(step, self._requests.name or "another worker")
+        raise self._stopped(step)
 
-    def _save(self, step: int) -> None:
+    def _stopped(self, step: int) -> Stopped:
+        self._checkpoints.wait()
+        coordination.gathered(self._strategy, 0)  # until the chief has saved too
+        return Stopped(step, self._requests.name or "another worker")
+
+    def _save(self, step: int, then: Callable[[], None] = lambda: None) -> None:
         self._scores_so_far(step)  # raises if training failed: then nothing is saved
-        self._checkpoints.save(step)
+        self._checkpoints.save(step, then)
         self._saved_at = time.monotonic()
         self._save_requested = False
 
@@ -283,8 +335,8 @@ class Loop:
         self._progress.say(line)
         self._train_step.totals.assign(tf.zeros_like(self._train_step.totals))
         self._watch.restart()
-        self._save(step)
-        self._kept.end_epoch(step, self._epochs.errors)
+        errors = tuple(self._epochs.errors)
+        self._save(step, then=lambda: self._kept.end_epoch(step, errors))
         stopped = int(self._requests.name is not None)
         if max(coordination.gathered(self._strategy, stopped)):
-            raise Stopped(step, self._requests.name or "another worker")
+            raise self._stopped(step)

@@ -65,12 +65,28 @@ class TrainState:
         gradients: Sequence[tf.Tensor],
         rates: tf.Tensor,
         average_momentum: tf.Tensor,
+        good: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Changes the weights by gradients; called in each replica."""
-        self._rule.apply(gradients, rates)
+        """Changes the weights by gradients; called in each replica.
+
+        With `good`, a boolean scalar, nothing changes where that is false.
+        """
+        gate = () if good is None else (good,)
+        self._rule.apply(gradients, rates, *gate)
         if isinstance(self._average, MovingAverage):
-            self._average.apply(self._rule.iterations.read_value(), average_momentum)
+            count = self._rule.iterations.read_value()
+            self._average.apply(count, average_momentum, *gate)
         return tf.constant(True)
+
+    @property
+    def branches(self) -> bool:
+        """Whether an update that may be skipped has to be a branch of the graph.
+
+        A branch on a GPU's values makes the host wait for them, and so for the step; on
+        a CPU it saves a pass over the weights.
+        """
+        on_gpu = any("GPU" in variable.device for variable in self.trained)
+        return isinstance(self._rule, addons.AddonsUpdate) or not on_gpu
 
     def swap_averages(self) -> None:
         """Exchanges the weights and their averages; called in each replica."""

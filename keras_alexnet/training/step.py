@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.updates import assign
 from keras_alexnet.training.workers.coordination import Signals
 
+_PACK = 2**25  # bytes of gradients that are summed over the replicas together
 _FIRST = 2.0**15
 _GROWTH_STEPS = 2000  # steps without an overflow after which the scale doubles
 
@@ -42,13 +43,25 @@ class StepInputs(NamedTuple):
 
     def tensors(self) -> dict[str, tf.Tensor]:
         """The inputs as tensors, so that no step is traced again."""
-        return {
-            "step": tf.constant(self.step, tf.int64),
-            "rates": tf.constant(self.rates),
-            "noise": tf.constant(self.noise, tf.float32),
-            "signals": tf.constant(self.signals, tf.float64),
-            "average_momentum": tf.constant(self.average_momentum, tf.float32),
-        }
+        return _on_host(self._asdict())
+
+
+def stacked(inputs: Sequence[StepInputs]) -> dict[str, tf.Tensor]:
+    """The inputs of successive steps as tensors, `[steps, …]` each."""
+    columns = zip(StepInputs._fields, zip(*inputs, strict=True), strict=True)
+    return _on_host({name: np.array(column) for name, column in columns})
+
+
+def _on_host(values: dict[str, Any]) -> dict[str, tf.Tensor]:
+    types = {
+        "step": tf.int64,
+        "rates": tf.float32,
+        "noise": tf.float32,
+        "signals": tf.float64,
+        "average_momentum": tf.float32,
+    }
+    with tf.device("CPU:0"):  # else each would be a copy to the GPU of its own
+        return {name: tf.constant(values[name], types[name]) for name in types}
 
 
 class TrainStep:
@@ -116,6 +129,22 @@ class TrainStep:
         """
         return self._step(batch, inputs.tensors())
 
+    def steps(
+        self, batches: Sequence[dict[str, tf.Tensor]], inputs: Sequence[StepInputs]
+    ) -> tf.Tensor:
+        """Updates the weights by several batches, in one call of TensorFlow.
+
+        The result is that of `step` for one after the other, to the bit.
+
+        Args:
+            batches: As `step` takes them; each number of them is compiled once.
+            inputs: The other inputs of each step.
+
+        Returns:
+            The sums of the signals over all steps.
+        """
+        return self._steps(tuple(batches), stacked(inputs))
+
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """Within the context the weights of the model are their averages, if any."""
@@ -132,6 +161,34 @@ class TrainStep:
 
     @tf.function
     def _step(
+        self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        return self._one_step(batch, inputs)
+
+    @tf.function
+    def _steps(
+        self, batches: tuple[dict[str, tf.Tensor], ...], inputs: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        count = len(batches)
+        together = self._strategy.run(_stack, (batches,))
+
+        def step(index: tf.Tensor, signals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            batch = self._strategy.run(_at, (together, index))
+            with tf.device("CPU:0"):
+                own = _at(inputs, index)
+            of_step = self._one_step(batch, own)
+            return index + 1, signals + of_step
+
+        nothing = tf.zeros(inputs["signals"].shape[1:], tf.float64)
+        _, signals = tf.while_loop(
+            lambda index, signals: index < count,
+            step,
+            (tf.constant(0), nothing),
+            parallel_iterations=1,
+        )
+        return signals
+
+    def _one_step(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tf.Tensor:
         sums = self._strategy.run(self._replica_step, (batch, inputs))
@@ -159,24 +216,19 @@ class TrainStep:
             with self._on_logits_device():
                 loss = self._loss(logits, batch["label"])
                 loss *= self._scale.scale.read_value()
-        gradients = tape.gradient(loss, self.train_state.trained)
-        gradients = self._summed(gradients)
+        # Replicas sum in the order in which this is written: what is known early first.
         own = tf.concat([totals(logits, batch["label"]), inputs["signals"]], axis=0)
         (summed,) = self._summed([own])
         sums, signals = summed[:4], summed[4:]
+        gradients = tape.gradient(loss, self.train_state.trained)
+        gradients = self._summed_gradients(gradients)
         if self._scale.dynamic:
             inverse = 1.0 / self._scale.scale.read_value()
             gradients = self._on_devices(lambda each: inverse * each, gradients)
         finite = _finite(self._on_devices(tf.reduce_sum, gradients))
         finite_loss = tf.math.is_finite(sums[0])
         good = finite_loss & (finite | ~self._scale.exhausted())
-        tf.cond(
-            finite_loss & finite,
-            lambda: self.train_state.update(
-                gradients, inputs["rates"], inputs["average_momentum"]
-            ),
-            lambda: self._undo(before),
-        )
+        self._update_if(finite_loss & finite, gradients, inputs, before)
         self._scale.adapt(finite)
         return sums, good, signals
 
@@ -207,10 +259,26 @@ class TrainStep:
         return tf.reduce_sum(losses) / self._config.batch_size
 
     def _summed(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
-        if self._replicas == 1:
+        """The sums over all replicas, in packs from the last tensor to the first."""
+        if self._replicas == 1 or not tensors:
             return tensors
         context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+        packs = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=_PACK)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors, packs)
+
+    def _summed_gradients(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The sums over all replicas, those after the convolutions by themselves.
+
+        The dense layers have 96 % of the paper's weights, and their gradients are known
+        before that of any convolution: they are summed while those are computed.
+        """
+        layers = [layer for layer, _ in self.train_state.names]
+        pairs = zip(layers, gradients, strict=True)
+        # Kernels of convolutions have four axes, and come before all dense layers.
+        *_, last = (layer for layer, each in pairs if len(each.shape) == 4)
+        end = len(layers) - layers[::-1].index(last)
+        dense = self._summed(gradients[end:])
+        return [*self._summed(gradients[:end]), *dense]
 
     def _on_logits_device(self) -> contextlib.AbstractContextManager:
         """The device of fc8, if the towers have devices of their own."""
@@ -229,15 +297,47 @@ class TrainStep:
                 results.append(function(gradient))
         return results
 
-    def _undo(self, before: list[tf.Tensor]) -> tf.Tensor:
-        """Restores the running statistics after the forward pass of a skipped batch."""
-        for variable, value in zip(self.train_state.statistics, before, strict=True):
-            assign(variable, value)
-        return tf.constant(False)
+    def _update_if(
+        self,
+        good: tf.Tensor,
+        gradients: list[tf.Tensor],
+        inputs: dict[str, tf.Tensor],
+        before: list[tf.Tensor],
+    ) -> None:
+        """Updates the weights; a batch that is not good changes nothing.
+
+        Args:
+            good: Whether loss and gradients are finite, a boolean scalar.
+            gradients: Of the trained variables.
+            inputs: Of the step.
+            before: The running statistics before the forward pass.
+        """
+        state, statistics = self.train_state, self.train_state.statistics
+        how = gradients, inputs["rates"], inputs["average_momentum"]
+
+        def undo() -> tf.Tensor:
+            for variable, value in zip(statistics, before, strict=True):
+                assign(variable, value)
+            return tf.constant(False)
+
+        if state.branches:
+            tf.cond(good, lambda: state.update(*how), undo)
+            return
+        state.update(*how, good)
+        for variable, value in zip(statistics, before, strict=True):
+            assign(variable, tf.where(good, variable.read_value(), value))
 
     @tf.function
     def _swap(self) -> None:
         self._strategy.run(self.train_state.swap_averages)
+
+
+def _stack(batches: tuple[dict[str, tf.Tensor], ...]) -> dict[str, tf.Tensor]:
+    return tf.nest.map_structure(lambda *each: tf.stack(each), *batches)
+
+
+def _at(stack: dict[str, tf.Tensor], index: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {name: each[index] for name, each in stack.items()}
 
 
 def _finite(sums: list[tf.Tensor]) -> tf.Tensor:

@@ -186,6 +186,7 @@ class Trainer:
             config.strategy,
             config.devices,
             config.batch_size,
+            collectives=config.collectives,
             must_match=runs.parse(config.as_flags()),
         )
 

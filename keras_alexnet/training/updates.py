@@ -45,22 +45,37 @@ class UpdateRule(abc.ABC):
             for name in self.slot_names
         }
 
-    def apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+    def apply(
+        self,
+        gradients: Sequence[tf.Tensor],
+        rates: tf.Tensor,
+        good: tf.Tensor | None = None,
+    ) -> None:
         """Changes the variables of the replica in which this is called.
 
         Args:
             gradients: One for each variable, summed over the replicas.
             rates: float32 `[variables]`.
+            good: Whether to change anything, a boolean scalar; always if None. If it is
+                false the gradients may be infinite or not numbers.
         """
-        count = assign(self.iterations, self.iterations.read_value() + 1)
+        done = self.iterations.read_value()
+        taken = tf.constant(1, tf.int64) if good is None else tf.cast(good, tf.int64)
+        assign(self.iterations, done + taken)
+        gate = None if good is None else tf.cast(good, tf.float32)
         each = zip(gradients, tf.unstack(rates), strict=True)
         for index, (gradient, rate) in enumerate(each):
             with tf.device(self._variables[index].device):
-                self._update(index, gradient, rate, count)
+                self._update(index, gradient, rate, done + 1, gate)
 
     @abc.abstractmethod
     def _update(
-        self, index: int, gradient: tf.Tensor, rate: tf.Tensor, count: tf.Tensor
+        self,
+        index: int,
+        gradient: tf.Tensor,
+        rate: tf.Tensor,
+        count: tf.Tensor,
+        gate: tf.Tensor | None,
     ) -> None:
         """Changes the variable of this index.
 
@@ -69,16 +84,24 @@ class UpdateRule(abc.ABC):
             gradient: Its gradient.
             rate: Its learning rate.
             count: Number of this step among those that were applied, from 1.
+            gate: 1, or 0 to change nothing; always 1 if None.
         """
 
-    def _decay(self, index: int, rate: tf.Tensor) -> None:
+    def _decay(self, index: int, rate: tf.Tensor, gate: tf.Tensor | None) -> None:
         """w ← w − ε · λ · w, without the gradient, as Keras decays."""
         if self._decays[index]:
             variable = self._variables[index]
+            rate = rate if gate is None else rate * gate
             factor = 1.0 - rate * self._decays[index]
             assign(variable, variable.read_value() * factor)
 
-    def _momentum_step(self, index: int, gradient: tf.Tensor, rate: tf.Tensor) -> None:
+    def _momentum_step(
+        self,
+        index: int,
+        gradient: tf.Tensor,
+        rate: tf.Tensor,
+        gate: tf.Tensor | None,
+    ) -> None:
         """v ← m · v − ε · g, w ← w + v; at a rate of 0 v becomes 0.
 
         So a frozen layer stops at once, instead of using up its momentum
@@ -87,7 +110,19 @@ class UpdateRule(abc.ABC):
         """
         momentum = tf.where(rate > 0, self._momentum, 0.0)
         velocity = self.slots["velocity"][index]
-        momentum_step(self._variables[index], velocity, gradient, rate, momentum)
+        if gate is None:
+            momentum_step(self._variables[index], velocity, gradient, rate, momentum)
+            return
+        # v ← m · v + g, w ← w − ε · v, with −ε · g for g and −1 for ε, or 1 for m and 0
+        # for both: one op has the numbers for either.
+        tf.raw_ops.ResourceApplyMomentum(
+            var=self._variables[index].handle,
+            accum=velocity.handle,
+            lr=-gate,
+            grad=tf.math.multiply_no_nan(gradient, -rate * gate),
+            momentum=tf.where(gate > 0, momentum, 1.0),
+            use_locking=True,
+        )
 
 
 class PaperUpdate(UpdateRule):
@@ -100,12 +135,17 @@ class PaperUpdate(UpdateRule):
     slot_names = ("velocity",)
 
     def _update(
-        self, index: int, gradient: tf.Tensor, rate: tf.Tensor, count: tf.Tensor
+        self,
+        index: int,
+        gradient: tf.Tensor,
+        rate: tf.Tensor,
+        count: tf.Tensor,
+        gate: tf.Tensor | None,
     ) -> None:
         variable = self._variables[index]
         if self._decays[index]:
             gradient = gradient + self._decays[index] * variable.read_value()
-        self._momentum_step(index, gradient, rate)
+        self._momentum_step(index, gradient, rate, gate)
 
 
 class SGDW(UpdateRule):
@@ -118,10 +158,15 @@ class SGDW(UpdateRule):
     slot_names = ("velocity",)
 
     def _update(
-        self, index: int, gradient: tf.Tensor, rate: tf.Tensor, count: tf.Tensor
+        self,
+        index: int,
+        gradient: tf.Tensor,
+        rate: tf.Tensor,
+        count: tf.Tensor,
+        gate: tf.Tensor | None,
     ) -> None:
-        self._decay(index, rate)
-        self._momentum_step(index, gradient, rate)
+        self._decay(index, rate, gate)
+        self._momentum_step(index, gradient, rate, gate)
 
 
 class AdamW(UpdateRule):
@@ -137,10 +182,20 @@ class AdamW(UpdateRule):
     _epsilon = 1e-7
 
     def _update(
-        self, index: int, gradient: tf.Tensor, rate: tf.Tensor, count: tf.Tensor
+        self,
+        index: int,
+        gradient: tf.Tensor,
+        rate: tf.Tensor,
+        count: tf.Tensor,
+        gate: tf.Tensor | None,
     ) -> None:
-        self._decay(index, rate)
+        self._decay(index, rate, gate)
         steps = tf.cast(count, tf.float32)
+        beta1, beta2 = tf.constant(self._momentum), tf.constant(self._beta2)
+        if gate is not None:  # with β₁ = β₂ = 1 and no rate nothing changes
+            beta1, beta2 = (tf.where(gate > 0, beta, 1.0) for beta in (beta1, beta2))
+            gradient = tf.math.multiply_no_nan(gradient, gate)
+            rate = rate * gate
         tf.raw_ops.ResourceApplyAdam(
             var=self._variables[index].handle,
             m=self.slots["mean"][index].handle,
@@ -148,8 +203,8 @@ class AdamW(UpdateRule):
             beta1_power=tf.pow(self._momentum, steps),
             beta2_power=tf.pow(self._beta2, steps),
             lr=rate,
-            beta1=self._momentum,
-            beta2=self._beta2,
+            beta1=beta1,
+            beta2=beta2,
             epsilon=self._epsilon,
             grad=gradient,
             use_locking=True,
@@ -169,14 +224,19 @@ class MovingAverage:
         self._variables = variables
         self.averages = [_zeros_beside(variable) for variable in variables]
 
-    def apply(self, count: tf.Tensor, momentum: tf.Tensor) -> None:
+    def apply(
+        self, count: tf.Tensor, momentum: tf.Tensor, good: tf.Tensor | None = None
+    ) -> None:
         """Updates the averages of a replica by its variables.
 
         Args:
             count: Number of the step that was just applied, from 1.
             momentum: m.
+            good: Whether to change anything, a boolean scalar; always if None.
         """
         weight = 1 - tf.where(count == 1, 0.0, momentum)
+        if good is not None:
+            weight = tf.where(good, weight, 0.0)
         for average, variable in zip(self.averages, self._variables, strict=True):
             with tf.device(variable.device):
                 difference = average.read_value() - variable.read_value()

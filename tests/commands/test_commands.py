@@ -309,3 +309,41 @@ def test_the_installed_command_is_there(tmp_path: Path) -> None:
     )
     assert result.returncode == 2
     assert result.stderr == "train: epochs must be at least 1. Received: epochs=0\n"
+
+
+# What a command finds when TensorFlow is imported, and when it is run.
+ENVIRONMENT = """
+import os, sys
+seen = []
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tensorflow":
+            seen.append(os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
+sys.meta_path.insert(0, Finder())
+import keras_alexnet_command
+try:
+    keras_alexnet_command.main("doctor")
+except SystemExit:
+    pass
+from keras_alexnet import commands
+assert seen, "TensorFlow was not imported"
+commands.chosen = lambda arguments: (
+    lambda: seen.append(os.environ["TF_FORCE_GPU_ALLOW_GROWTH"]))
+for name in commands.COMMANDS:
+    try:
+        keras_alexnet_command.main(name)
+    except SystemExit:
+        pass
+assert len(seen) == 1 + len(commands.COMMANDS)
+print(sorted(set(seen)))
+"""
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize(("given", "found"), [(None, "true"), ("false", "false")])
+def test_no_command_takes_a_gpus_whole_memory(
+    python, given: str | None, found: str
+) -> None:
+    """TensorFlow's guide to GPUs has the variable; a person's own value is kept."""
+    own = {} if given is None else {"TF_FORCE_GPU_ALLOW_GROWTH": given}
+    assert python(ENVIRONMENT, **own).splitlines()[-1] == f"['{found}']"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet.training.checkpoints import Checkpoints
+from keras_alexnet.training.updates import RULES, assign
 
 
 class Kept:
@@ -23,6 +26,7 @@ class Kept:
     def save(self, step: int) -> None:
         self.value.assign(tf.fill([64], float(step)))
         self.checkpoints.save(step)
+        self.checkpoints.wait()
 
 
 @pytest.fixture
@@ -31,6 +35,51 @@ def run(tmp_path: Path) -> Path:
     for step in (3, 6, 9):
         kept.save(step)
     return tmp_path
+
+
+def by_rule(name: str) -> Callable[[tf.Variable], Callable[[], None]]:
+    def prepared(variable: tf.Variable) -> Callable[[], None]:
+        rule = RULES[name]([variable], [0.1], 0.9)
+        return lambda: rule.apply([tf.ones([64])], tf.constant([1.0]))
+
+    return prepared
+
+
+CHANGES: dict[str, Callable[[tf.Variable], Callable[[], object]]] = {
+    **{name: by_rule(name) for name in RULES},
+    "assign": lambda variable: lambda: variable.assign(tf.fill([64], 5.0)),
+    "assign_add": lambda variable: lambda: variable.assign_add(tf.ones([64])),
+    "a replica's": lambda variable: lambda: assign(variable, tf.fill([64], 5.0)),
+}
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_comes_after_a_save_is_not_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, compiled: bool
+) -> None:
+    """The state is written while the next steps change the variables."""
+    begin, write = threading.Event(), Checkpoints._write
+
+    def late(*arguments: object) -> None:
+        assert begin.wait(60)
+        write(*arguments)
+
+    monkeypatch.setattr(Checkpoints, "_write", late)
+    kept = Kept(tmp_path)
+    after = CHANGES[change](kept.value)
+    if compiled:
+        after = tf.function(after, autograph=False).get_concrete_function()
+    kept.value.assign(tf.fill([64], 7.0))
+    kept.checkpoints.save(3)
+    after()
+    assert not np.any(kept.value.numpy() == 7.0)
+    begin.set()
+    kept.checkpoints.wait()
+    again = Kept(tmp_path)
+    assert again.checkpoints.restore() == 3
+    np.testing.assert_array_equal(again.value.numpy(), 7.0)
 
 
 def file(run: Path, step: int, kind: str) -> Path:
@@ -206,10 +255,12 @@ value = tf.Variable(tf.zeros([100_000]))
 checkpoints = Checkpoints(
     pathlib.Path(sys.argv[1]), {"model": {"conv1": {"kernel": value}}}, print)
 checkpoints.save(3)
+checkpoints.wait()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     checkpoints.save(6)
+    checkpoints.wait()
 except ValueError as error:
     print(error)
 """

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_alexnet.data.batches import distribute
 from keras_alexnet.training import devices
-from keras_alexnet.training.devices import open_strategy
+from keras_alexnet.training.devices import open_strategy, open_towers, tower_names
 from keras_alexnet.training.workers import coordination
 
 
@@ -129,6 +129,7 @@ class Gpus:
             "list_physical_devices": there.get,
             "get_logical_device_configuration": lambda device: None,
             "set_visible_devices": lambda own, kind: self.shown.append(own),
+            "get_visible_devices": lambda kind: self.shown[-1],
             "list_logical_devices": lambda kind: self.shown[-1],
         }.items():
             monkeypatch.setattr(tf.config, name, does)
@@ -146,6 +147,36 @@ def test_tensorflow_keeps_off_other_gpus(
     assert gpus.shown == [shown]
 
 
+@pytest.mark.parametrize(
+    ("towers", "shown", "names"),
+    [
+        ("GPU:2, gpu:1", ["g1", "g2"], ["GPU:1", "GPU:0"]),
+        ("GPU:2,GPU:2", ["g2"], ["GPU:0", "GPU:0"]),
+        ("GPU:1,CPU:0", ["g1"], ["GPU:0", "CPU:0"]),
+        ("CPU:0,CPU:0", [], ["CPU:0", "CPU:0"]),
+    ],
+)
+def test_towers_show_their_own_gpus_alone(
+    monkeypatch: pytest.MonkeyPatch, towers: str, shown: list[str], names: list[str]
+) -> None:
+    gpus = Gpus(monkeypatch)
+    open_towers("none", "", towers)
+    assert gpus.shown == [shown]
+    assert tower_names(towers) == names
+
+
+def test_gpus_that_are_in_use_keep_their_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_late(own: list[str], kind: str) -> None:
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    Gpus(monkeypatch).shown.append(["g0", "g1", "g2"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", too_late)
+    open_towers("none", "", "GPU:2,GPU:0")
+    assert tower_names("GPU:2,GPU:0") == ["GPU:2", "GPU:0"]
+
+
 def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[list[str]] = []
     Gpus(monkeypatch)
@@ -154,6 +185,52 @@ def test_all_gpus_share_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     open_strategy("auto", "GPU:1,GPU:2", 8)
     devices._mirrored.cache_clear()  # of what was no strategy
     assert made == [["/GPU:0", "/GPU:1", "/GPU:2"], ["/GPU:0", "/GPU:1"]]
+
+
+WORKERS = json.dumps(
+    {
+        "cluster": {"worker": ["a:1", "b:1"]},
+        "task": {"type": "worker", "index": 0},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("devices", "collectives", "expected"),
+    [
+        ("", "auto", "NCCL"),
+        ("GPU:1", "auto", "NCCL"),
+        ("", "nccl", "NCCL"),
+        ("", "ring", "RING"),
+        ("CPU:0", "auto", "RING"),
+        ("CPU:0", "ring", "RING"),
+    ],
+)
+def test_gpus_of_several_machines_are_joined_by_nccl(
+    monkeypatch: pytest.MonkeyPatch, devices: str, collectives: str, expected: str
+) -> None:
+    made: list[tuple] = []
+    Gpus(monkeypatch)
+    monkeypatch.setenv("TF_CONFIG", WORKERS)
+    monkeypatch.setattr("keras_alexnet.training.devices.rendezvous", lambda *given: 0)
+    monkeypatch.setattr(
+        tf.distribute, "MultiWorkerMirroredStrategy", lambda *given: made.append(given)
+    )
+    open_strategy("auto", devices, 12, collectives=collectives)
+    ((resolver, options),) = made
+    gpus = {"": 3, "GPU:1": 1, "CPU:0": 0}[devices]
+    assert resolver.num_accelerators() == {"GPU": gpus}
+    assert options.implementation.value == expected
+
+
+def test_collectives_that_cannot_be_are_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ValueError, match=r"auto on one machine.*'ring'"):
+        open_strategy("auto", "", 8, collectives="ring")
+    monkeypatch.setenv("TF_CONFIG", WORKERS)
+    with pytest.raises(ValueError, match=r"auto or ring for workers on CPUs.*'nccl'"):
+        open_strategy("auto", "CPU:0", 8, collectives="nccl")
 
 
 def test_a_run_on_one_machine_has_nobody_to_ask(tmp_path: Path) -> None:
@@ -195,3 +272,52 @@ def test_an_endless_stream_is_not_asked_whether_it_ends() -> None:
     strategy = open_strategy("mirrored", "CPU:0", 4)
     batches = distribute(strategy, lambda rows: numbers, 4, endless=True)
     assert batches.cardinality == tf.data.INFINITE_CARDINALITY
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One GPU, whose batches a CPU gets; the devices that got some."""
+    made: list[str] = []
+    of_device, there = tf.distribute.OneDeviceStrategy, tf.config.list_logical_devices
+
+    def instead(device: str) -> tf.distribute.Strategy:
+        made.append(device)
+        return of_device("/CPU:0")
+
+    monkeypatch.setattr(tf.distribute, "OneDeviceStrategy", instead)
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind=None: ["gpu"] if kind == "GPU" else there(kind),
+    )
+    return made
+
+
+@pytest.mark.compat
+def test_one_gpu_gets_its_batches_ahead_of_time(one_gpu: list[str]) -> None:
+    strategy = tf.distribute.get_strategy()
+
+    def picture(n: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"image": tf.fill([2, 2, 3], tf.cast(n, tf.uint8))}
+
+    batches = distribute(
+        strategy,
+        lambda rows: tf.data.Dataset.range(12).map(picture).batch(2),
+        2,
+        ahead=3,
+    )
+    assert one_gpu == ["/GPU:0"]
+    assert isinstance(batches, tf.distribute.DistributedDataset)
+    stream = iter(batches)
+    first = next(stream)["image"]
+    assert first.dtype == tf.uint8  # a quarter of what the network reads
+    numbers = strategy.run(lambda batch: batch[:, 0, 0, 0], (first,))
+    assert numbers.numpy().tolist() == [0, 1]
+    rest = [each["image"][0, 0, 0, 0].numpy() for each in stream]
+    assert rest == [2, 4, 6, 8, 10]
+    # Within a scope it is that strategy's matter.
+    with tf.distribute.OneDeviceStrategy("/CPU:0").scope():
+        distribute(
+            tf.distribute.get_strategy(), lambda rows: tf.data.Dataset.range(2), 2
+        )
+    assert one_gpu == ["/GPU:0", "/CPU:0"]

@@ -21,6 +21,7 @@ from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.training.run_directory import RunDirectory
+from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.stopping import STOPPED, Stopped, StopRequests
 from keras_alexnet.weights.runs import newest_checkpoint
@@ -155,11 +156,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_batchs_names(
     assert "resumed after step 2" in console.file.getvalue()
 
 
+@pytest.mark.parametrize("branches", [True, False])
 def test_such_a_batch_can_be_skipped_and_changes_nothing(
     config: TrainingConfig,
     narrow: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
+    branches: bool,
 ) -> None:
+    monkeypatch.setattr(TrainState, "branches", branches)  # False is for GPUs
     config = dataclasses.replace(
         config,
         architecture=narrow("modern"),
@@ -230,7 +234,11 @@ def test_a_file_system_without_locks_is_named(
         pass
 
 
-def test_half_precision_finds_its_loss_scale(config: TrainingConfig) -> None:
+@pytest.mark.parametrize("branches", [True, False])
+def test_half_precision_finds_its_loss_scale(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, branches: bool
+) -> None:
+    monkeypatch.setattr(TrainState, "branches", branches)
     config = dataclasses.replace(config, precision="mixed_float16", keep_optimizer=True)
     Trainer(config, quiet()).fit()
     saved = tf.train.load_checkpoint(newest_checkpoint(Path(config.model_dir)))

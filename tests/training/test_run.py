@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import shutil
+import threading
 from pathlib import Path
 
 import keras
@@ -15,7 +16,9 @@ import tensorflow as tf
 from finished_runs import Killed, assert_same, confused, killed_after, quiet, rows
 
 from keras_alexnet.training import Trainer, TrainingConfig
+from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights.checkpoint_files import VALUE
 from keras_alexnet.weights.runs import newest_checkpoint, read_weights
 
 COLUMNS = (
@@ -119,6 +122,35 @@ def test_a_killed_run_resumes_as_if_it_had_not_been_killed(
     assert_same(tmp_path / "whole", config.model_dir)
 
 
+def test_a_checkpoint_is_written_beside_the_steps(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(
+        config, epochs=1, steps_per_epoch=3, checkpoint_steps=1, keep_optimizer=True
+    )
+    later, in_time = threading.Event(), []
+    step, write = Loop._step, Checkpoints._write
+
+    def stepping(self: Loop, batches: object, number: int) -> None:
+        step(self, batches, number)
+        if number == 2:
+            later.set()
+
+    def waiting(self: Checkpoints, path: Path, *state: object) -> None:
+        in_time.append(later.wait(60))
+        write(self, path, *state)
+
+    monkeypatch.setattr(Loop, "_step", stepping)
+    monkeypatch.setattr(Checkpoints, "_write", waiting)
+    Trainer(config, quiet()).fit()
+    assert in_time == [True] * 3  # that of step 1 waited for step 2
+    saved = Path(config.model_dir) / "checkpoints"
+    steps = [
+        tf.train.load_variable(str(saved / f"step-{n}"), f"step{VALUE}") for n in (2, 3)
+    ]
+    assert steps == [2, 3]
+
+
 def test_another_configurations_run_is_not_touched(run: Path, pictures: Path) -> None:
     config = TrainingConfig(data=f"folder:{pictures}", model_dir=str(run))
     with pytest.raises(ValueError, match="whose run has batch_size=8, not 128"):
@@ -179,9 +211,38 @@ def test_a_directory_that_cannot_be_is_refused_at_once(
             Trainer(bad, quiet())
 
 
-def test_a_picture_that_goes_bad_is_named(
-    config: TrainingConfig, pictures: Path, tmp_path: Path
+@pytest.fixture
+def fed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches come as they do for one GPU: copied before they are needed."""
+    monkeypatch.setattr(
+        "keras_alexnet.data.batches._feeding",
+        lambda strategy: tf.distribute.OneDeviceStrategy("/CPU:0"),
+    )
+
+
+@pytest.mark.compat
+def test_batches_that_come_ahead_are_the_same(
+    config: TrainingConfig, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    as_needed = dataclasses.replace(config, model_dir=str(tmp_path / "as_needed"))
+    Trainer(as_needed, quiet()).fit()
+    request.getfixturevalue("fed_ahead")
+    Trainer(config, quiet()).fit()
+    assert_same(as_needed.model_dir, config.model_dir)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_picture_that_goes_bad_is_named(
+    config: TrainingConfig,
+    request: pytest.FixtureRequest,
+    pictures: Path,
+    tmp_path: Path,
+    ahead: bool,
+) -> None:
+    if ahead:
+        request.getfixturevalue("fed_ahead")
+        config = dataclasses.replace(config, steps_per_call=3, steps_per_epoch=3)
+        config = dataclasses.replace(config, checkpoint_steps=None)
     root = tmp_path / "copy"
     shutil.copytree(pictures, root)
     bad = root / "train" / "2_blue" / "003.jpg"

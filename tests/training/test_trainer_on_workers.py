@@ -43,6 +43,8 @@ def test_two_workers_lose_nothing_and_are_as_one(
         architecture=narrow("modern"),
         epochs=5,
         learning_rate=0.001,
+        steps_per_call=2,
+        checkpoint_steps=None,
         export_dir=str(tmp_path / "export"),
     )
     with both(config) as (chief, other):
@@ -72,7 +74,10 @@ def test_two_workers_lose_nothing_and_are_as_one(
     assert (Path(config.model_dir) / "confusion.png").is_file()
 
     alone = dataclasses.replace(
-        config, model_dir=str(tmp_path / "alone"), export_dir=None
+        config,
+        model_dir=str(tmp_path / "alone"),
+        export_dir=None,
+        steps_per_call=1,
     )
     Trainer(alone, quiet()).fit()
     pairs = zip(rows(config.model_dir), rows(alone.model_dir), strict=True)

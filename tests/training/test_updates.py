@@ -38,14 +38,16 @@ def gradients() -> list[list[tf.Tensor]]:
     ]
 
 
-def ours(rule: str, average: float | None = None) -> tuple[list, list]:
+def ours(
+    rule: str, average: float | None = None, *given: tf.Tensor
+) -> tuple[list, list]:
     """Weights and averages of a kernel, which decays, and a bias, which does not."""
     variables = [tf.Variable(each) for each in start()]
     update = RULES[rule](variables, [DECAY, 0.0], MOMENTUM)
     mean = MovingAverage(variables)
     for each, rate in zip(gradients(), RATES, strict=True):
-        update.apply(each, tf.constant([rate, rate]))
-        mean.apply(update.iterations.read_value(), tf.constant(average or 0.0))
+        update.apply(each, tf.constant([rate, rate]), *given)
+        mean.apply(update.iterations.read_value(), tf.constant(average or 0.0), *given)
     return [v.numpy() for v in variables], [a.numpy() for a in mean.averages]
 
 
@@ -93,6 +95,43 @@ def test_the_average_is_keras_3() -> None:
     keras_fit(theirs)
     averages = [np.asarray(each) for each in theirs._model_variables_moving_average]
     close(ours("sgdw", average=0.7)[1], averages)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("rule", RULES)
+def test_an_update_without_a_branch_is_the_same(rule: str) -> None:
+    for found, expected in zip(
+        ours(rule, 0.7, tf.constant(True)), ours(rule, 0.7), strict=True
+    ):
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.compat
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("before", [0, 3])
+def test_without_a_branch_a_bad_batch_changes_no_bit(
+    rule: str, bad: float, before: int
+) -> None:
+    variables = [tf.Variable(each) for each in start()]
+    update = RULES[rule](variables, [DECAY, 0.0], MOMENTUM)
+    mean = MovingAverage(variables)
+    rates, weight = tf.constant([0.1, 0.1]), tf.constant(0.7)
+    for each in gradients()[:before]:
+        update.apply(each, rates, tf.constant(True))
+        mean.apply(update.iterations.read_value(), weight, tf.constant(True))
+    kept = tf.nest.flatten([variables, update.slots, mean.averages, update.iterations])
+    values = [each.numpy().tobytes() for each in kept]
+    gradient = [tf.fill(each.shape, bad) for each in variables]
+    update.apply(gradient, rates, tf.constant(False))
+    mean.apply(update.iterations.read_value(), weight, tf.constant(False))
+    assert [each.numpy().tobytes() for each in kept] == values
+    update.apply(gradients()[before], rates, tf.constant(True))
+    assert all(
+        each.numpy().tobytes() != value
+        for each, value in zip(variables, values, strict=False)
+    )
 
 
 @pytest.mark.parametrize("rule", ["paper_sgd", "sgdw", "adamw"])

@@ -116,11 +116,7 @@ def check_shared(strategy: tf.distribute.Strategy, name: str, path: Path) -> Non
 
 @contextlib.contextmanager
 def directory_of(strategy: tf.distribute.Strategy, path: Path) -> Iterator[Path]:
-    """Where this worker saves: the chief in `path`, the others in a temporary one.
-
-    All have to save: variables that differ between replicas, as the statistics of batch
-    normalisation, are combined by all workers when they are read.
-    """
+    """Where this worker writes: the chief in `path`, the others in a temporary one."""
     if is_chief(strategy):
         yield path
         return

@@ -10,20 +10,25 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from keras_alexnet.reasons import must_be
 from keras_alexnet.training.workers.environment import Workers
 
+COLLECTIVES = ("auto", "nccl", "ring")
 # The workers have connected to each other before: what TensorFlow does now takes a
 # second or two. It holds Python's lock: if another worker is lost just then, only a
 # thread of the C library can end this one.
 _STARTED_WITHIN = 300.0
 
 
-def open_workers(workers: Workers, gpus: int) -> tf.distribute.Strategy:
+def open_workers(
+    workers: Workers, gpus: int, collectives: str = "auto"
+) -> tf.distribute.Strategy:
     """The strategy of a worker, after the `rendezvous` of all.
 
     Args:
         workers: All of them.
         gpus: Number of GPUs of each, the first of those that are visible; 0 for CPUs.
+        collectives: What sums over the workers, one of `COLLECTIVES`.
 
     Raises:
         ValueError: If TensorFlow was used before, or cannot start.
@@ -37,8 +42,9 @@ def open_workers(workers: Workers, gpus: int) -> tf.distribute.Strategy:
     )
     with _keeping_sigterm(), _bounded(_STARTED_WITHIN):
         try:
-            # Its automatic choice of communication is NCCL on GPUs, a ring on CPUs.
-            return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+            return tf.distribute.MultiWorkerMirroredStrategy(
+                resolver, communication(collectives, gpus)
+            )
         except (RuntimeError, tf.errors.OpError) as error:
             raise ValueError(
                 "several workers must start before anything else has used TensorFlow, "
@@ -46,6 +52,39 @@ def open_workers(workers: Workers, gpus: int) -> tf.distribute.Strategy:
                 f"{workers.own} ({workers.addresses[workers.own]}): "
                 f"{' '.join(str(error).split())[:200]}"
             ) from error
+
+
+def communication(
+    collectives: str, gpus: int
+) -> tf.distribute.experimental.CommunicationOptions:
+    """What sums over the workers: NCCL, or TensorFlow's own ring over gRPC.
+
+    TensorFlow's `AUTO` is always the ring, on GPUs too: its runtime takes NCCL only for
+    ops that have it as their hint (`AssignCollectiveType` in
+    `collective_param_resolver_local.cc`).
+
+    Args:
+        collectives: One of `COLLECTIVES`; `"auto"` is NCCL where there are GPUs.
+        gpus: Number of GPUs of each worker.
+
+    Raises:
+        ValueError: For NCCL without GPUs, or an unknown name.
+
+    Example:
+
+    >>> communication("auto", gpus=8).implementation.value
+    'NCCL'
+    """
+    if collectives not in COLLECTIVES:
+        raise must_be("collectives", f"one of {COLLECTIVES}", collectives)
+    if collectives == "nccl" and not gpus:
+        raise must_be("collectives", "auto or ring for workers on CPUs", collectives)
+    chosen = ("nccl" if gpus else "ring") if collectives == "auto" else collectives
+    return tf.distribute.experimental.CommunicationOptions(
+        implementation=tf.distribute.experimental.CommunicationImplementation(
+            chosen.upper()
+        )
+    )
 
 
 @contextlib.contextmanager
