@@ -13,6 +13,7 @@ from keras_alexnet.ops.swapping import Function, being_saved, gradient_of, swapp
 from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]
+_AMPERE = (8, 0)  # compute capability
 
 
 def grouped_conv2d(
@@ -137,6 +138,36 @@ def _swapped(
         return found
 
     return swapped(interface, split, whole, gradient=gradient, devices=devices)
+
+
+def keep_channels_last() -> bool:
+    """Lets the GPUs of this process compute float32 in the layout of the graphs.
+
+    TensorFlow's graph optimiser moves all float32 maps to channels first on any GPU, and
+    back before each op that reads channels last. But tensor cores since Ampere compute
+    float32 with channels last (`ComputeInNhwcEnabled` in `conv_ops_gpu.cc`). So that
+    optimiser is switched off, if all visible GPUs have such cores, TF32 is on, and
+    nobody has set it otherwise. In 16 bits it moves nothing anyway.
+
+    Returns:
+        Whether it was switched off.
+
+    Example:
+
+    >>> keep_channels_last()  # no GPU is visible here
+    False
+    """
+    gpus = tf.config.get_visible_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    cores = [each.get("compute_capability") or (0, 0) for each in details]
+    if not cores or min(cores) < _AMPERE:
+        return False
+    if not tf.config.experimental.tensor_float_32_execution_enabled():
+        return False
+    if "layout_optimizer" in tf.config.optimizer.get_experimental_options():
+        return False
+    tf.config.optimizer.set_experimental_options({"layout_optimizer": False})
+    return True
 
 
 def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
