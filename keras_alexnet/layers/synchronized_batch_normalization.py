@@ -21,7 +21,7 @@ class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
     layer.
 
     Args:
-        **kwargs: The arguments of `keras.layers.BatchNormalization`; `axis` is the last.
+        **kwargs: Those of `keras.layers.BatchNormalization`; `axis` is the last.
 
     Input shape:
         `(batch, …, channels)`.

@@ -143,7 +143,7 @@ def _swapped(
 def keep_channels_last() -> bool:
     """Lets the GPUs of this process compute float32 in the layout of the graphs.
 
-    TensorFlow's graph optimiser moves all float32 maps to channels first on any GPU, and
+    TensorFlow's graph optimiser moves float32 maps to channels first on any GPU, and
     back before each op that reads channels last. But tensor cores since Ampere compute
     float32 with channels last (`ComputeInNhwcEnabled` in `conv_ops_gpu.cc`). So that
     optimiser is switched off, if all visible GPUs have such cores, TF32 is on, and
