@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from seam_reference import crossed, normalized
+from virtual_gpu import moved
 
 from keras_alexnet.ops import LRN, cross_connect, local_response_normalization
 from keras_alexnet.ops.normalization import by_band, by_shifts, by_stock_op
@@ -29,22 +30,6 @@ BEYOND = [
     LRN(k=1e-6),
     LRN(beta=0.005),
 ]
-# Ops of a graph that move nothing.
-FREE = {
-    "BroadcastGradientArgs",
-    "Const",
-    "Identity",
-    "IdentityN",
-    "NoOp",
-    "Pack",
-    "Placeholder",
-    "PreventGradient",
-    "Reshape",
-    "Shape",
-    "StopGradient",
-    "StridedSlice",
-    "ZerosLike",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -229,24 +214,7 @@ def passes(shape: list[int], dtype: tf.DType) -> float:
     batch, *sides, channels = shape
     pooled = [batch, *((side - 3) // 2 + 1 for side in sides), channels]
     specs = [tf.TensorSpec(each, dtype) for each in (shape, pooled)]
-    moved = 0
-    for op in needed(graph_of(both, *specs)):
-        if op.type not in FREE:
-            tensors = [*op.inputs, *op.outputs]
-            moved += sum(x.shape.num_elements() * x.dtype.size for x in tensors)
-    return moved / (4 * np.prod(shape))
-
-
-def needed(graph: tf.Graph) -> set[tf.Operation]:
-    """The ops that the outputs of a graph depend on: the others never run."""
-    found: set[tf.Operation] = set()
-    waiting = [x.op for x in graph.outputs]
-    while waiting:
-        op = waiting.pop()
-        if op not in found:
-            found.add(op)
-            waiting += [x.op for x in op.inputs]
-    return found
+    return moved(graph_of(both, *specs)) / (4 * np.prod(shape))
 
 
 @pytest.mark.compat

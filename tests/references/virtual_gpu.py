@@ -87,3 +87,49 @@ def ops(definition: tf.compat.v1.GraphDef) -> list[str]:
         return found
 
     return within(definition.node)
+
+
+# Ops that move nothing, and those whose time is arithmetic.
+_FREE = {
+    "BroadcastGradientArgs",
+    "Const",
+    "Identity",
+    "IdentityN",
+    "NoOp",
+    "Pack",
+    "PartitionedCall",  # of a convolution
+    "Placeholder",
+    "PreventGradient",
+    "ReadVariableOp",
+    "Reshape",
+    "Shape",
+    "ShapeN",
+    "StopGradient",
+    "StridedSlice",
+    "ZerosLike",
+}
+_ARITHMETIC = {"Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"}
+_SMALL = 10**5  # a product with fewer numbers only passes over its first factor
+
+
+def moved(graph: tf.Graph) -> int:
+    """Bytes that the ops of a traced graph move whose time is that of the memory.
+
+    Only ops count that its outputs depend on: the others never run.
+    """
+    total, found = 0, set()
+    waiting = [x.op for x in graph.outputs]
+    while waiting:
+        op = waiting.pop()
+        if op not in found:
+            found.add(op)
+            waiting += [x.op for x in op.inputs]
+            product = op.type == "MatMul" and _numbers(op.inputs[1]) > _SMALL
+            if op.type not in _FREE | _ARITHMETIC and not product:
+                tensors = [*op.inputs, *op.outputs]
+                total += sum(_numbers(x) * x.dtype.size for x in tensors)
+    return total
+
+
+def _numbers(tensor: tf.Tensor) -> int:
+    return 0 if tensor.dtype == tf.resource else tensor.shape.num_elements()

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import pytest
 import tensorflow as tf
-import virtual_gpu
+from virtual_gpu import moved, optimised
+from virtual_gpu import ops as ops_of
 
 from keras_alexnet import AlexNet
 from keras_alexnet.ops import convolution
@@ -64,25 +65,55 @@ def gradients(precision: str) -> tuple[Callable, list[tf.TensorSpec]]:
     return step, [pictures, tf.TensorSpec([BATCH], tf.int64)]
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_an_h100_moves_no_maps_to_another_layout(
-    a_gpu: Callable, monkeypatch: pytest.MonkeyPatch, precision: str
-) -> None:
-    options = a_gpu((9, 0))
+def graph_of(step: Callable, specs: list[tf.TensorSpec]) -> tf.Graph:
+    return tf.function(step).get_concrete_function(*specs).graph
+
+
+@pytest.fixture
+def _grouped_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GPU runs grouped convolutions."""
     monkeypatch.setattr(convolution, "_kinds", lambda: ["CPU", "GPU"])
     for dtype in (tf.float32, tf.bfloat16):
         monkeypatch.setitem(convolution._known, ("GPU", dtype), True)
+
+
+@pytest.mark.parametrize(
+    ("precision", "before", "after"),
+    [("float32", 17.1e9, 5.1e9), ("mixed_bfloat16", 17.6e9, 5.6e9)],
+)
+@pytest.mark.usefixtures("_grouped_on_gpu")
+def test_a_step_of_128_moves_less_than_with_the_form_of_a_cpu(
+    a_gpu: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    before: float,
+    after: float,
+) -> None:
+    monkeypatch.setenv("KERAS_ALEXNET_KERNELS", "composite")
+    step, specs = gradients(precision)
+    assert 0.97 * before < moved(graph_of(step, specs)) < before
+    a_gpu((9, 0))
+    step, specs = gradients(precision)
+    assert 0.97 * after < moved(graph_of(step, specs)) < after
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.usefixtures("_grouped_on_gpu")
+def test_an_h100_moves_no_maps_to_another_layout(
+    a_gpu: Callable, precision: str
+) -> None:
+    options = a_gpu((9, 0))
     assert keep_channels_last()
     off = tuple(name for name, on in options.items() if not on)
     step, specs = gradients(precision)
-    ops = virtual_gpu.ops(virtual_gpu.optimised(step, *specs, without=off))
+    ops = ops_of(optimised(step, *specs, without=off))
     # The graph is whole: five convolutions with a gradient each, two normalisations.
     assert ops.count("Conv2D") + ops.count("_FusedConv2D") == 5
     assert ops.count("Conv2DBackpropFilter") == 5
     assert ops.count("LRN") == ops.count("LRNGrad") == 2
     assert ops.count("Transpose") == 0
     if precision == "float32":  # but with the optimiser of layouts there are some
-        assert "Transpose" in virtual_gpu.ops(virtual_gpu.optimised(step, *specs))
+        assert "Transpose" in ops_of(optimised(step, *specs))
 
 
 def test_what_was_set_and_other_gpus_are_left_alone(a_gpu: Callable) -> None:
