@@ -26,7 +26,8 @@ from keras_alexnet.training import Trainer, TrainingConfig
 pytestmark = pytest.mark.gpu
 
 # How far a result may be from the exact one, as a share of the largest value.
-BOUNDS = {"float64": 1e-12, "float32": 3e-6, "float16": 2e-3, "bfloat16": 1e-2}
+# Squares of TF32 would put float32 off by 9e-5 and more.
+BOUNDS = {"float64": 1e-12, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1e-2}
 # TensorFlow's own op computes the first two; no GPU kernel of it does the others.
 NORMS = [
     LRN(),
@@ -34,9 +35,7 @@ NORMS = [
     LRN(size=4, k=0.5, alpha=0.2, beta=1.3),
     LRN(size=17, k=3.0, alpha=0.1),
 ]
-
-
-SCALE = 1024.0
+SCALE = 1024.0  # of a loss
 
 
 def gpus() -> list[str]:
@@ -105,7 +104,7 @@ def slope(device: str, dtype: str, norm: LRN) -> np.ndarray:
 @pytest.mark.parametrize("dtype", BOUNDS)
 def test_its_gradient_is_that_of_the_cpu(gpu: str, norm: LRN, dtype: str) -> None:
     exact = slope("CPU:0", dtype, norm)
-    bound = max(3 * BOUNDS[dtype], 1e-5)  # of two sums, and of the sine in float32
+    bound = max(3 * BOUNDS[dtype], 1e-5)  # both devices round, and the sine is float32
     assert far(slope(gpu, dtype, norm), exact) <= bound
 
 

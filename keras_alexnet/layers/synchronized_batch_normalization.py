@@ -16,12 +16,12 @@ class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
     are those of each channel over all pictures of all replicas.
 
     Keras sums three tensors over the replicas forward and two backward, each in a
-    collective of its own, though they are so small that a collective costs its latency.
-    Here they are one tensor. Outside of training, and on one replica, it is Keras'
-    layer.
+    collective of its own, though they are so small that a collective costs its
+    latency. Here they are one tensor. Outside of training, on one replica, and where
+    channels are not the last axis, it is Keras' layer.
 
     Args:
-        **kwargs: Those of `keras.layers.BatchNormalization`; `axis` is the last.
+        **kwargs: Those of `keras.layers.BatchNormalization`.
 
     Input shape:
         `(batch, …, channels)`.
@@ -50,7 +50,8 @@ class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
     ) -> tf.Tensor:
         replicas = tf.distribute.get_replica_context()
         several = replicas is not None and replicas.num_replicas_in_sync > 1
-        if not several or not training or not self.trainable or mask is not None:
+        usual = mask is None and self._is_usual(inputs.shape.rank)
+        if not (several and training and self.trainable and usual):
             return super().call(inputs, training=training, mask=mask)
         wide = tf.float64 if inputs.dtype == tf.float64 else tf.float32
         x = tf.cast(inputs, wide)
@@ -66,6 +67,10 @@ class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
             self.epsilon,
         )
         return tf.cast(y, inputs.dtype)
+
+    def _is_usual(self, rank: int) -> bool:
+        axis = self.axis if isinstance(self.axis, int) else self.axis[0]
+        return axis in (-1, rank - 1) and not getattr(self, "renorm", False)
 
     def _move(self, moving: Any, value: tf.Tensor) -> None:
         kept = tf.cast(moving, value.dtype) * self.momentum

@@ -89,10 +89,10 @@ def on_gpu() -> bool:
     The device scope decides; without one TensorFlow prefers a GPU that is visible.
     What is traced for a SavedModel may run anywhere, and counts as not on a GPU.
     """
-    if being_saved():
+    if being_saved() or not _sees_gpu():
         return False
     scope = _scope()
-    return "GPU" in scope.upper() if scope else _sees_gpu()
+    return not scope or "GPU" in scope.upper()
 
 
 def _scope() -> str:

@@ -172,9 +172,7 @@ def _shifted(values: tf.Tensor, size: int, towers: Towers, back: bool) -> tf.Ten
         sums = [_shifted(part, size, (width,), back) for part, width in parts]
         return tf.concat(sums, axis=-1)
     width = towers[0]
-    before, after = (
-        min(side, width - 1) for side in _reach(size)[:: -1 if back else 1]
-    )
+    before, after = (min(side, width - 1) for side in _reach(size, back))
     apart = tf.reshape(values, [-1, len(towers), width])
     padded = tf.pad(apart, [[0, 0], [0, 0], [before, after]])
     shifts = range(before + after + 1)

@@ -203,7 +203,7 @@ def prepared_in_place(
     """
     readers = frozenset(
         id(layer)
-        for layer in model.layers
+        for layer in getattr(model, "layers", ())
         if isinstance(layer, OnDevice) and layer.input is model.input
     )
     before = _current.prepare, _current.readers
