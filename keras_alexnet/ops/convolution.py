@@ -73,7 +73,7 @@ def grouped_conv2d(
     if groups == 1:
         return whole(*inputs)
     split = functools.partial(_split, groups=groups, **form)
-    if being_saved():
+    if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
         return split(*inputs)
     if tf.executing_eagerly():
         # The gradients of the whole convolution are the fastest too.
