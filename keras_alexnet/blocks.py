@@ -28,6 +28,7 @@ from keras_alexnet.layers import (
     GroupedConv2D,
     LocalResponseNormalization,
     StatelessDropout,
+    SynchronizedBatchNormalization,
     WithinChannelNormalization,
 )
 from keras_alexnet.normalizations import LRN
@@ -107,12 +108,12 @@ def _single(index: int, stage: Stage, towers: int, kernels: str) -> Any:
         # The statistics are those of the whole batch on any number of devices. On one
         # device the plain sums are faster and more exact.
         replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
-        return keras.layers.BatchNormalization(
-            momentum=stage.momentum,
-            epsilon=stage.epsilon,
-            synchronized=replicated,
-            name=name,
+        normalization = (
+            SynchronizedBatchNormalization
+            if replicated
+            else keras.layers.BatchNormalization
         )
+        return normalization(momentum=stage.momentum, epsilon=stage.epsilon, name=name)
     if isinstance(stage, LRN):
         return LocalResponseNormalization(
             **vars(stage), towers=towers, kernels=kernels, name=name

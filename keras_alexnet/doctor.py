@@ -135,7 +135,7 @@ def _choice() -> Iterator[Line]:
 
 
 def _convolution() -> Iterator[Line]:
-    if convolution.grouped_runs(tf.float32):
+    if convolution.grouped_runs("GPU" if dispatch.on_gpu() else "CPU", tf.float32):
         yield "grouped convolution", "TensorFlow's own, all groups in one op"
         return
     yield "grouped convolution", "one group at a time: TensorFlow refuses its gradient"

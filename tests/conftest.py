@@ -22,6 +22,18 @@ from PIL import Image  # noqa: E402
 Script = Callable[..., subprocess.CompletedProcess]
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Deselects what needs a GPU, unless it is asked for, as by `-m gpu`."""
+    if "gpu" in config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("gpu")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+
+
 def write_pictures(folder: Path, label: int, count: int, seed: int) -> None:
     """JPEGs of one colour and some noise: red-like, green-like, blue-like by label."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from keras_alexnet.data.unreadable import explained
 from keras_alexnet.evaluation.confusion import Confusion
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
 from keras_alexnet.recipe import Recipe
+from keras_alexnet.two_towers import prepared_in_place
 
 
 class Evaluator:
@@ -104,7 +105,9 @@ class Evaluator:
         return self._strategy.reduce("SUM", sums, axis=None), answered
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        scores = self._model(self._recipe.preprocessing(batch["image"]), training=False)
+        scores = prepared_in_place(
+            self._model, lambda: self._recipe.preprocessing(batch["image"]), False
+        )
         if not self._from_logits:
             scores = log_probabilities(scores)
         label, weight = batch["label"], batch["weight"]

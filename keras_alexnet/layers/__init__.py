@@ -7,6 +7,9 @@ from keras_alexnet.layers.local_response_normalization import (
     LocalResponseNormalization,
 )
 from keras_alexnet.layers.stateless_dropout import StatelessDropout
+from keras_alexnet.layers.synchronized_batch_normalization import (
+    SynchronizedBatchNormalization,
+)
 from keras_alexnet.layers.within_channel_normalization import (
     WithinChannelNormalization,
 )
@@ -17,5 +20,6 @@ __all__ = [
     "GroupedConv2D",
     "LocalResponseNormalization",
     "StatelessDropout",
+    "SynchronizedBatchNormalization",
     "WithinChannelNormalization",
 ]

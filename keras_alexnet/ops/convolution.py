@@ -8,10 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_alexnet.ops.dispatch import on_gpu
 from keras_alexnet.ops.swapping import Function, being_saved, gradient_of, swapped
 from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]
+_AMPERE = (8, 0)  # compute capability
 
 
 def grouped_conv2d(
@@ -31,10 +33,10 @@ def grouped_conv2d(
 
     The fastest form is TensorFlow's own `conv2d`, which accepts a grouped kernel. But
     on a CPU without oneDNN TensorFlow refuses its gradient. So a small convolution is
-    tried on the devices of this process; where that fails, each group is convolved
-    separately. Graphs always hold the separate convolutions, because any server may
-    have to run them; where this process runs a graph, it uses the fastest form if it
-    can (see `swapping`).
+    tried on each kind of device of this process; where that fails, each group is
+    convolved separately. Graphs always hold the separate convolutions, because any
+    server may have to run them; where this process runs a graph, it uses on each device
+    the fastest form that runs there (see `swapping`).
 
     Args:
         x: `[batch, height, width, channels]`.
@@ -71,11 +73,17 @@ def grouped_conv2d(
     if groups == 1:
         return whole(*inputs)
     split = functools.partial(_split, groups=groups, **form)
-    if being_saved() or not grouped_runs(x.dtype):
+    if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
         return split(*inputs)
     if tf.executing_eagerly():
-        return whole(*inputs)  # whose own gradients are the fastest too
-    return _swapped(split, whole, f"keras_alexnet convolution {groups} {form}")(*inputs)
+        # The gradients of the whole convolution are the fastest too.
+        runs = grouped_runs("GPU" if on_gpu() else "CPU", x.dtype)
+        return (whole if runs else split)(*inputs)
+    devices = tuple(kind for kind in _kinds() if grouped_runs(kind, x.dtype))
+    if not devices:
+        return split(*inputs)
+    interface = f"keras_alexnet convolution {groups} {form}"
+    return _swapped(split, whole, interface, devices)(*inputs)
 
 
 def _whole(
@@ -100,8 +108,10 @@ def _split(
     return y if bias is None else tf.nn.bias_add(y, bias)
 
 
-def _swapped(split: Function, whole: Function, interface: str) -> Function:
-    """The convolution: graphs hold `split`, and this process runs `whole`."""
+def _swapped(
+    split: Function, whole: Function, interface: str, devices: Sequence[str]
+) -> Function:
+    """The convolution: graphs hold `split`, and these devices run `whole`."""
 
     def of_input(convolve: Function, index: int) -> Function:
         both = gradient_of(interface, convolve)
@@ -113,7 +123,7 @@ def _swapped(split: Function, whole: Function, interface: str) -> Function:
             f"{interface} gradient {index}",
             of_input(split, index),
             of_input(whole, index),
-            devices=_kinds(),
+            devices=devices,
         )
         for index in (0, 1)
     )
@@ -127,7 +137,37 @@ def _swapped(split: Function, whole: Function, interface: str) -> Function:
             found.append(tf.raw_ops.BiasAddGrad(out_backprop=upstream[0]))
         return found
 
-    return swapped(interface, split, whole, gradient=gradient, devices=_kinds())
+    return swapped(interface, split, whole, gradient=gradient, devices=devices)
+
+
+def keep_channels_last() -> bool:
+    """Lets the GPUs of this process compute float32 in the layout of the graphs.
+
+    TensorFlow's graph optimiser moves float32 maps to channels first on any GPU, and
+    back before each op that reads channels last. But tensor cores since Ampere compute
+    float32 with channels last (`ComputeInNhwcEnabled` in `conv_ops_gpu.cc`). So that
+    optimiser is switched off, if all visible GPUs have such cores, TF32 is on, and
+    nobody has set it otherwise. In 16 bits it moves nothing anyway.
+
+    Returns:
+        Whether it was switched off.
+
+    Example:
+
+    >>> keep_channels_last()  # no GPU is visible here
+    False
+    """
+    gpus = tf.config.get_visible_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    cores = [each.get("compute_capability") or (0, 0) for each in details]
+    if not cores or min(cores) < _AMPERE:
+        return False
+    if not tf.config.experimental.tensor_float_32_execution_enabled():
+        return False
+    if "layout_optimizer" in tf.config.optimizer.get_experimental_options():
+        return False
+    tf.config.optimizer.set_experimental_options({"layout_optimizer": False})
+    return True
 
 
 def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
@@ -142,30 +182,52 @@ def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
     return count
 
 
-@functools.cache
-def grouped_runs(dtype: tf.DType) -> bool:
-    """Whether CPU and, if visible, GPU run grouped convolution and its gradient."""
-    with tf.init_scope():
-        return all(_probe(f"/{kind}:0", dtype) for kind in _kinds())
+# What a GPU answers that has no memory left, for the maps or for cuDNN itself.
+_PASSING = (
+    tf.errors.InternalError,
+    tf.errors.NotFoundError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnknownError,
+)
+_known: dict[tuple[str, tf.DType], bool] = {}
+
+
+def grouped_runs(kind: str, dtype: tf.DType) -> bool:
+    """Whether this kind of device runs grouped convolution and its gradient.
+
+    Args:
+        kind: `"CPU"` or `"GPU"`.
+        dtype: The type of the maps.
+    """
+    if (kind, dtype) not in _known:
+        try:
+            with tf.init_scope():
+                _probe(f"/{kind}:0", dtype)
+        except _PASSING:
+            return False  # and ask again the next time
+        except (ValueError, tf.errors.OpError):
+            _known[kind, dtype] = False
+        else:
+            _known[kind, dtype] = True
+    return _known[kind, dtype]
 
 
 def _kinds() -> list[str]:
     return ["CPU"] + (["GPU"] if tf.config.list_logical_devices("GPU") else [])
 
 
-def _probe(device: str, dtype: tf.DType) -> bool:
-    # The ops of the gradient are called directly: no tape records within init_scope.
-    x, kernel = tf.ones([1, 3, 3, 4], dtype), tf.ones([3, 3, 2, 4], dtype)
+def _probe(device: str, dtype: tf.DType) -> None:
+    # As many channels a group as conv2 has: what cuDNN can do depends on it. The ops of
+    # the gradient are called directly: no tape records within init_scope.
+    x, kernel = tf.ones([1, 3, 3, 96], dtype), tf.ones([3, 3, 48, 96], dtype)
     form = {"strides": [1, 1, 1, 1], "padding": "SAME"}
-    try:
-        with tf.device(device):
-            y = tf.raw_ops.Conv2D(input=x, filter=kernel, **form)
-            tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=x.shape, filter=kernel, out_backprop=y, **form
-            )
-            tf.raw_ops.Conv2DBackpropFilter(
-                input=x, filter_sizes=kernel.shape, out_backprop=y, **form
-            )
-    except (tf.errors.OpError, ValueError):
-        return False
-    return True
+    with tf.device(device):
+        y = tf.raw_ops.Conv2D(input=x, filter=kernel, **form)
+        of_x = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=x.shape, filter=kernel, out_backprop=y, **form
+        )
+        of_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=x, filter_sizes=kernel.shape, out_backprop=y, **form
+        )
+    for result in (y, of_x, of_kernel):
+        result.numpy()  # a GPU reports some errors only when its results are read

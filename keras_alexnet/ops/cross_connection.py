@@ -10,7 +10,12 @@ import tensorflow as tf
 
 from keras_alexnet.normalizations import LRN
 from keras_alexnet.ops import native
-from keras_alexnet.ops.dispatch import check_kernels, native_in_graphs, use_native
+from keras_alexnet.ops.dispatch import (
+    check_kernels,
+    native_in_graphs,
+    on_gpu,
+    use_native,
+)
 from keras_alexnet.ops.normalization import normalize
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
 from keras_alexnet.ops.swapping import Function, gradient_of, swapped
@@ -86,7 +91,7 @@ def run_seam(
 ) -> tf.Tensor:
     """Runs the stages of a seam on checked maps, natively or in stock ops."""
     shape = seam.output_shape(maps, towers)
-    stock = functools.partial(_composite, towers=towers, seam=seam)
+    stock = functools.partial(_composite, towers=towers, seam=seam, on_gpu=on_gpu())
     if use_native(kernels, maps):
         y = _native(stock, towers, seam, shape, native_in_graphs(kernels))(*maps)
     else:
@@ -125,12 +130,14 @@ def _native(
     )
 
 
-def _composite(*maps: tf.Tensor, towers: tuple[int, ...], seam: Seam) -> tf.Tensor:
+def _composite(
+    *maps: tf.Tensor, towers: tuple[int, ...], seam: Seam, on_gpu: bool
+) -> tf.Tensor:
     x = tf.concat(maps, axis=-1) if len(maps) > 1 else maps[0]
     if seam.activation and seam.activation_first:
         x = tf.nn.relu(x)
     if seam.norm is not None:
-        x = normalize(x, seam.norm, towers)
+        x = normalize(x, seam.norm, towers, on_gpu)
     if seam.activation and not seam.activation_first:
         x = tf.nn.relu(x)
     if seam.pool_size is not None:

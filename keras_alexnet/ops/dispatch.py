@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.ops import control_flow_util
 
 from keras_alexnet.ops import native
@@ -74,9 +75,33 @@ def _obstacle(tensors: Sequence[tf.Tensor]) -> str | None:
         return f"a tensor on {elsewhere[0]}" if elsewhere else None
     if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
         return "a function that XLA compiles"
-    scope = tf.raw_ops.NoOp().device  # the device scope, if there is one
+    scope = _scope()
     if scope and "CPU" not in scope.upper():
         return f"the device scope {scope}"
-    if not scope and tf.config.list_physical_devices("GPU"):
+    if not scope and _sees_gpu():
         return "a graph that may run on the visible GPU"
     return None
+
+
+def on_gpu() -> bool:
+    """Whether stock ops that are called here will run on a GPU.
+
+    The device scope decides; without one TensorFlow prefers a GPU that is visible.
+    What is traced for a SavedModel may run anywhere, and counts as not on a GPU.
+    """
+    if being_saved() or not _sees_gpu():
+        return False
+    scope = _scope()
+    return not scope or "GPU" in scope.upper()
+
+
+def _scope() -> str:
+    """The device scope, or "" where there is none."""
+    if tf.executing_eagerly():
+        return context.context().device_name or ""
+    return tf.raw_ops.NoOp().device
+
+
+def _sees_gpu() -> bool:
+    # A physical GPU may be hidden, as by `--devices=CPU:0`.
+    return bool(tf.config.get_visible_devices("GPU"))

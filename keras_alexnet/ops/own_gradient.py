@@ -15,12 +15,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import record
+from tensorflow.python.eager import forwardprop_util, record
 
 Function = Callable[..., Any]  # from tensors to a tensor or a list of tensors
 Gradient = Callable[[Sequence[tf.Tensor], Sequence[tf.Tensor]], Sequence[tf.Tensor]]
 
 _numbers = itertools.count()
+
+
+def has_tangents(inputs: Sequence[tf.Tensor]) -> bool:
+    """Whether a forward-mode derivative is computed, which a gradient cannot give."""
+    return bool(forwardprop_util.pack_tangents(list(inputs)).tangents)
 
 
 def with_gradient(function: Function, gradient: Gradient) -> Function:

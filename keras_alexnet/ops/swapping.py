@@ -16,13 +16,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import forwardprop_util
 from tensorflow.python.saved_model import save_context
 
 from keras_alexnet.ops.counting import count_within
-from keras_alexnet.ops.own_gradient import Function, Gradient, with_gradient
+from keras_alexnet.ops.own_gradient import (
+    Function,
+    Gradient,
+    has_tangents,
+    with_gradient,
+)
 
-# Functions by interface and shapes. They stay for the life of the process.
+# Functions by interface, shapes and devices. They stay for the life of the process.
 _traced_functions: dict[tuple[Any, ...], tuple[Function, ...]] = {}
 _gradients: dict[str, Gradient] = {}
 
@@ -81,7 +85,7 @@ def swapped(
 
     def call(*inputs: tf.Tensor) -> Any:
         # Forward mode needs the ops themselves: a custom gradient does not support it.
-        if forwardprop_util.pack_tangents(list(inputs)).tangents:
+        if has_tangents(inputs):
             return stock(*inputs)
         return run(*inputs)
 
@@ -130,7 +134,7 @@ def _traced(
     devices: Sequence[str],
 ) -> Function:
     """The function of stock ops; it and the fast ones are registered first."""
-    key = (interface, specs)
+    key = (interface, specs, tuple(devices))
     if key not in _traced_functions:
         # The name holds the shapes, because TensorFlow may replace a function by
         # another of the same name. init_scope and no device: any graph can call them.

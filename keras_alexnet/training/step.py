@@ -18,6 +18,7 @@ from keras_alexnet.training.network import Network
 from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.updates import assign
 from keras_alexnet.training.workers.coordination import Signals
+from keras_alexnet.two_towers import prepared_in_place
 
 _PACK = 2**25  # bytes of gradients that are summed over the replicas together
 _FIRST = 2.0**15
@@ -235,13 +236,15 @@ class TrainStep:
     def _logits(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tf.Tensor:
-        pictures = self.prepared(batch, inputs["noise"])
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         rows = self._config.batch_size // self._replicas
         place = Place(self._config.seed, inputs["step"], replica * rows)
         with dropout_at(place):
-            # Softmax and loss are in float32, whatever the layers compute in.
-            return tf.cast(self.model(pictures, training=True), tf.float32)
+            logits = prepared_in_place(
+                self.model, lambda: self.prepared(batch, inputs["noise"]), True
+            )
+        # Softmax and loss are in float32, whatever the layers compute in.
+        return tf.cast(logits, tf.float32)
 
     def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """This replica's part of the mean over the batch: the gradients are summed."""

@@ -19,6 +19,7 @@ from keras_alexnet import files, terminal
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.live_line import PictureCount
+from keras_alexnet.ops.convolution import keep_channels_last
 from keras_alexnet.tensorflow_paths import check_plain
 from keras_alexnet.training import pictures
 from keras_alexnet.training.checkpoints import Checkpoints
@@ -191,6 +192,7 @@ class Trainer:
         )
 
     def _set_up(self, strategy: tf.distribute.Strategy) -> _Setup:
+        keep_channels_last()
         # Weights to begin with are opened here: a strategy has to come before any op.
         network = self._settled()
         self.config = config = network.config

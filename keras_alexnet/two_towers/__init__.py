@@ -7,7 +7,11 @@ from keras_alexnet.two_towers.packed_form import (
     packed_names,
     packed_values,
 )
-from keras_alexnet.two_towers.placement import OnDevice, check_devices
+from keras_alexnet.two_towers.placement import (
+    OnDevice,
+    check_devices,
+    prepared_in_place,
+)
 
 __all__ = [
     "Crossing",
@@ -20,4 +24,5 @@ __all__ = [
     "crossings",
     "packed_names",
     "packed_values",
+    "prepared_in_place",
 ]

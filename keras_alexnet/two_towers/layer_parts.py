@@ -13,6 +13,7 @@ from keras_alexnet.layers import (
     GroupedConv2D,
     LocalResponseNormalization,
     StatelessDropout,
+    SynchronizedBatchNormalization,
     WithinChannelNormalization,
 )
 
@@ -29,6 +30,7 @@ _SPLIT: dict[type, tuple[str, ...]] = {
     AdaptiveAveragePooling2D: (),
     keras.layers.ZeroPadding2D: (),
     keras.layers.BatchNormalization: (),
+    SynchronizedBatchNormalization: (),
     keras.layers.ReLU: (),
     keras.layers.LeakyReLU: (),
     keras.layers.ELU: (),

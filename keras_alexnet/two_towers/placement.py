@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -149,6 +150,9 @@ class OnDevice(keras.layers.Wrapper):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         mode = {"training": training} if self._trains else {}
+        if id(self) in _current.readers and _current.prepare is not None:
+            with tf.device(self.device):
+                inputs = tf.cast(_current.prepare(), inputs.dtype)
         return run_on(self.device, lambda x: self.layer(x, **mode), inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -164,6 +168,50 @@ class OnDevice(keras.layers.Wrapper):
         with tf.device(check_devices([config["device"]])[0]):
             layer = keras.saving.deserialize_keras_object(config["layer"], **kwargs)
         return cls(**{**config, "layer": layer})
+
+
+class _Current(threading.local):  # Replicas are traced in threads of their own.
+    prepare: Callable[[], tf.Tensor] | None = None
+    readers: frozenset[int] = frozenset()  # ids of the layers that read the pictures
+
+
+_current = _Current()
+
+
+def prepared_in_place(
+    model: keras.Model, prepare: Callable[[], tf.Tensor], training: bool
+) -> tf.Tensor:
+    """The output of a model whose towers' devices each prepare the pictures themselves.
+
+    So pictures are sent as the bytes that they are, and not as the four times larger
+    numbers that the network reads.
+
+    Args:
+        model: Of any form; one with its towers in one tensor prepares them once.
+        prepare: Makes the model's input, of tensors that it captured, on the device of
+            the scope it is called in.
+        training: Passed to the model.
+
+    Example:
+
+    >>> from keras_alexnet import AlexNet
+    >>> model = AlexNet(input_shape=(64, 64, 3), devices=["/CPU:0", "/CPU:0"])
+    >>> bytes_of = tf.zeros([1, 64, 64, 3], tf.uint8)
+    >>> y = prepared_in_place(model, lambda: tf.cast(bytes_of, tf.float32), False)
+    >>> tuple(y.shape)
+    (1, 1000)
+    """
+    readers = frozenset(
+        id(layer)
+        for layer in getattr(model, "layers", ())
+        if isinstance(layer, OnDevice) and layer.input is model.input
+    )
+    before = _current.prepare, _current.readers
+    _current.prepare, _current.readers = prepare, readers
+    try:
+        return model(prepare(), training=training)
+    finally:
+        _current.prepare, _current.readers = before
 
 
 def letter(tower: int | None) -> str:

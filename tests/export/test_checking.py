@@ -57,7 +57,7 @@ def test_xla_python_and_custom_ops_are_found(tmp_path: Path) -> None:
 
 
 def test_a_grouped_convolution_is_found(tmp_path: Path) -> None:
-    assert grouped_runs(tf.float32)  # with oneDNN, which the tests run with
+    assert grouped_runs("CPU", tf.float32)  # with oneDNN, which the tests run with
     grouped = images_to(lambda x: tf.nn.conv2d(x, tf.ones([3, 3, 2, 4]), 1, "SAME"))
     with pytest.raises(ValueError, match=r"the grouped convolution '.*', 4 maps by 2"):
         check_graph(graph_of(grouped, tmp_path))

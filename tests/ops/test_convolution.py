@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from grouped_reference import convolved
 
-from keras_alexnet.ops import grouped_conv2d
+from keras_alexnet.ops import convolution, grouped_conv2d
+from keras_alexnet.ops.convolution import grouped_runs
 
+REFERENCES = str(Path(__file__).resolve().parent.parent / "references")
 # Where oneDNN is off TensorFlow refuses the gradient of the grouped form; the op
 # must not.
 WITHOUT_ONEDNN = """
@@ -69,6 +75,89 @@ def test_gradients_are_those_of_a_dense_kernel_with_zero_blocks() -> None:
 
 def test_it_trains_without_onednn(python) -> None:
     assert python(WITHOUT_ONEDNN, TF_ENABLE_ONEDNN_OPTS="0").strip() == "True"
+
+
+# This CPU refuses bfloat16, or its gradient: the GPU, which is mocked, is asked itself.
+BESIDE_A_CPU_THAT_REFUSES = """
+import sys
+from collections import Counter
+import tensorflow as tf
+import virtual_gpu
+from keras_alexnet.ops import convolution, grouped_conv2d
+
+real, asked = tf.config.list_logical_devices, convolution._probe
+gpu = {"GPU": ["GPU:0"]}
+tf.config.list_logical_devices = lambda kind=None: gpu.get(kind) or real(kind)
+convolution._probe = lambda device, dtype: "GPU" in device or asked(device, dtype)
+
+def step(x, kernel):
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        y = grouped_conv2d(x, kernel, 2)
+    return tape.gradient(y, [x, kernel])
+
+dtype = tf.as_dtype(sys.argv[1])
+specs = tf.TensorSpec([2, 6, 6, 96], dtype), tf.TensorSpec([3, 3, 48, 96], dtype)
+ops = virtual_gpu.ops(virtual_gpu.optimised(step, *specs))
+refused = not convolution.grouped_runs("CPU", dtype)
+print(refused, *(ops.count(f"Conv2DBackprop{name}") for name in ("Input", "Filter")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "environment"),
+    [
+        ("bfloat16", {"ONEDNN_MAX_CPU_ISA": "AVX2"}),
+        ("float32", {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+        ("float16", {}),
+    ],
+)
+def test_what_a_cpu_refuses_stays_whole_on_a_gpu(
+    python, dtype: str, environment: dict[str, str]
+) -> None:
+    given = os.environ.get("PYTHONPATH")  # an empty entry would be the checkout
+    path = os.pathsep.join(filter(None, [REFERENCES, given]))
+    found = python(BESIDE_A_CPU_THAT_REFUSES, dtype, PYTHONPATH=path, **environment)
+    assert found.split() == ["True", "1", "1"]
+
+
+def test_the_probe_has_as_many_channels_a_group_as_conv2(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shapes = []
+    real = tf.raw_ops.Conv2D
+
+    def seen(**arguments: Any) -> tf.Tensor:
+        shapes.append(tuple(arguments["filter"].shape))
+        return real(**arguments)
+
+    monkeypatch.setattr(tf.raw_ops, "Conv2D", seen)
+    convolution._probe("/CPU:0", tf.float32)
+    assert [shape[2] for shape in shapes] == [48]
+
+
+@pytest.mark.parametrize(
+    ("error", "remembered"),
+    [
+        (tf.errors.ResourceExhaustedError, False),
+        (tf.errors.InternalError, False),
+        (tf.errors.UnimplementedError, True),
+        (tf.errors.InvalidArgumentError, True),
+    ],
+)
+def test_an_error_for_lack_of_memory_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch, error: type, remembered: bool
+) -> None:
+    monkeypatch.setattr(convolution, "_known", {})
+    answers = [error(None, None, "no")]
+
+    def probe(device: str, dtype: tf.DType) -> None:
+        if answers:
+            raise answers.pop()
+
+    monkeypatch.setattr(convolution, "_probe", probe)
+    found = [grouped_runs("GPU", tf.float32) for _ in range(3)]
+    assert found == ([False] * 3 if remembered else [False, True, True])
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def in_a_graph(setting: str, device: str | None = None, jit: bool = False) -> bo
 @pytest.fixture
 def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes TensorFlow report a visible GPU, on which nothing can run."""
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [kind])
+    for name in ("list_physical_devices", "get_visible_devices"):
+        monkeypatch.setattr(tf.config, name, lambda kind=None: [kind])
 
 
 def test_on_a_cpu_it_is_the_native_one() -> None:
@@ -42,6 +43,14 @@ def test_a_visible_gpu_decides_in_a_graph_without_a_scope(a_gpu: None) -> None:
     assert not in_a_graph("auto")
     assert in_a_graph("auto", device="/CPU:0")
     assert not in_a_graph("auto", device="/GPU:0")
+
+
+def test_a_hidden_gpu_decides_nothing(
+    a_gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As `--devices=CPU:0` hides it.
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: [])
+    assert in_a_graph("auto")
 
 
 def test_within_xla_it_is_the_composite() -> None:

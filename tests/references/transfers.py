@@ -47,10 +47,10 @@ def partitioned(
         metadata = context.export_run_metadata()
     finally:
         context.disable_run_metadata()
-    graph = step.get_concrete_function(*inputs).graph
+    concrete = step.get_concrete_function(*inputs)
     parts = [each for run in metadata.function_graphs for each in run.partition_graphs]
     sent = [
-        _transfer(node, graph)
+        _transfer(node, part, concrete)
         for part in parts
         for node in part.node
         if node.op in ("_Send", "_HostSend")
@@ -58,10 +58,15 @@ def partitioned(
     return sent, [_partition(part) for part in parts]
 
 
-def _transfer(node: Any, graph: tf.Graph) -> Transfer:
-    name = node.input[0]
+def _transfer(node: Any, part: Any, concrete: Any) -> Transfer:
+    name = _origin(node.input[0], part)
+    arguments = [each.name for each in concrete.function_def.signature.input_arg]
     try:
-        tensor = _tensor(name if ":" in name else f"{name}:0", graph)
+        tensor = (
+            concrete.inputs[arguments.index(name)]
+            if name in arguments
+            else _tensor(name if ":" in name else f"{name}:0", concrete.graph)
+        )
         shape, size = tuple(tensor.shape), tensor.dtype.size
     except KeyError:  # TensorFlow's own, to run things in order
         shape, size = (), 4
@@ -73,6 +78,17 @@ def _transfer(node: Any, graph: tf.Graph) -> Transfer:
         shape,
         int(np.prod(shape)) * size,
     )
+
+
+def _origin(name: str, part: Any) -> str:
+    """The tensor that a branch of a `tf.cond` is given under another name."""
+    nodes = {node.name: node for node in part.node}
+    while True:
+        node = nodes.get(name.partition(":")[0])
+        copied = node is not None and node.op == "Identity" and "/input/_" in node.name
+        if not copied and (node is None or node.op != "Switch"):
+            return name
+        name = node.input[0]
 
 
 def _tensor(name: str, graph: tf.Graph) -> tf.Tensor:

@@ -118,7 +118,7 @@ batch = {"image": tf.zeros([4, 96, 96, 3], tf.uint8),
          "label": tf.zeros([4], tf.int64), "noise": tf.zeros([4, 3])}
 rates = np.zeros(len(train_step.train_state.names), np.float32)
 sent, _ = partitioned(train_step._step, batch, StepInputs(1, rates).tensors())
-print(json.dumps([each.shape for each in sent if each.shape]))
+print(json.dumps([[each.shape, each.bytes] for each in sent if each.shape]))
 """
 
 
@@ -129,15 +129,18 @@ def test_a_step_of_the_trainer_crosses_at_the_seams_only(
     references = str(Path(__file__).parent.parent / "references")
     given = os.environ.get("PYTHONPATH")  # an empty entry would be the checkout
     path = os.pathsep.join(filter(None, [references, given]))
-    shapes = json.loads(python(STEP, precision, PYTHONPATH=path))
+    found = json.loads(python(STEP, precision, PYTHONPATH=path))
     # Maps of a 96 px net before conv3 and fc6, both ways, forward and back; fc6's
-    # half likewise; fc7's one way each; the pictures.
-    assert Counter(map(tuple, shapes)) == {
+    # half likewise; fc7's one way each; the pictures with their colour noise.
+    assert Counter(tuple(shape) for shape, _ in found) == {
         (4, 96, 96, 3): 1,
+        (4, 3): 1,
         (4, 5, 5, 128): 4,
         (4, 2, 2, 128): 4,
         (4, 8): 4 + 2,
     }
+    # As the bytes that they are: each device prepares them itself.
+    assert max(size for _, size in found) == 4 * 96 * 96 * 3
 
 
 TWO = """
