@@ -39,9 +39,10 @@ def training_batches(
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
-    Every draw is a function of the seed and the position in the stream; the size of
-    the batches changes nothing. Place, mirroring and colour noise are the same for
-    all crops, and with or without mirroring.
+    Every draw is a function of the seed and the position in the stream, whatever the
+    size of the batches. Which picture comes at a position says `order.py`. Place,
+    mirroring and colour noise are the same for all crops, and with or without
+    mirroring.
 
     Args:
         source: The data set.
@@ -108,7 +109,9 @@ def evaluation_batches(
         source: The data set.
         image_size: Side of the crops.
         batch_size: Pictures in a batch.
-        rows: Which rows of each batch to yield, a range of step 1; all if None.
+        rows: Which rows of each batch to yield, a range of step 1; all if None. The
+            pictures of some rows follow each other in the data, so that nobody reads
+            those of other rows.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64

@@ -46,7 +46,7 @@ class Shards:
             first: Number of the first one.
             count: How many, or all that follow if these are fewer.
         """
-        end = min(first + count, self._count)
+        end = max(min(first + count, self._count), first)
         # Within a function, as all reading here: the numbers are tensors.
         parts = tf.data.Dataset.from_tensor_slices(np.array([[first, end]], np.int64))
         files = tf.range(len(self._paths))

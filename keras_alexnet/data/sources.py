@@ -167,7 +167,7 @@ class Source(abc.ABC):
     ) -> tf.data.Dataset:
         """The examples of a split without end, in version 1 of the order.
 
-        Each example also has its `position` in the stream. The order is a function
+        Each example also has its `position` in the stream. This order is a function
         of `seed` alone, so that a run that is resumed at position `start` reads the
         same pictures as one that never stopped. Examples at positions where `keep`
         is false are skipped, and not read where that is possible.
@@ -182,6 +182,8 @@ class Source(abc.ABC):
         rows: range | None = None,
     ) -> tf.data.Dataset:
         """The examples of a split without end, in the order of version `order`.
+
+        Each example also has its `position` in the stream.
 
         Args:
             split: `"train"` or `"validation"`.
