@@ -65,7 +65,7 @@ def positions(
 
     Example:
 
-    >>> list(positions(8, 8, range(2, 4)).take(4).as_numpy_iterator())
+    >>> [int(each) for each in positions(8, 8, range(2, 4)).take(4)]
     [10, 11, 18, 19]
     """
     end = np.iinfo(np.int64).max
