@@ -16,6 +16,7 @@ from keras_alexnet.data import records as records_source
 from keras_alexnet.data.order import SEEDS
 from keras_alexnet.data.preparation.shards import record
 from keras_alexnet.data.record_files import Description, ShardEntry
+from keras_alexnet.extraction.pictures import PicturesOfData
 
 FILES = (130, 400, 10, 0, 770, 250, 501)  # examples of each; no batch divides their sum
 COUNT = sum(FILES)
@@ -249,6 +250,17 @@ def test_the_parts_of_a_set_in_files_are_all_of_it(in_files: str) -> None:
     assert stored == names
     epoch = source.stream("train", 3, 330, 8).take(330)
     assert sorted(each["name"].numpy() for each in epoch) == whole
+
+
+def test_names_and_pictures_of_a_set_in_files_belong_together(in_files: str) -> None:
+    source = open_source("shapes", in_files)
+    images = {each["name"].numpy(): each["image"] for each in source.ordered("train")}
+    pictures = PicturesOfData(source)
+    for start in (0, 300):
+        found = list(pictures._encoded(start))
+        assert len(found) == 330 - start
+        for name, image in zip(pictures.names[start:], found, strict=True):
+            assert image == images[name.encode()]
 
 
 def bytes_read() -> int:
