@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.data.order import SEEDS, Keep
+
 # Width over height, in section 6: from 3/4 to 4/3.
 WIDEST = 4 / 3
 
@@ -77,7 +79,6 @@ def offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
 # How many positions one random op draws for. One op for each picture would take a
 # tenth of the time of its decoding. Another size would change the draws.
 _BLOCK = 1024
-_SEEDS = 2**31  # How many there are: other kinds of draws add multiples of it.
 
 
 class Draws(NamedTuple):
@@ -95,7 +96,9 @@ class Draws(NamedTuple):
     noise: tf.Tensor
 
 
-def draws(seed: int, start: int = 0, crop_chunk: int = 1) -> tf.data.Dataset:
+def draws(
+    seed: int, start: int = 0, crop_chunk: int = 1, keep: Keep | None = None
+) -> tf.data.Dataset:
     """The draws for position `start` of the stream and all that follow.
 
     Args:
@@ -104,6 +107,7 @@ def draws(seed: int, start: int = 0, crop_chunk: int = 1) -> tf.data.Dataset:
         crop_chunk: How many successive pictures share place and mirroring; 32 in
             the source of 2012 (`convdata_jpeg.py`). Chunks begin at multiples of it,
             whatever `start` is. Each picture has its own noise.
+        keep: Positions to draw for; all if None.
 
     Returns:
         An endless data set of `Draws`.
@@ -114,11 +118,15 @@ def draws(seed: int, start: int = 0, crop_chunk: int = 1) -> tf.data.Dataset:
     >>> float(first.noise[0]) == float(second.noise[0])
     False
     """
-    return _from(start, lambda block: _drawn(seed, block, crop_chunk))
+    return _from(start, lambda block: _drawn(seed, block, crop_chunk), keep)
 
 
 def window_draws(
-    seed: int, start: int = 0, crop_chunk: int = 1, crop_area: float = 0.25
+    seed: int,
+    start: int = 0,
+    crop_chunk: int = 1,
+    crop_area: float = 0.25,
+    keep: Keep | None = None,
 ) -> tf.data.Dataset:
     """The windows for position `start` of the stream and all that follow.
 
@@ -130,6 +138,7 @@ def window_draws(
         start: The first position, 0 or more.
         crop_chunk: How many successive pictures share the window, as in `draws`.
         crop_area: Smallest fraction of a picture's area, more than 0, 1 at most.
+        keep: Positions to draw for; all if None.
 
     Returns:
         An endless data set of `Window`.
@@ -140,25 +149,37 @@ def window_draws(
     >>> float(window.area)
     1.0
     """
-    return _from(start, lambda block: _windows(seed, block, crop_chunk, crop_area))
+    return _from(
+        start, lambda block: _windows(seed, block, crop_chunk, crop_area), keep
+    )
 
 
-def _from(start: int, drawn: Callable[[tf.Tensor], NamedTuple]) -> tf.data.Dataset:
-    """The draws for a position and all that follow, block by block."""
+def _from(
+    start: int, drawn: Callable[[tf.Tensor], NamedTuple], keep: Keep | None
+) -> tf.data.Dataset:
+    """The draws for a position and those that follow, block by block."""
+
+    def wanted(block: tf.Tensor) -> NamedTuple:
+        positions = block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)
+        kept = positions >= start
+        if keep is not None:
+            kept &= keep(positions)
+        return tf.nest.map_structure(lambda each: each[kept], drawn(block))
+
     blocks = tf.data.Dataset.range(start // _BLOCK, np.iinfo(np.int64).max // _BLOCK)
-    return blocks.map(drawn).unbatch().skip(start % _BLOCK)
+    return blocks.map(wanted).unbatch()
 
 
 def _drawn(seed: int, block: tf.Tensor, crop_chunk: int) -> Draws:
     """The draws for the positions of a block."""
     crops = _shared(seed, block, crop_chunk, 3)
-    noise = tf.random.stateless_normal([_BLOCK, 3], tf.stack([seed + _SEEDS, block]))
+    noise = tf.random.stateless_normal([_BLOCK, 3], tf.stack([seed + SEEDS, block]))
     return Draws(place=crops[:, :2], mirrored=crops[:, 2] < 0.5, noise=noise)
 
 
 def _windows(seed: int, block: tf.Tensor, crop_chunk: int, crop_area: float) -> Window:
     """The windows for the positions of a block."""
-    shapes = _shared(seed + 2 * _SEEDS, block, crop_chunk, 2)
+    shapes = _shared(seed + 2 * SEEDS, block, crop_chunk, 2)
     return Window(
         area=crop_area + (1 - crop_area) * shapes[:, 0],
         aspect=tf.exp(math.log(WIDEST) * (2 * shapes[:, 1] - 1)),

@@ -10,7 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.data.augmentation import Draws, Window, draws, window_draws
-from keras_alexnet.data.sources import TRAIN, VALIDATION, Keep, Source
+from keras_alexnet.data.order import within
+from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 from keras_alexnet.data.views import Views
 
 CROPS = ("paper", "resized", "centre")
@@ -38,9 +39,10 @@ def training_batches(
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
-    Every draw is a function of the seed and the position in the stream; the size of
-    the batches changes nothing. Place, mirroring and colour noise are the same for
-    all crops, and with or without mirroring.
+    Every draw is a function of the seed and the position in the stream, whatever the
+    size of the batches. Which picture comes at a position says `order.py`. Place,
+    mirroring and colour noise are the same for all crops, and with or without
+    mirroring.
 
     Args:
         source: The data set.
@@ -79,31 +81,14 @@ def training_batches(
         image = views.training(example["image"], place, mirrored, window)
         return {"image": image, "label": example["label"], "noise": drawn.noise}
 
-    keep = _within(rows, batch_size)
-    drawn = [draws(seed, start, crop_chunk)]
+    keep = within(rows, batch_size)
+    drawn = [draws(seed, start, crop_chunk, keep)]
     if crop == "resized":
-        drawn.append(window_draws(seed, start, crop_chunk, crop_area))
-    examples = source.shuffled(TRAIN, seed, start, keep)
-    stream = tf.data.Dataset.zip((examples, *(_kept(d, start, keep) for d in drawn)))
+        drawn.append(window_draws(seed, start, crop_chunk, crop_area, keep))
+    examples = source.stream(TRAIN, seed, start, batch_size, rows)
+    stream = tf.data.Dataset.zip((examples, *drawn))
     stream = stream.map(view, num_parallel_calls=_AT_ONCE, deterministic=True)
     return _whole_batches(stream, len(rows or range(batch_size)))
-
-
-def _within(rows: range | None, batch_size: int) -> Keep | None:
-    """A test whether a position is in these rows of its batch; None for all rows."""
-    if rows is None or len(rows) == batch_size:
-        return None
-    return lambda position: (
-        (position % batch_size >= rows.start) & (position % batch_size < rows.stop)
-    )
-
-
-def _kept(elements: tf.data.Dataset, start: int, keep: Keep | None) -> tf.data.Dataset:
-    """The elements whose positions pass `keep`; the first one is at `start`."""
-    if keep is None:
-        return elements
-    numbered = elements.enumerate(start).filter(lambda position, each: keep(position))
-    return numbered.map(lambda position, each: each)
 
 
 def _check_crop(crop: str, crop_area: float) -> None:
@@ -124,7 +109,9 @@ def evaluation_batches(
         source: The data set.
         image_size: Side of the crops.
         batch_size: Pictures in a batch.
-        rows: Which rows of each batch to yield, a range of step 1; all if None.
+        rows: Which rows of each batch to yield, a range of step 1; all if None. The
+            pictures of some rows follow each other in the data, so that nobody reads
+            those of other rows.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
@@ -149,18 +136,19 @@ def validation_batches(
         image = view(example["image"])
         return {"image": image, "label": example["label"], "weight": weight}
 
-    keep = _within(rows, batch_size)
-    pictures = _kept(source.ordered(VALIDATION), 0, keep).map(
+    batches = math.ceil(source.sizes[VALIDATION] / batch_size)
+    rows = rows or range(batch_size)
+    wanted = batches * len(rows)
+    pictures = source.part(VALIDATION, batches * rows.start, wanted).map(
         viewed, num_parallel_calls=_AT_ONCE, deterministic=True
     )
     padding = tf.nest.map_structure(
         lambda spec: tf.zeros(spec.shape, spec.dtype), pictures.element_spec
     )
-    # More than enough: all workers must have the same number of batches.
-    paddings = tf.data.Dataset.from_tensors(padding).repeat(batch_size)
-    batches = math.ceil(source.sizes[VALIDATION] / batch_size)
-    each = len(rows or range(batch_size))
-    return _whole_batches(pictures.concatenate(paddings).take(batches * each), each)
+    # All workers must have the same number of batches.
+    paddings = tf.data.Dataset.from_tensors(padding).repeat(wanted)
+    padded = pictures.concatenate(paddings).take(wanted)
+    return _whole_batches(padded, len(rows))
 
 
 def _whole_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:

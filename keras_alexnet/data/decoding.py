@@ -17,6 +17,7 @@ from keras_alexnet.ops.swapping import being_saved
 # announces more is not decoded. (TensorFlow's own decoders go to twice that, and to
 # 1 GiB for BMP.)
 MOST_PIXELS = 89_478_485
+_EXPECTED = f"a picture must have at most {MOST_PIXELS} pixels; its header says"
 _RATIOS = (1, 2, 4, 8)
 _HEADER = 26  # bytes
 _POWERS = np.array([256**3, 256**2, 256, 1])
@@ -105,8 +106,7 @@ def _decode_jpeg_window(
 def _jpeg_size(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A JPEG, checked to be small enough to decode, with its height and width."""
     size = tf.io.extract_jpeg_shape(image)[:2]
-    with tf.control_dependencies([_check(tf.cast(size, tf.int64))]):
-        return tf.identity(image), size
+    return _checked(image, tf.cast(size, tf.int64)), size
 
 
 def _shrunk(
@@ -122,8 +122,7 @@ def _shrunk(
 def _decode_other(image: tf.Tensor) -> tf.Tensor:
     if tf.executing_eagerly():
         _check_format(image.numpy())
-    with tf.control_dependencies([_check(_announced_size(image))]):
-        image = tf.identity(image)
+    image = _checked(image, _announced_size(image))
 
     def decoded() -> tf.Tensor:
         return tf.io.decode_image(image, channels=3, expand_animations=False)
@@ -189,17 +188,38 @@ def _announced_size(image: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _check(size: tf.Tensor) -> tf.Operation | None:
-    """Refuses a picture that is too large before memory is allocated for it."""
+def _checked(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """A picture, refused if it is too large before memory is allocated for it.
+
+    Args:
+        image: Scalar string.
+        size: Height and width by its header, int64 `[2]`.
+    """
     # In floating point: the product of the integers may overflow 64 bits.
     fits = tf.reduce_prod(tf.cast(size, tf.float64)) <= MOST_PIXELS
-    expected = f"a picture must have at most {MOST_PIXELS} pixels; its header says"
-    if not tf.executing_eagerly():
-        return tf.debugging.Assert(fits, [expected, size])
-    if not fits:  # Run eagerly, an Assert has another message, about TensorFlow itself.
-        message = f"{expected} {size.numpy().tolist()}"
-        raise tf.errors.InvalidArgumentError(None, None, message)
-    return None
+    if tf.executing_eagerly():
+        if not fits:
+            raise tf.errors.InvalidArgumentError(None, None, _too_large(size.numpy()))
+        return image
+    if being_saved():  # Where that graph will run, there is no Python of ours.
+        with tf.control_dependencies([tf.debugging.Assert(fits, [_EXPECTED, size])]):
+            return tf.identity(image)
+    # Not by an Assert, which has state: op determinism would make the pictures of a
+    # pipeline wait for each other.
+    return tf.cond(fits, lambda: image, lambda: _refused(size))
+
+
+def _refused(size: tf.Tensor) -> tf.Tensor:
+    @tf.autograph.experimental.do_not_convert
+    def refuse(size: np.ndarray) -> bytes:
+        raise ValueError(_too_large(size))
+
+    refused = tf.numpy_function(refuse, [size], tf.string, stateful=False)
+    return tf.ensure_shape(refused, [])
+
+
+def _too_large(size: np.ndarray) -> str:
+    return f"{_EXPECTED} {size.tolist()}"
 
 
 def scaled_size(pixels: tf.Tensor, shorter_side: int) -> tf.Tensor:

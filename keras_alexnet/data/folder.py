@@ -14,11 +14,11 @@ import tensorflow as tf
 from keras_alexnet.data.division import Division
 from keras_alexnet.data.folder_files import class_folders, pictures, skipped_lines
 from keras_alexnet.data.formats import named_as_picture
+from keras_alexnet.data.order import Keep, positions
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
     VALIDATION_NAMES,
-    Keep,
     Source,
     Stored,
     check_kept_apart,
@@ -199,7 +199,12 @@ class FolderSource(Source):
         return digest.hexdigest()
 
     def ordered(self, split: str) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(self._tensors(split)).map(_example)
+        return self.part(split, 0, self.sizes[split])
+
+    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
+        paths, labels = self._tensors(split)
+        some = (paths[first : first + count], labels[first : first + count])
+        return tf.data.Dataset.from_tensor_slices(some).map(_example)
 
     def _tensors(self, split: str) -> tuple[tf.Tensor, tf.Tensor]:
         """Paths, as bytes, which need not be UTF-8; and labels."""
@@ -209,6 +214,23 @@ class FolderSource(Source):
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
     ) -> tf.data.Dataset:
+        positions = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        if keep is not None:
+            positions = positions.filter(keep)
+        return self._at(split, seed, positions)
+
+    def stream(
+        self,
+        split: str,
+        seed: int,
+        start: int,
+        batch_size: int,
+        rows: range | None = None,
+    ) -> tf.data.Dataset:
+        return self._at(split, seed, positions(start, batch_size, rows))
+
+    def _at(self, split: str, seed: int, positions: tf.data.Dataset) -> tf.data.Dataset:
+        """The examples at positions of the stream, read at those alone."""
         paths, labels = map(tf.constant, self._tensors(split))
         count = self.sizes[split]
 
@@ -219,9 +241,6 @@ class FolderSource(Source):
             )
             return {**_example(paths[index], labels[index]), "position": position}
 
-        positions = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        if keep is not None:
-            positions = positions.filter(keep)
         return positions.map(at, num_parallel_calls=2, deterministic=True)
 
 

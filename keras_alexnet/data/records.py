@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_alexnet.data.colour import ColourStatistics
 from keras_alexnet.data.division import Division
+from keras_alexnet.data.order import Keep
 from keras_alexnet.data.record_files import (
     DIVISION,
     FILE_NAME,
@@ -18,18 +19,19 @@ from keras_alexnet.data.record_files import (
     Description,
     ShardEntry,
 )
+from keras_alexnet.data.shards import Shards
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
     VALIDATION_NAMES,
-    Keep,
     Source,
     endless,
+    shuffle,
 )
 from keras_alexnet.reasons import reason
 
-# The most that the shuffle buffer takes. It may be small: the records are stored in a
-# random order, and each epoch mixes other files.
+# Of version 1 of the order. The most that the shuffle buffer takes: it may be small,
+# since the records are stored in a random order, and each epoch mixes other files.
 _SHUFFLE_BYTES = 256 * 2**20
 _FILES_AT_ONCE = 16
 _FEATURES = {
@@ -104,7 +106,26 @@ class RecordsSource(Source):
         return np.load(self._root / MEAN_PICTURE, allow_pickle=False)
 
     def ordered(self, split: str) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(self._paths(split)).map(_example)
+        return self.part(split, 0, self.sizes[split])
+
+    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
+        return self._files(split).part(first, count)
+
+    def stream(
+        self,
+        split: str,
+        seed: int,
+        start: int,
+        batch_size: int,
+        rows: range | None = None,
+    ) -> tf.data.Dataset:
+        if self.order == 1:
+            return super().stream(split, seed, start, batch_size, rows)
+        return self._files(split).stream(seed, start, batch_size, rows)
+
+    def _files(self, split: str) -> Shards:
+        counts = [each.pictures for each in self._shards(split)]
+        return Shards(self._paths(split), counts, _examples)
 
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
@@ -113,9 +134,6 @@ class RecordsSource(Source):
         buffer_size = self._buffer_size(split)
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
-            # Sets the seed of this function's graph alone, so that the order does
-            # not depend on the program's global seed. (TensorFlow fails at 0 here.)
-            tf.random.set_seed(seed + 1)
             draws = tf.random.stateless_uniform(
                 [len(paths)], tf.stack([tf.constant(seed, tf.int64), number])
             )
@@ -125,9 +143,7 @@ class RecordsSource(Source):
             records = files.interleave(
                 tf.data.TFRecordDataset, cycle_length=_FILES_AT_ONCE
             )
-            return records.shuffle(
-                buffer_size, seed=number, reshuffle_each_iteration=False
-            )
+            return shuffle(records, buffer_size, seed, number)
 
         # Parsed last, so that records before the start are not parsed at all.
         return endless(epoch, count, start, keep).map(
@@ -186,3 +202,7 @@ def _validation_split(directory: str, split: str | None) -> str:
 
 def _example(record: tf.Tensor) -> dict[str, tf.Tensor]:
     return tf.io.parse_single_example(record, _FEATURES)
+
+
+def _examples(numbers: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
+    return tf.io.parse_example(records, _FEATURES)

@@ -13,14 +13,11 @@ import tensorflow as tf
 
 from keras_alexnet.data.colour import IMAGENET, ColourStatistics
 from keras_alexnet.data.division import VAL_SHARE, Division
+from keras_alexnet.data.order import NEWEST, Keep, within
 
 TRAIN, VALIDATION = "train", "validation"
 # Names that people use for the validation pictures; all mean the same.
 VALIDATION_NAMES = ("val", "valid", "validation")
-
-
-# Whether the example at a position, a scalar int64, is wanted.
-Keep = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Stored(NamedTuple):
@@ -53,6 +50,8 @@ class Source(abc.ABC):
     Attributes:
         division: How the pictures were divided, if nobody had kept any apart for
             validation.
+        order: Version of the order of training examples, as `order.py` has them: the
+            newest, until a run that began with another one sets that.
     """
 
     # Whether `examples_at` reads in any order. If not, the examples are assumed to be
@@ -63,6 +62,7 @@ class Source(abc.ABC):
     size: int | None = None
     encoding: str = ""
     division: Division | None = None
+    order: int = NEWEST
 
     def __init__(
         self, spec: str, class_names: tuple[str, ...], sizes: dict[str, int]
@@ -135,14 +135,14 @@ class Source(abc.ABC):
         return None
 
     def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
-        """Some of the examples of `ordered`, undecoded.
+        """Some of the examples, undecoded.
 
         Args:
             split: `"train"` or `"validation"`.
-            indices: Their numbers in `ordered`, from 0: in any order if there is
+            indices: Their numbers, as for `part`: in any order if there is
                 `random_access`, else consecutive.
         """
-        examples = self.ordered(split).skip(int(indices[0])).take(len(indices))
+        examples = self.part(split, int(indices[0]), len(indices))
         for example in examples.as_numpy_iterator():
             name = example["name"].decode(errors="replace")
             yield Stored(name, int(example["label"]), example["image"])
@@ -151,17 +151,49 @@ class Source(abc.ABC):
     def ordered(self, split: str) -> tf.data.Dataset:
         """The examples of a split, each once, always in the same order."""
 
+    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
+        """Some examples that follow each other; the parts of a split are all of it.
+
+        Args:
+            split: `"train"` or `"validation"`.
+            first: Number of the first example, from 0.
+            count: How many, or all that follow if these are fewer.
+        """
+        return self.ordered(split).skip(first).take(count)
+
     @abc.abstractmethod
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
     ) -> tf.data.Dataset:
-        """The examples of a split without end, in a new order each epoch.
+        """The examples of a split without end, in version 1 of the order.
 
-        Each example also has its `position` in the stream. The order is a function
+        Each example also has its `position` in the stream. This order is a function
         of `seed` alone, so that a run that is resumed at position `start` reads the
         same pictures as one that never stopped. Examples at positions where `keep`
         is false are skipped, and not read where that is possible.
         """
+
+    def stream(
+        self,
+        split: str,
+        seed: int,
+        start: int,
+        batch_size: int,
+        rows: range | None = None,
+    ) -> tf.data.Dataset:
+        """The examples of a split without end, in the order of version `order`.
+
+        Each example also has its `position` in the stream.
+
+        Args:
+            split: `"train"` or `"validation"`.
+            seed: Of the order.
+            start: Position of the first example.
+            batch_size: Pictures in a batch.
+            rows: Which rows of each batch to yield, a range of step 1; all if None.
+                With it, `start` must be where a batch begins.
+        """
+        return self.shuffled(split, seed, start, within(rows, batch_size))
 
 
 def endless(
@@ -184,6 +216,30 @@ def endless(
     if keep is None:
         return numbered
     return numbered.filter(lambda position, element: keep(position))
+
+
+def shuffle(
+    examples: tf.data.Dataset, buffer_size: int, seed: int, epoch: tf.Tensor
+) -> tf.data.Dataset:
+    """Shuffles an epoch through a buffer, as version 1 of the order does.
+
+    It is `tf.random.set_seed(seed + 1)` with `examples.shuffle(buffer_size, epoch,
+    reshuffle_each_iteration=False)`, by TensorFlow's op of before it had state: with
+    that of today, op determinism would make all that comes after it serial.
+    """
+
+    flat = tf.nest.flatten(examples.element_spec)
+    shuffled = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(examples),
+        buffer_size=buffer_size,
+        # As TensorFlow makes one of two: below 2**31 − 1, and never 0.
+        seed=seed % (2**31 - 1) + 1,
+        seed2=epoch,
+        output_types=[spec.dtype for spec in flat],
+        output_shapes=[spec.shape for spec in flat],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(shuffled, examples.element_spec)
 
 
 def check_kept_apart(spec: str, division: Division) -> None:

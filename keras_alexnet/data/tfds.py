@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+import os
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from keras_alexnet.data.order import Keep
+from keras_alexnet.data.shards import Examples, Shards
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
-    Keep,
     Source,
-    Stored,
     endless,
+    shuffle,
     validation_names,
 )
 from keras_alexnet.reasons import reason
 
-# Encoded pictures in the shuffle buffer: about 1 GB of ImageNet's. Besides,
-# tensorflow-datasets writes its files in a random order.
+# Of version 1 of the order. Encoded pictures in the shuffle buffer: about 1 GB of
+# ImageNet's. Besides, tensorflow-datasets writes its files in a random order.
 _SHUFFLE_BUFFER = 10_000
+# How tensorflow-datasets itself reads: 16 examples from each of 16 files by turns,
+# or file after file if it was to keep an order.
+_FILES_AT_ONCE, _BLOCK = 16, 16
 
 
 class TfdsSource(Source):
@@ -59,6 +63,7 @@ class TfdsSource(Source):
     ) -> None:
         self._builder = _prepared(spec, data_dir, manual_dir)
         info = self._builder.info
+        _check_format(spec, info)
         self._image, self._label = _keys(spec, info)
         self._splits = _splits(spec, list(info.splits), split, training, validating)
         sizes = {
@@ -67,35 +72,28 @@ class TfdsSource(Source):
         super().__init__(spec, tuple(info.features[self._label].names), sizes)
 
     def ordered(self, split: str) -> tf.data.Dataset:
-        return self._examples(self._splits[split])
+        info = self._builder.info
+        files = 1 if info.disable_shuffling else _FILES_AT_ONCE
+        return self._files(split).by_turns(files, _BLOCK)
 
-    def examples_at(self, split: str, indices: np.ndarray) -> Iterator[Stored]:
-        # Nothing before the slice is read. Files are read one after the other, which
-        # keeps the order of the whole in successive slices.
-        part = tfds.core.ReadInstruction(
-            self._splits[split],
-            from_=int(indices[0]),
-            to=int(indices[-1]) + 1,
-            unit="abs",
-        )
-        examples = self._examples(part, interleave_cycle_length=1)
-        for each in examples.as_numpy_iterator():
-            yield Stored(each["name"].decode(), int(each["label"]), each["image"])
+    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
+        # File after file, so that nothing else is read; `ordered` reads by turns.
+        return self._files(split).part(first, count)
 
     def _contents(self) -> str:
         return self._builder.info.full_name
 
-    def _examples(self, split: Any, **reading: Any) -> tf.data.Dataset:
-        """The examples of a split or a part of it, pictures undecoded."""
-        examples = self._builder.as_dataset(
-            split=split,
-            shuffle_files=False,
-            decoders={self._image: tfds.decode.SkipDecoding()},
-            read_config=tfds.ReadConfig(
-                add_tfds_id=True, try_autocache=False, **reading
-            ),
-        )
-        return examples.map(self._example)
+    def stream(
+        self,
+        split: str,
+        seed: int,
+        start: int,
+        batch_size: int,
+        rows: range | None = None,
+    ) -> tf.data.Dataset:
+        if self.order == 1:
+            return super().stream(split, seed, start, batch_size, rows)
+        return self._files(split).stream(seed, start, batch_size, rows)
 
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
@@ -103,25 +101,36 @@ class TfdsSource(Source):
         count, ordered = self.sizes[split], self.ordered(split)
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
-            # Sets the seed of this function's graph alone, so that the order does
-            # not depend on the program's global seed. (TensorFlow fails at 0 here.)
-            tf.random.set_seed(seed + 1)
-            return ordered.shuffle(
-                min(count, _SHUFFLE_BUFFER),
-                seed=number,
-                reshuffle_each_iteration=False,
-            )
+            return shuffle(ordered, min(count, _SHUFFLE_BUFFER), seed, number)
 
         return endless(epoch, count, start, keep).map(
             lambda position, example: {**example, "position": position}
         )
 
-    def _example(self, features: dict[str, Any]) -> dict[str, tf.Tensor]:
-        return {
-            "name": features["tfds_id"],
-            "label": tf.cast(features[self._label], tf.int64),
-            "image": features[self._image],
+    def _files(self, split: str) -> Shards:
+        # Those without examples are left out.
+        files = self._builder.info.splits[self._splits[split]].file_instructions
+        counts = [each.examples_in_shard for each in files]
+        names = [os.path.basename(each.filename) for each in files]
+        ends = np.cumsum(counts)
+        features = {
+            self._image: tf.io.FixedLenFeature([], tf.string),
+            self._label: tf.io.FixedLenFeature([], tf.int64),
         }
+
+        def parse(numbers: tf.Tensor, records: tf.Tensor) -> Examples:
+            found = tf.io.parse_example(records, features)
+            # The id that tensorflow-datasets itself gives.
+            file = tf.searchsorted(ends, numbers, side="right")
+            within = numbers - tf.gather(ends - counts, file)
+            name = [tf.gather(names, file), tf.strings.as_string(within)]
+            return {
+                "name": tf.strings.join(name, "__"),
+                "label": found[self._label],
+                "image": found[self._image],
+            }
+
+        return Shards([os.fsencode(each.filename) for each in files], counts, parse)
 
 
 def _prepared(spec: str, data_dir: str | None, manual_dir: str | None) -> Any:
@@ -150,6 +159,15 @@ def _builder(spec: str, data_dir: str | None) -> Any:
 
         return Shapes(data_dir=data_dir)
     return tfds.builder(spec.partition(":")[2], data_dir=data_dir)
+
+
+def _check_format(spec: str, info: Any) -> None:
+    if info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise ValueError(
+            "data must be stored as tfrecord, tensorflow-datasets' own default; "
+            "prepare them again in another data_dir. "
+            f"Received: data={spec!r}, stored as {info.file_format.value}"
+        )
 
 
 def _keys(spec: str, info: Any) -> tuple[str, str]:

@@ -184,7 +184,7 @@ class PicturesOfData(Pictures):
         return os.path.abspath(self.example[1].removesuffix(self.example[0]))
 
     def _encoded(self, start: int) -> tf.data.Dataset:
-        examples = self.source.ordered(self.split).skip(start)
+        examples = self.source.part(self.split, start, len(self) - start)
         return examples.map(lambda each: each["image"])
 
     def _images(self, start: int, stop: int) -> Iterator[bytes | str]:

@@ -248,7 +248,7 @@ class Loop:
     def _explained(self, error: Exception, step: int) -> Exception:
         """The error that names the picture, if a picture caused it."""
         size = self._config.batch_size
-        stream = self._source.shuffled(TRAIN, self._config.seed, (step - 1) * size)
+        stream = self._source.stream(TRAIN, self._config.seed, (step - 1) * size, size)
         return explained(error, stream.take(size), self._source)
 
     def _after(self, step: int, last: bool) -> None:

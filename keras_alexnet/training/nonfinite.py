@@ -25,7 +25,7 @@ def batch_names(source: Source, seed: int, batch_size: int, step: int) -> list[s
         step: Number of the step, from 1.
     """
     start = (step - 1) * batch_size
-    stream = source.shuffled(TRAIN, seed, start).take(batch_size)
+    stream = source.stream(TRAIN, seed, start, batch_size).take(batch_size)
     return [
         f"{example['name'].decode(errors='replace')} (position {start + place})"
         for place, example in enumerate(stream.as_numpy_iterator())

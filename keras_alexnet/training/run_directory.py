@@ -37,8 +37,9 @@ _FINGERPRINT = "fingerprint"
 class RunDirectory:
     """The directory that a run writes to.
 
-    `config.flags` holds its settings, `data.json` its classes, their colours and
-    which pictures they are (written once, when the run begins), `recipe.json` what
+    `config.flags` holds its settings, `data.json` its classes, their colours, which
+    pictures they are and the version of their order (written once, when the run
+    begins), `recipe.json` what
     pictures go through, `metrics.csv` a line for each epoch, `result.json` the scores
     at the end, `confusion.csv` which classes were taken for which, the pictures of
     `runs.PICTURES` these numbers and the first kernels, `checkpoints/` its state,
@@ -168,6 +169,11 @@ class RunDirectory:
                 f"{changed}, with model_dir={str(self.path)!r}"
             )
 
+    def keep_order(self, source: Source) -> None:
+        """Lets data have the order that the run began with; new runs have theirs."""
+        if runs.is_run(self.path):
+            source.order = runs.order(self.path)
+
     def claim(
         self,
         config: TrainingConfig,
@@ -283,6 +289,7 @@ def _described(source: Source) -> dict[str, Any]:
         "class_names": list(source.class_names),
         "statistics": dataclasses.asdict(source.statistics),
         runs.DIVISION: source.division and source.division.as_dict(),
+        runs.ORDER: source.order,
         _FINGERPRINT: source.fingerprint(),
     }
 

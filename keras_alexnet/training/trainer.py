@@ -234,6 +234,7 @@ class Trainer:
             lambda: int(source.fingerprint()[:15], 16),
         )
         self.run.check_data(source)
+        self.run.keep_order(source)
         return source
 
     def _fit(self, setup: _Setup, began: float) -> Result:

@@ -15,6 +15,7 @@ import numpy as np
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data.division import Division
+from keras_alexnet.data.order import NEWEST
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.checkpoint_files import (
     VALUE,
@@ -58,6 +59,8 @@ REPORT = "report"  # a directory
 LOCK = ".lock"
 # A member of data.json: how the pictures were divided, or null.
 DIVISION = "division"
+# A member of data.json: version of the order of the training examples.
+ORDER = "order"
 _MODEL = "model/"
 _AVERAGE = "average/"
 _ERRORS = f"errors{VALUE}"
@@ -129,6 +132,22 @@ def division(run: Path) -> Division | None:
             "data.json of a run must be as train wrote it; restore the file. "
             f"Received: {str(run / DATA)!r}, with the division {found!r}"
         ) from error
+
+
+def order(run: Path) -> int:
+    """The version of the order in which a run reads its training examples.
+
+    Raises:
+        ValueError: If there is none of that version, or the file is damaged.
+    """
+    found = data(run).get(ORDER, 1)  # of runs that began before there was a second
+    if found not in range(1, NEWEST + 1):
+        raise ValueError(
+            "the order of a run's pictures must be one of this version of "
+            f"keras-alexnet, 1 to {NEWEST}; upgrade it, or restore the file. Received: "
+            f"{str(run / DATA)!r}, with the order {found!r}"
+        )
+    return found
 
 
 def class_names(run: Path) -> tuple[str, ...]:

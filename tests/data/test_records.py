@@ -241,11 +241,11 @@ def test_the_shuffle_buffer_has_a_bounded_number_of_bytes(
         "keras_alexnet.data.records._SHUFFLE_BYTES", 5 * SIZE * SIZE * 3
     )
     held: list[int] = []
-    shuffle: Callable = tf.data.Dataset.shuffle
+    shuffle: Callable = tf.raw_ops.ShuffleDataset
     monkeypatch.setattr(
-        tf.data.Dataset,
-        "shuffle",
-        lambda self, size, **more: held.append(size) or shuffle(self, size, **more),
+        tf.raw_ops,
+        "ShuffleDataset",
+        lambda **inputs: held.append(inputs["buffer_size"]) or shuffle(**inputs),
     )
     source = open_source(f"records:{prepared['raw']}")
     assert len(names(source, 0, 0, 24)) == 24
