@@ -70,7 +70,7 @@ def read(
 def uniform(
     kind: int, seed: int, number: int, *shape: int, **options: int
 ) -> tf.Tensor:
-    """TensorFlow's own draws: only what is done with them is told again here."""
+    """TensorFlow's own draws: what is made of them is written anew here."""
     seeds = tf.constant([seed + kind * SEEDS, number], tf.int64)
     return tf.random.stateless_uniform(shape, seeds, **options)
 
@@ -309,12 +309,12 @@ def test_a_worker_reads_and_parses_its_own_examples(
     count = 3 * EACH // workers
     stream = source.stream("train", 0, start, batch_size, rows)
     found, read = touched(stream.take(count))
-    share = count / (3 * EACH)
-    assert (found, share) == (count, 1 / workers)
+    fraction = count / (3 * EACH)
+    assert (found, fraction) == (count, 1 / workers)
     # Each lane reads the rest of a window and another one ahead.
     ahead = 2 * 64 * 64 / (3 * EACH)
-    assert share <= sum(parsed) / (3 * EACH) <= share * (1 + ahead)
-    assert share <= read / (3 * OF_ALL) <= share * (1.02 + ahead)
+    assert fraction <= sum(parsed) / (3 * EACH) <= fraction * (1 + ahead)
+    assert fraction <= read / (3 * OF_ALL) <= fraction * (1.02 + ahead)
 
 
 def test_in_the_first_order_each_worker_reads_all(large: Path) -> None:
