@@ -8,7 +8,7 @@ On a machine with one GPU or several; ten minutes. It measures
                   the sums over windows, with and without XLA
     convolution   conv2 and its gradients, grouped in one op or one op for each group
     step          the trainer's step on prepared pictures in the GPU's memory: by
-                  precision, batch and layout
+                  precision, batch, layout, and steps in one call of TensorFlow
     determinism   whether two processes give the same bits with --deterministic
     scaling       the step on 1, 2, 4 … GPUs, with the same pictures for each
 
@@ -56,6 +56,8 @@ def planned(gpus: int, small: bool) -> Iterator[Case]:
         yield Case("step", small, precision, batch, (devices[0],))
     for layout in () if small else ("first",):
         yield Case("step", small, "float32", batches[0], (devices[0],), layout=layout)
+    several = Case("step", small, precisions[0], batches[0], (devices[0],))
+    yield several._replace(steps_per_call=2 if small else 8)
     for number in (1, 2):
         case = Case("determinism", small, "float32", batches[0], (devices[0],))
         yield case._replace(deterministic=True, number=number)

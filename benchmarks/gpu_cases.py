@@ -26,6 +26,7 @@ class Case(NamedTuple):
         layout: `"last"`: channels last, as the trainer has it; `"first"`: where
             TensorFlow's graph optimiser moves them.
         deterministic: Whether as with `--deterministic`.
+        steps_per_call: Steps that one call of TensorFlow takes, as with that flag.
         number: Distinguishes cases that are the same.
     """
 
@@ -36,6 +37,7 @@ class Case(NamedTuple):
     devices: tuple[str, ...] | list[str] = ()
     layout: str = "last"
     deterministic: bool = False
+    steps_per_call: int = 1
     number: int = 0
 
     def title(self) -> str:
@@ -43,6 +45,8 @@ class Case(NamedTuple):
             return "all"
         words = [self.precision, f"{self.batch} pictures", _devices(len(self.devices))]
         words += ["channels first"] if self.layout == "first" else []
+        if self.steps_per_call > 1:
+            words.append(f"{self.steps_per_call} steps a call")
         words += [f"process {self.number}"] if self.number else []
         return ", ".join(words)
 
@@ -215,14 +219,19 @@ def step(case: Case) -> None:
     batch = in_memory(case, strategy)
     rates = np.full(len(train_step.train_state.names), 1e-3, np.float32)
     # Read at the end alone, so that nothing waits between the steps.
-    warm_up, counted = (1, 2) if case.small else (WARM_UP, 60)
-    for number in range(1, warm_up + counted + 1):
-        if number == warm_up + 1:
+    each = case.steps_per_call
+    warm_up, counted = (1, 2 // each) if case.small else (WARM_UP, 64 // each)
+    for call in range(warm_up + counted):
+        if call == warm_up:
             train_step.totals.numpy()
             began = time.perf_counter()
-        train_step.step(batch, StepInputs(number, rates))
+        inputs = [StepInputs(call * each + index + 1, rates) for index in range(each)]
+        if each == 1:
+            train_step.step(batch, inputs[0])
+        else:
+            train_step.steps([batch] * each, inputs)
     train_step.totals.numpy()
-    took = (time.perf_counter() - began) / counted * 1e3
+    took = (time.perf_counter() - began) / (counted * each) * 1e3
     values = {
         **case._asdict(),
         "ms": took,
