@@ -125,6 +125,13 @@ def main() -> None:
     parts, small = arguments.only.split(","), bool(os.environ.get("SMALL"))
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--only must be of {','.join(PARTS)}. Received: {unknown.pop()}")
+    directory = arguments.out.absolute().parent
+    if arguments.out.is_dir() or not os.access(directory, os.W_OK):
+        # Here, not after ten minutes of measuring.
+        parser.error(
+            "--out must be a file in a directory that can be written to. "
+            f"Received: {arguments.out}"
+        )
     machine = run(Case("machine", small=small))[0]
     show(machine)
     gpus = len(machine.values.get("gpus", ()))

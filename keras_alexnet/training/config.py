@@ -265,7 +265,7 @@ class TrainingConfig(Settings):
         "and change no result.",
         defines_run=False,
     )
-    checkpoint_minutes: float | None = setting(
+    checkpoint_minutes: float = setting(
         10.0,
         "Minutes between checkpoints; there is one at the end of each epoch too.",
         defines_run=False,

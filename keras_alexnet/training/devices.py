@@ -72,10 +72,7 @@ def open_strategy(
             "strategy=multi_worker must know its workers; set TF_CONFIG, or start "
             "with Slurm's srun. Received: neither"
         )
-    if collectives != "auto":
-        raise must_be(
-            "collectives", "auto on one machine: it is for several", collectives
-        )
+    _check_alone(collectives)
     return _of_this_machine(kind, chosen, batch_size)
 
 
@@ -237,7 +234,16 @@ def _logical_cpus() -> int:
     return len(tf.config.get_logical_device_configuration(cpu) or [None])
 
 
-def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.Strategy:
+def _check_alone(collectives: str) -> None:
+    if collectives != "auto":
+        raise must_be(
+            "collectives", "auto on one machine: it is for several", collectives
+        )
+
+
+def open_towers(
+    kind: str, devices: str, tower_devices: str, collectives: str = "auto"
+) -> tf.distribute.Strategy:
     """Prepares a device for each tower; each device sees the whole batch.
 
     All other GPUs are hidden, unless TensorFlow's runtime has started with them.
@@ -246,10 +252,11 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
         kind: As in `open_strategy`: `"auto"` or `"none"`.
         devices: As there; empty.
         tower_devices: `"GPU:0,GPU:1"`; a device may be named twice.
+        collectives: As there; `"auto"`.
 
     Raises:
-        ValueError: If the batch would have to be divided too, or a device does not
-            exist.
+        ValueError: If the batch would have to be divided too, a device does not
+            exist, or `collectives` names what sums over several machines.
 
     Example:
 
@@ -265,6 +272,7 @@ def open_towers(kind: str, devices: str, tower_devices: str) -> tf.distribute.St
             f"tower_devices={tower_devices}, strategy={kind}, devices={devices}"
             + (f", with {count} workers named" if count > 1 else "")
         )
+    _check_alone(collectives)
     names = _of_towers(tower_devices)
     cpus = [int(name.partition(":")[2]) for name in names if name.startswith("CPU")]
     if cpus:

@@ -233,8 +233,8 @@ class Loop:
         return StepInputs(step, rates, noise, average_momentum=momentum)
 
     def _own_signals(self) -> Signals:
-        minutes = self._config.checkpoint_minutes or math.inf
-        due = time.monotonic() - self._saved_at >= 60 * minutes
+        seconds = 60 * self._config.checkpoint_minutes
+        due = time.monotonic() - self._saved_at >= seconds
         # The clock of the chief alone decides, and it asks once: all workers, itself
         # included, read the signal some steps later.
         save = due and not self._save_requested and self._is_chief

@@ -182,7 +182,12 @@ class Trainer:
     def _opened(self) -> tf.distribute.Strategy:
         config = self.config
         if config.tower_devices:
-            return open_towers(config.strategy, config.devices, config.tower_devices)
+            return open_towers(
+                config.strategy,
+                config.devices,
+                config.tower_devices,
+                config.collectives,
+            )
         return open_strategy(
             config.strategy,
             config.devices,

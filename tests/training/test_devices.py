@@ -228,6 +228,8 @@ def test_collectives_that_cannot_be_are_one_line(
 ) -> None:
     with pytest.raises(ValueError, match=r"auto on one machine.*'ring'"):
         open_strategy("auto", "", 8, collectives="ring")
+    with pytest.raises(ValueError, match=r"auto on one machine.*'nccl'"):
+        open_towers("auto", "", "CPU:0,CPU:0", "nccl")
     monkeypatch.setenv("TF_CONFIG", WORKERS)
     with pytest.raises(ValueError, match=r"auto or ring for workers on CPUs.*'nccl'"):
         open_strategy("auto", "CPU:0", 8, collectives="nccl")

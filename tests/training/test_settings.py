@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,15 @@ def test_values_of_another_type_are_refused_in_a_line(
         assert str(caught.value).startswith(f"{field.name} must be ")
         assert f"Received: {field.name}=" in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("config", "field"), EVERY_SETTING)
+def test_none_is_a_value_of_settings_without_a_default_alone(
+    config: type, field: dataclasses.Field
+) -> None:
+    """A flagfile leaves None out, and so would be read as the default."""
+    hint = typing.get_type_hints(config)[field.name]
+    assert (type(None) in typing.get_args(hint)) == (field.default is None)
 
 
 def test_a_path_is_taken_wherever_a_text_is() -> None:
