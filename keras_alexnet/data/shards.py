@@ -12,6 +12,7 @@ from keras_alexnet.data import order
 from keras_alexnet.data.order import Lanes, Part, within
 
 _CORES = os.cpu_count() or 1
+_AHEAD = 2**20  # bytes: some ten examples of ImageNet
 
 Examples = dict[str, tf.Tensor]
 # Makes examples `[n]` of their numbers, int64 `[n]`, and what is stored, string `[n]`.
@@ -34,6 +35,9 @@ class Shards:
         self, paths: Sequence[bytes], counts: Sequence[int], parse: Parse
     ) -> None:
         self._paths = list(paths)
+        # A buffer of TensorFlow's would read what is skipped; but in storage that is
+        # reached by requests, as gs://, each example would take several.
+        self._buffer = _AHEAD if any(b"://" in path for path in paths) else 0
         self._counts = np.array(counts, np.int64)
         self._parse = parse
         self._count = int(self._counts.sum())
@@ -184,6 +188,5 @@ class Shards:
         file = tf.searchsorted(ends[:-1], [first], side="right")[0]
         paths = tf.gather(self._paths, files[file:])
         before = first - tf.gather(ends - counts, file)
-        # Without a buffer of TensorFlow's, which would read what is skipped.
-        records = tf.data.TFRecordDataset(paths, buffer_size=0)
+        records = tf.data.TFRecordDataset(paths, buffer_size=self._buffer)
         return records.skip(before).take(count)

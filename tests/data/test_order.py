@@ -16,6 +16,7 @@ from keras_alexnet.data import records as records_source
 from keras_alexnet.data.order import SEEDS
 from keras_alexnet.data.preparation.shards import record
 from keras_alexnet.data.record_files import Description, ShardEntry
+from keras_alexnet.data.shards import Shards
 from keras_alexnet.extraction.pictures import PicturesOfData
 
 FILES = (130, 400, 10, 0, 770, 250, 501)  # examples of each; no batch divides their sum
@@ -261,6 +262,28 @@ def test_names_and_pictures_of_a_set_in_files_belong_together(in_files: str) -> 
         assert len(found) == 330 - start
         for name, image in zip(pictures.names[start:], found, strict=True):
             assert image == images[name.encode()]
+
+
+@pytest.mark.compat
+def test_files_of_a_storage_with_requests_are_read_alike(tmp_path: Path) -> None:
+    """`ram://` is TensorFlow's own; other storage of this kind is not here."""
+    counts, orders = (70, 80), []
+    for place in (f"ram://{tmp_path.name}", str(tmp_path)):
+        paths = [f"{place}/{number}" for number in range(len(counts))]
+        tf.io.gfile.makedirs(place)
+        for path, count in zip(paths, counts, strict=True):
+            with tf.io.TFRecordWriter(path) as file:
+                for index in range(count):
+                    file.write(f"{path[-1]}/{index}".encode())
+        shards = Shards(
+            [path.encode() for path in paths],
+            counts,
+            lambda numbers, stored: {"stored": stored},
+        )
+        stream = shards.stream(seed=0, start=0, batch_size=8).take(300)
+        orders.append([each["stored"] for each in stream.as_numpy_iterator()])
+    assert orders[0] == orders[1]
+    assert len(set(orders[0][:150])) == 150
 
 
 def bytes_read() -> int:
