@@ -332,11 +332,12 @@ class Loop:
             self._stop(step)
         rate = self._rates.weights(step, self._epochs.errors)
         line = self._epochs.end(trained, self.scores, rate, self._watch, step)
-        self._progress.say(line)
         self._train_step.totals.assign(tf.zeros_like(self._train_step.totals))
         self._watch.restart()
         errors = tuple(self._epochs.errors)
         self._save(step, then=lambda: self._kept.end_epoch(step, errors))
+        # Not before: if another worker is lost now, what was said is saved.
+        self._progress.say(line)
         stopped = int(self._requests.name is not None)
         if max(coordination.gathered(self._strategy, stopped)):
             raise self._stopped(step)
