@@ -151,6 +151,20 @@ def test_a_checkpoint_is_written_beside_the_steps(
     assert steps == [2, 3]
 
 
+def test_an_epoch_is_not_said_to_be_done_before_its_state_is_taken(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(self: Checkpoints, *arguments: object) -> None:
+        raise tf.errors.UnavailableError(None, None, "another worker is gone")
+
+    monkeypatch.setattr(Checkpoints, "save", lost)
+    config = dataclasses.replace(config, epochs=1, checkpoint_steps=None)
+    console = quiet()
+    with pytest.raises(tf.errors.UnavailableError):
+        Trainer(config, console).fit()
+    assert "epoch 1/1" not in console.file.getvalue()
+
+
 def test_another_configurations_run_is_not_touched(run: Path, pictures: Path) -> None:
     config = TrainingConfig(data=f"folder:{pictures}", model_dir=str(run))
     with pytest.raises(ValueError, match="whose run has batch_size=8, not 128"):
