@@ -215,8 +215,8 @@ class Experiment:
             "target_top1": self.claim.race_to,
         }
         seeds = [_SWEEP_SEED + index for index in range(self.size.sweep_seeds)]
-        title = f"{name}, {_named(tried)}"
-        runs = [self._trained(title, arm, seed, settings) for seed in seeds]
+        title = f"{name}, {_named(tried)}, seed"
+        runs = [self._trained(f"{title} {seed}", arm, seed, settings) for seed in seeds]
         return sum(map(self._cost, runs)) / len(runs)
 
     def _cost(self, run: Run) -> float:

@@ -19,12 +19,11 @@ from keras_alexnet.data.record_files import (
     Description,
     ShardEntry,
 )
-from keras_alexnet.data.shards import Shards
+from keras_alexnet.data.shards import Shards, SourceOfShards
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
     VALIDATION_NAMES,
-    Source,
     endless,
     shuffle,
 )
@@ -41,7 +40,7 @@ _FEATURES = {
 }
 
 
-class RecordsSource(Source):
+class RecordsSource(SourceOfShards):
     """Records of squares of one size, with the statistics of their colours.
 
     Args:
@@ -107,21 +106,6 @@ class RecordsSource(Source):
 
     def ordered(self, split: str) -> tf.data.Dataset:
         return self.part(split, 0, self.sizes[split])
-
-    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
-        return self._files(split).part(first, count)
-
-    def stream(
-        self,
-        split: str,
-        seed: int,
-        start: int,
-        batch_size: int,
-        rows: range | None = None,
-    ) -> tf.data.Dataset:
-        if self.order == 1:
-            return super().stream(split, seed, start, batch_size, rows)
-        return self._files(split).stream(seed, start, batch_size, rows)
 
     def _files(self, split: str) -> Shards:
         counts = [each.pictures for each in self._shards(split)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from keras_alexnet.data import order
 from keras_alexnet.data.order import Lanes, Part, within
+from keras_alexnet.data.sources import Source
 
 _CORES = os.cpu_count() or 1
 _AHEAD = 2**20  # bytes: some ten examples of ImageNet
@@ -190,3 +192,26 @@ class Shards:
         before = first - tf.gather(ends - counts, file)
         records = tf.data.TFRecordDataset(paths, buffer_size=self._buffer)
         return records.skip(before).take(count)
+
+
+class SourceOfShards(Source):
+    """A data set whose examples are in files of many."""
+
+    @abc.abstractmethod
+    def _files(self, split: str) -> Shards:
+        """The files of a split."""
+
+    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
+        return self._files(split).part(first, count)
+
+    def stream(
+        self,
+        split: str,
+        seed: int,
+        start: int,
+        batch_size: int,
+        rows: range | None = None,
+    ) -> tf.data.Dataset:
+        if self.order == 1:
+            return super().stream(split, seed, start, batch_size, rows)
+        return self._files(split).stream(seed, start, batch_size, rows)

@@ -12,11 +12,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_alexnet.data.order import Keep
-from keras_alexnet.data.shards import Examples, Shards
+from keras_alexnet.data.shards import Examples, Shards, SourceOfShards
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
-    Source,
     endless,
     shuffle,
     validation_names,
@@ -31,7 +30,7 @@ _SHUFFLE_BUFFER = 10_000
 _FILES_AT_ONCE, _BLOCK = 16, 16
 
 
-class TfdsSource(Source):
+class TfdsSource(SourceOfShards):
     """An image classification set of tensorflow-datasets.
 
     Pictures stay encoded until a view decodes what it needs of them. The
@@ -72,28 +71,13 @@ class TfdsSource(Source):
         super().__init__(spec, tuple(info.features[self._label].names), sizes)
 
     def ordered(self, split: str) -> tf.data.Dataset:
+        # By turns; `part` reads file after file, so that nothing else is read.
         info = self._builder.info
         files = 1 if info.disable_shuffling else _FILES_AT_ONCE
         return self._files(split).by_turns(files, _BLOCK)
 
-    def part(self, split: str, first: int, count: int) -> tf.data.Dataset:
-        # File after file, so that nothing else is read; `ordered` reads by turns.
-        return self._files(split).part(first, count)
-
     def _contents(self) -> str:
         return self._builder.info.full_name
-
-    def stream(
-        self,
-        split: str,
-        seed: int,
-        start: int,
-        batch_size: int,
-        rows: range | None = None,
-    ) -> tf.data.Dataset:
-        if self.order == 1:
-            return super().stream(split, seed, start, batch_size, rows)
-        return self._files(split).stream(seed, start, batch_size, rows)
 
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None

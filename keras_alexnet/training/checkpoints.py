@@ -65,8 +65,7 @@ class Checkpoints:
         strategy: tf.distribute.Strategy | None = None,
     ) -> None:
         self._before, self._after = before, after
-        self._strategy = strategy or tf.distribute.get_strategy()
-        self._chief = coordination.is_chief(self._strategy)
+        self._chief = coordination.is_chief(strategy or tf.distribute.get_strategy())
         self._directory = run / CHECKPOINTS
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = tf.train.Checkpoint(step=self._step, **state)

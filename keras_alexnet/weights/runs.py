@@ -1,4 +1,4 @@
-"""Reads a training run's directory: settings, data, recipe and weights."""
+"""Reads a training run's directory: settings, data, recipe, metrics and weights."""
 
 from __future__ import annotations
 

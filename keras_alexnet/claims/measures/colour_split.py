@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_alexnet.claims import statistics
@@ -57,25 +59,29 @@ def colour_split(experiment: Experiment) -> Measured:
         )
     return Measured(
         comparisons=tuple(comparisons),
-        chart=Chart(
-            kind="strips",
-            title="Colourfulness of the first kernels",
-            x=(),
-            series={
-                f"seed {seed}, tower {tower + 1}": np.round(
-                    values[towers == tower], 4
-                ).tolist()
-                for seed, (values, towers) in zip(
-                    sorted({*experiment.seeds} - diverged), found[first], strict=True
-                )
-                for tower in (0, 1)
-            },
-            x_label="",
-            y_label="colourfulness: 0 grey, 1 without grey",
-        ),
+        chart=_strips(sorted({*experiment.seeds} - diverged), found[first]),
         results={name: [round(v, 4) for v in each] for name, each in excess.items()},
         unit="|area − 1/2| beyond chance",
         facts=facts,
+    )
+
+
+def _strips(
+    seeds: Sequence[int], found: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Chart:
+    """A strip for each tower of each network: its kernels by their colourfulness."""
+    series = {
+        f"seed {seed}, tower {tower + 1}": np.round(values[towers == tower], 4).tolist()
+        for seed, (values, towers) in zip(seeds, found, strict=True)
+        for tower in (0, 1)
+    }
+    return Chart(
+        kind="strips",
+        title="Colourfulness of the first kernels",
+        x=(),
+        series=series,
+        x_label="",
+        y_label="colourfulness: 0 grey, 1 without grey",
     )
 
 
