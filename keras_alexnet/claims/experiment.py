@@ -104,11 +104,15 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long its steps took, without evaluations."""
+        """How long its steps took, without evaluations.
+
+        An epoch that was resumed at its end has no speed (NaN): it counts as the mean.
+        """
         settings = runs.settings(self.path)
         pictures = int(settings["batch_size"]) * int(settings["steps_per_epoch"])
         speeds = self.curve("images_per_second")
-        return sum(pictures / speed for speed in speeds if speed)
+        times = [pictures / speed for speed in speeds if speed > 0]
+        return sum(times) / len(times) * len(speeds) if times else 0.0
 
 
 class Experiment:

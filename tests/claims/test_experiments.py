@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,7 +11,13 @@ from PIL import Image
 
 from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.claims import pictures as claim_pictures
-from keras_alexnet.claims.experiment import Experiment, Finish, epochs_to, finish_of
+from keras_alexnet.claims.experiment import (
+    Experiment,
+    Finish,
+    Run,
+    epochs_to,
+    finish_of,
+)
 from keras_alexnet.claims.measures.accuracy import Pair, accuracy
 from keras_alexnet.claims.measures.colour_split import colour_split
 from keras_alexnet.claims.measures.early import early
@@ -25,6 +32,7 @@ from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import open_source
 from keras_alexnet.evaluation import CENTRE, TEN, Member, judge
 from keras_alexnet.training.loop import Loop
+from keras_alexnet.weights.runs import METRICS, METRICS_COLUMNS, SETTINGS
 from keras_alexnet.weights.runs import settings as run_settings
 
 TINY = Architecture(
@@ -180,10 +188,10 @@ def test_ten_views_are_those_of_the_evaluation(source, tmp_path):
 
 
 def test_the_first_epochs_and_equal_times_are_those_of_the_runs(source, tmp_path):
-    claim = _claim(early(PAIR, part=0.5))
+    claim = _claim(early(PAIR))
     result = rerun(claim, tmp_path, source, quick=True, say=lambda _: None)
     first = {
-        name: [100 * curve[0] for curve in arm.curves["top1"]]
+        name: [100 * np.mean(curve) for curve in arm.curves["top1"]]
         for name, arm in result.arms.items()
     }
     difference = np.mean(first["3×3"]) - np.mean(first["2×2"])
@@ -196,6 +204,18 @@ def test_the_first_epochs_and_equal_times_are_those_of_the_runs(source, tmp_path
     assert timed.facts["3×3: epochs"] == claim.quick.epochs
     assert timed.facts["2×2: epochs"] == expected
     assert {len(c) for c in timed.arms["2×2"].curves["top1"]} == {expected}
+
+
+def test_an_epoch_without_a_speed_counts_as_the_mean_of_the_others(tmp_path):
+    settings = "--variant=paper\n--image_size=28\n--batch_size=8\n--steps_per_epoch=10"
+    (tmp_path / SETTINGS).write_text(settings)
+    rows = [",".join(METRICS_COLUMNS)]
+    for epoch, speed in enumerate((40.0, math.nan, 20.0), start=1):
+        row = dict.fromkeys(METRICS_COLUMNS, "0")
+        row |= {"epoch": str(epoch), "images_per_second": str(speed)}
+        rows.append(",".join(row.values()))
+    (tmp_path / METRICS).write_text("\n".join(rows))
+    assert Run(tmp_path, 0, diverged=False).seconds == 2 + 3 + 4
 
 
 def test_rates_are_swept_without_the_pictures_that_judge(source, tmp_path):

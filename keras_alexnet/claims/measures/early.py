@@ -12,20 +12,20 @@ from keras_alexnet.claims.measured import Measured
 from keras_alexnet.claims.measures.accuracy import Pair, errors_by_epoch
 
 
-def early(*pairs: Pair, part: float) -> Callable[[Experiment], Measured]:
-    """Compares the mean top-1 on the training pictures over the first epochs.
+def early(*pairs: Pair) -> Callable[[Experiment], Measured]:
+    """Compares the mean top-1 on the training pictures over runs of a few epochs.
+
+    A run that diverged has a top-1 of 0 in the epochs that it lacks.
 
     Args:
         *pairs: The comparisons; the first is the claim's own.
-        part: Over which part of the epochs, above 0, 1 at most. A run that diverged
-            before has a top-1 of 0 in the epochs that it lacks.
     """
 
     def measure(experiment: Experiment) -> Measured:
-        count = max(1, round(part * experiment.size.epochs))
+        count = experiment.size.epochs
         runs = {name: experiment.runs(name) for name in experiment.claim.arms}
         means = {
-            name: [100 * sum(run.curve("top1")[:count]) / count for run in each]
+            name: [100 * sum(run.curve("top1")) / count for run in each]
             for name, each in runs.items()
         }
         return Measured(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from keras_alexnet.claims.measures.accuracy import Pair, accuracy
 from keras_alexnet.claims.measures.early import early
 from keras_alexnet.claims.networks import SMALL
@@ -59,10 +61,9 @@ STARTING_VALUES = Claim(
         Pair("biases of 1 against 0.1", "1, as the source", "0.1"),
         Pair("0.03 against 0.01", "1, as the source", "1, deviation 0.01"),
         Pair("biases of 1 against He's start", "1, as the source", "0, He"),
-        part=0.4,
     ),
-    quick=SMALL_QUICK,
-    whole=SMALL_WHOLE,
+    quick=dataclasses.replace(SMALL_QUICK, epochs=5, sweep_epochs=5),
+    whole=dataclasses.replace(SMALL_WHOLE, epochs=5, sweep_epochs=5),
 )
 
 WEIGHT_DECAY = Claim(
