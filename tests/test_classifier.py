@@ -49,7 +49,6 @@ def test_a_run_its_checkpoint_and_its_export_answer_alike(
     assert len(Classifier(checkpoint).predict(files[0], top=2)[0]) == 2
 
 
-@pytest.mark.compat
 def test_predict_says_the_same(run: Path, files: list[Path], predict) -> None:
     code, out, _ = predict(f"--model={run}", "--json", *map(str, files))
     assert code == 0

@@ -279,7 +279,6 @@ EXPORT: dict[str, tuple[int, list[Any]]] = {
 }
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("argument", EXPORT)
 def test_exports_take_numbers_of_every_kind(
     served: keras.Model, tmp_path: Path, argument: str

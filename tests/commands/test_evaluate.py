@@ -53,7 +53,6 @@ def small(path: Path, outputs: int, seed: int = 0, bias: tuple = ()) -> str:
     return str(path)
 
 
-@pytest.mark.compat
 def test_errors_and_accuracies_are_told_apart(
     evaluate, run: Path, pictures: Path
 ) -> None:

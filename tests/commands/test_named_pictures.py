@@ -63,7 +63,6 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(here: Path) -> None:
     assert NamedPictures(["photos/a[1].jpg"]).paths == ["photos/a[1].jpg"]
 
 
-@pytest.mark.compat
 def test_predict_answers_a_folder(predict: Command, run: Path, here: Path) -> None:
     code, out, err = predict(f"--model={run}", "--json", "--batch_size=3", "photos")
     assert code == 0

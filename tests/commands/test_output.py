@@ -40,7 +40,6 @@ def shell(tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
     return call
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("after", "why"),
     [
@@ -79,7 +78,6 @@ def test_a_preparation_goes_on_without_its_output(
     assert (tmp_path / "out" / "dataset.json").is_file()
 
 
-@pytest.mark.compat
 def test_a_reader_that_has_enough_is_no_error(shell, run: Path) -> None:
     """And the command stops: there would be a batch for each picture."""
     flags = ("predict", f"--model={run}", "--batch_size=1", "--json")
@@ -136,7 +134,6 @@ def test_what_an_encoding_has_no_sign_for_is_escaped(
     assert "64\\xd764" in out
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_names_of_any_bytes_come_back_from_json(
     shell, run: Path, tmp_path: Path, encoding: str
@@ -173,7 +170,6 @@ keras_alexnet_command.main()
 """
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     "module", ["tensorflow", "keras", "numpy", "keras_alexnet.commands.train"]
 )

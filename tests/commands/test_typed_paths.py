@@ -249,14 +249,12 @@ IN_PYTHON: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("case", IN_PYTHON)
 def test_home_is_put_in_where_python_reads(case: str, home: Path) -> None:
     IN_PYTHON[case]()
     assert list(Path.cwd().iterdir()) == []
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("write", [exported, lite, prepared])
 def test_home_is_put_in_where_python_writes(write: Callable, home: Path) -> None:
     write("~/new")

@@ -62,8 +62,9 @@ def crossed(
     return run
 
 
-@pytest.mark.compat
-@pytest.mark.parametrize("variant", ["paper", "modern"])
+@pytest.mark.parametrize(
+    "variant", ["paper", pytest.param("modern", marks=pytest.mark.compat)]
+)
 def test_beside_sums_only_the_inputs_of_a_step_cross(
     crossed: Callable, variant: str
 ) -> None:

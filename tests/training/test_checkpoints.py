@@ -184,7 +184,6 @@ except (ValueError, OSError) as error:
 """
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("what", ["index", "data", "directory"])
 def test_what_cannot_be_read_is_left_where_it_is(
     python, run: Path, tmp_path: Path, what: str
@@ -202,7 +201,6 @@ def test_what_cannot_be_read_is_left_where_it_is(
     assert {path: path.read_bytes() for path in directory.iterdir()} == before
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize("name", ["k[a]", "k\\x", "k*", "a b"])
 def test_a_run_of_any_name_is_restored(tmp_path: Path, name: str) -> None:
     for step in (3, 6):

@@ -43,11 +43,15 @@ def result(config: TrainingConfig) -> dict:
 STEPPED = {"schedule": "step", "step_epochs": "1,3"}
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("dies", "settings", "line"),
     [
-        (3, {}, "epochs 2-4 (steps 4-8): rate 0.01 to the end"),
+        pytest.param(
+            3,
+            {},
+            "epochs 2-4 (steps 4-8): rate 0.01 to the end",
+            marks=pytest.mark.compat,
+        ),
         (4, STEPPED, "epochs 3-4: rate 0.001, divided by 10 after epoch 3"),
         (5, {"average": "moving_average"}, "epochs 3-4 (steps 6-8): rate 0.01"),
     ],
@@ -286,7 +290,6 @@ def test_a_target_on_the_training_pictures_ends_a_run(
     assert directory(aimed) == before
 
 
-@pytest.mark.compat
 def test_killed_at_its_target_a_run_is_finished_by_the_next_call(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,11 +94,10 @@ print(json.dumps([sent, len(rates)]))
 """
 
 
-@pytest.mark.compat
 @pytest.mark.parametrize(
     ("variant", "units", "precision", "count"),
     [
-        ("paper", 16, "float32", 2),
+        pytest.param("paper", 16, "float32", 2, marks=pytest.mark.compat),
         # More than 32 MiB: fc7 and fc8 need not wait for fc6.
         ("paper", 4096, "float32", 3),
         ("paper", 16, "mixed_float16", 2),

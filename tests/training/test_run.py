@@ -234,7 +234,6 @@ def fed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.compat
 def test_batches_that_come_ahead_are_the_same(
     config: TrainingConfig, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -288,8 +287,9 @@ print(f"on {count} device(s)" in console.file.getvalue())
 """
 
 
-@pytest.mark.compat
-@pytest.mark.parametrize("variant", ["paper", "modern"])
+@pytest.mark.parametrize(
+    "variant", ["paper", pytest.param("modern", marks=pytest.mark.compat)]
+)
 def test_two_devices_train_as_one(
     python, pictures: Path, tmp_path: Path, variant: str
 ) -> None:
@@ -311,7 +311,6 @@ def test_two_devices_train_as_one(
             np.testing.assert_allclose(value, alone[layer][name], rtol, atol=1e-6)
 
 
-@pytest.mark.compat
 def test_two_devices_are_given_more_epochs(
     python, pictures: Path, tmp_path: Path
 ) -> None:
