@@ -3,7 +3,7 @@
 TensorFlow writes log lines to the standard error of the process as soon as it is
 imported, and every module of `keras_alexnet` imports it. A command must hide these
 lines, a library must not change the process: so the command does it here, before the
-import. If `TF_CPP_MIN_LOG_LEVEL` is set, the lines are shown. For the same reason GPU
+import. If `TF_CPP_MIN_LOG_LEVEL` is 0, the lines are shown. For the same reason GPU
 memory is made to grow here, unless `TF_FORCE_GPU_ALLOW_GROWTH` is set. And a command
 that does without TensorFlow need not wait for it.
 """
@@ -90,11 +90,11 @@ def _open_closed_streams() -> None:
 def _silence_native_logs() -> None:
     """Gives Python a standard error of its own; that of native code is discarded.
 
-    The log level alone is not enough: TensorFlow 2.21 logs before it reads it.
+    The log level alone is not enough: TensorFlow 2.21 logs before it reads it. Whoever
+    sets a level of 1 or more wants fewer lines, not more than without it.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -17,6 +17,7 @@ COMMANDS = {
     "features": "the outputs of layers for many pictures, in an HDF5 file",
     "retrieve": "pictures by content: builds an index, and asks it",
     "claims": "what the paper claims, rerun at a laptop's size and judged",
+    "models": "the networks and published weights that there are",
     "anatomy": "a network layer by layer: sizes, work, memory, receptive fields",
     "doctor": "what this installation has, what it lacks, and what to do",
 }

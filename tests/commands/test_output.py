@@ -149,6 +149,15 @@ def test_names_of_any_bytes_come_back_from_json(
     assert "é\\udce9.jpg" in out
 
 
+@pytest.mark.parametrize(("level", "silent"), [("0", False), ("1", True), ("3", True)])
+def test_a_log_level_does_not_bring_more_lines(
+    shell, run: Path, level: str, silent: bool
+) -> None:
+    flags = ("predict", f"--model={run}", str(run / "example.jpg"))
+    code, _, err = shell("", *flags, TF_CPP_MIN_LOG_LEVEL=level)
+    assert (code, err == "") == (0, silent)
+
+
 def _outside() -> dict[str, str]:
     """The environment without what these tests add to it."""
     return {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
