@@ -112,36 +112,24 @@ class Claim:
         left out.
         """
         first, own = self._described(next(iter(self.arms))), self._described(name)
-        return {
-            key: own.get(key, "none")
-            for key in sorted({*first, *own})
-            if first.get(key) != own.get(key)
-        }
+        return {key: own[key] for key in sorted(own) if own[key] != first.get(key)}
 
     def _described(self, name: str) -> dict[str, str]:
+        """All that defines an arm, but for its learning rate."""
         arm = self.arms[name]
         content = json.loads(to_json(arm.architecture))
         del content["name"]
         layers = content.pop("convolutions")
         every = next(iter(self.arms.values())).architecture.convolutions
         kept = _kept(arm.architecture.convolutions, every)
+        settings = TrainingConfig(**{**self.settings, **arm.settings})
         described = {"convolutions": " ".join(map(str, kept))}
         for index, each in zip(kept, layers, strict=True):
             described |= {f"conv{index}.{k}": _text(v) for k, v in each.items()}
-        if len(kept) < len(every):  # what was left out is no further difference
-            first = self._described(next(iter(self.arms)))
-            described = {**_of_layers(first, every), **described}
         described |= {key: _text(value) for key, value in content.items()}
-        settings = TrainingConfig(**{**self.settings, **arm.settings})
-        described |= {k: str(v) for k, v in vars(settings).items()}
+        described |= {key: str(value) for key, value in vars(settings).items()}
         del described["learning_rate"]
         return described
-
-
-def _of_layers(described: Mapping[str, str], every: Sequence[Any]) -> dict[str, str]:
-    """What describes single convolutions."""
-    names = tuple(f"conv{index}." for index in range(1, len(every) + 1))
-    return {k: v for k, v in described.items() if k.startswith(names)}
 
 
 def _kept(own: Sequence[Convolution], every: Sequence[Convolution]) -> list[int]:
