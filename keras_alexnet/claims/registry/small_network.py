@@ -17,7 +17,7 @@ SMALL_SETTINGS = MappingProxyType(
         "learning_rate": 0.01,
     }
 )
-SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=8)
+SMALL_QUICK = Size(seeds=3, pictures=5000, held_out=2500, epochs=12, sweep_epochs=6)
 SMALL_WHOLE = Size(seeds=5, pictures=10000, held_out=5000, epochs=12, sweep_epochs=6)
 # The best one should be none of the two at the ends: networks without LRN learn best at
 # lower ones, those with batch normalisation at higher ones.
