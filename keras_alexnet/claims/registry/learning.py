@@ -25,13 +25,15 @@ STARTING_VALUES = Claim(
     "in fc6 and fc7 accelerate the first epochs, against biases of 0.",
     paper="They accelerate the early stages, since ReLU gets positive inputs; weights "
     "with a standard deviation of 0.01.",
-    source="layers-145.cfg starts the last three convolutions at 0.03, not 0.01.",
+    source="layers-145.cfg starts the weights of the last three convolutions with a "
+    "standard deviation of 0.03, not 0.01.",
     others=(
         "BVLC AlexNet's readme: biases of 0.1, since 1 gave a flat loss.",
         "He et al. 2015: with standard deviations that follow from the number of "
         "inputs, deep networks learn from biases of 0.",
     ),
-    since="Biases start at 0, and the standard deviation follows from the inputs.",
+    since="Biases start at 0, and the standard deviation follows from the number of "
+    "inputs.",
     setting=SMALL_SETTING,
     data=CIFAR10,
     settings={**SMALL_SETTINGS, "schedule": "constant", "initialization": "source"},
@@ -72,10 +74,10 @@ WEIGHT_DECAY = Claim(
     section="5",
     statement="A weight decay of 0.0005 lowers the training error too: it is not only "
     "a regulariser.",
-    paper="Important for the model to learn; no figure.",
+    paper="Important for the model to learn: it lowers the training error; no figure.",
     source="0.0005 for the weights of every layer, 0 for biases.",
-    since="With batch normalisation decay acts on the effective learning rate, which "
-    "fits the remark.",
+    since="With batch normalisation it acts on the effective learning rate: there, "
+    "too, it is more than a regulariser.",
     setting=SMALL_SETTING,
     caveats="The error of the trained network on the central view of the training "
     "pictures, without dropout.",
@@ -98,12 +100,12 @@ LEARNING_RATE = Claim(
     name="learning_rate",
     title="A rate lowered by hand",
     section="5",
-    statement="To divide the rate by 10 when the validation error stops improving ends "
+    statement="Dividing the rate by 10 when the validation error stops improving ends "
     "at a lower error than a constant rate.",
     paper="Divided by 10 three times; no comparison.",
-    source="2012: after epochs 25, 51 and 79 of 91. An automatic course of 2013 (170) "
-    "reached .40528, a little better.",
-    since="Cosine courses need no decision but the length.",
+    source="2012: after epochs 25, 51 and 79 of 91 (.40664). An automatic schedule of "
+    "2013 (170) reached .40528, a little better.",
+    since="A cosine schedule needs no decision but its length.",
     setting=SMALL_SETTING,
     data=CIFAR10,
     settings={**SMALL_SETTINGS, **_CONSTANT},

@@ -30,7 +30,7 @@ AUGMENTATION = Claim(
     source="The crop and the mirroring are shared by 32 successive pictures; the "
     "colour noise is switched off for the last 24 epochs.",
     others=("Chatfield et al. 2014: about 3 points, with little from mirroring.",),
-    since="Kept, and grown: windows of any size and shape, mixed pictures, learned "
+    since="Kept, and grown: crops of any size and shape, mixed pictures, learned "
     "policies. The colour noise became colour jitter.",
     setting=SMALL_SETTING,
     data=CIFAR10,
@@ -78,12 +78,14 @@ TEN_VIEWS = Claim(
     name="ten_views",
     title="Ten views of a picture",
     section="4.1",
-    statement="The mean over corners and centre, and these mirrored, has a lower error "
-    "than the central view.",
-    paper="37.5 and 17.0 % in place of 39.0 and 18.3 % (top-1, top-5; ILSVRC-2010).",
+    statement="Averaging the predictions for ten views, the corners and the centre and "
+    "these mirrored, has a lower error than the central view alone.",
+    paper="37.5 and 17.0 % error in place of 39.0 and 18.3 % (top-1, top-5; "
+    "ILSVRC-2010).",
     source="layer-params-145-2010.cfg notes .374727/.169987 and, for the centre, "
     ".390247/.182953. The probabilities are averaged, not the logits.",
-    since="Still used where the last tenth counts; published figures are of one view.",
+    since="Still used where the last tenth of a point counts; published figures are "
+    "mostly of one view.",
     setting=SMALL_SETTING,
     data=CIFAR10,
     settings=SMALL_SETTINGS,
@@ -137,14 +139,14 @@ DROPOUT_MASKS = Claim(
     name="dropout_masks",
     title="Halving in place of all masks",
     section="4.2",
-    statement="To halve the outputs at test time is a reasonable approximation to the "
-    "geometric mean of the networks that all masks make: it costs less than a point.",
-    paper="A reasonable approximation; no figure.",
+    statement="Halving the outputs at test time is a reasonable approximation to the "
+    "geometric mean of the predictions with all masks: it costs less than a point.",
+    paper="A reasonable approximation; no figure. The limit of a point is ours.",
     others=("Hinton et al. 2012: exact for one layer of dropout before a softmax.",),
-    since="Halving it is, everywhere; means over masks came back as an estimate of "
-    "uncertainty.",
+    since="Everyone halves, or doubles in training; means over masks came back as an "
+    "estimate of uncertainty.",
     setting=SMALL_SETTING,
-    caveats="Means over 256 masks of the many that there are.",
+    caveats="The means are over 256 masks drawn at random; there are far more.",
     data=CIFAR10,
     settings=SMALL_SETTINGS,
     arms={"dropout": Arm(SMALL, tries=SMALL_RATES)},
@@ -157,17 +159,18 @@ FREE_AUGMENTATION = Claim(
     name="free_augmentation",
     title="Augmentation is free",
     section="4.1",
-    statement="Crops and mirroring are free, since the processor makes them while the "
-    "device trains on the pictures before: it waits for less than 1 % of its time.",
+    statement="Crops and mirroring are free, since the CPU makes them while the device "
+    "trains on the batch before: the device waits for less than 1 % of its time.",
     paper="In effect free: Python code on the CPU makes the pictures while the GPUs "
-    "train on those before.",
+    "train on the batch before.",
     source="The pictures are decoded and cut in a thread of their own "
     "(convdata_jpeg.py).",
-    since="On fast devices the processor became the bottleneck, and decoding moved to "
-    "the device, or pictures are kept decoded.",
+    since="On fast devices the CPU became the bottleneck, and decoding moved to the "
+    "device, or pictures are kept decoded.",
     setting="The paper's network at half its width on photos, crops of 96 pixels",
-    caveats="Here processor and device are the same two cores. Colour noise is not "
-    "counted: the training step adds it, on the device. Times differ from run to run.",
+    caveats="Where there is no GPU, CPU and device are the same cores. Colour noise is "
+    "not counted: the training step adds it, on the device. The limit of 1 % is ours. "
+    "Times differ from run to run.",
     data=PHOTOS,
     settings=SMALL_SETTINGS,
     arms={

@@ -33,13 +33,15 @@ COLOUR_SPLIT = Claim(
     section="6.1",
     statement="The first kernels of one tower become largely blind to colour, those of "
     "the other colourful, in every run.",
-    paper="In every run, whatever the random start (figure 3).",
+    paper="In every run, whatever the random start (figure 3); a result of the "
+    "restricted connections between the GPUs.",
     others=(
         "Distill, Branch Specialization (2021): occurs consistently when retrained; no "
         "counts.",
         "A replica on 24,000 photos of cats and dogs did not see it.",
     ),
-    since="Nobody knows why. Branches specialise in other networks too.",
+    since="Why it is by colour, nobody knows. Branches specialise in other networks "
+    "too.",
     setting=SMALL_SETTING,
     caveats="48 kernels of 5×5 on pictures of 32 pixels, where the paper has 96 of "
     "11×11 on 1.2 million photos: a split that needs those is not seen here.",
@@ -55,14 +57,14 @@ DEPTH = Claim(
     name="depth",
     title="Depth",
     section="7",
-    statement="To leave out any one of the middle convolutions costs accuracy.",
+    statement="Leaving out any one of the middle convolutions costs accuracy.",
     paper="About 2 points of top-1 for each.",
     others=(
         "Zeiler and Fergus 2014, table 3, top-1 error: whole 40.5; without layers 3 "
         "and 4 45.4; without 7 40.0; without 6 and 7 44.8; without all four 71.3.",
     ),
-    since="Depth went on to 19 layers in 2014 and 152 in 2015, once shortcuts and "
-    "normalisation let it be trained.",
+    since="Networks grew to 19 layers in 2014 and, with shortcuts and batch "
+    "normalisation, to 152 in 2015.",
     setting=SMALL_SETTING,
     caveats="Without conv3, where the towers cross, they meet in fc6 alone.",
     data=CIFAR10,
@@ -100,6 +102,7 @@ DENSE_WIDTH = Claim(
     since="Global averages took their place (Network in Network 2013, GoogLeNet 2014, "
     "ResNet 2015).",
     setting=SMALL_SETTING,
+    caveats="The claim is ours: the paper does not say that so many are needed.",
     data=CIFAR10,
     settings=SMALL_SETTINGS,
     arms={
@@ -130,11 +133,12 @@ MODERN = Claim(
     name="modern",
     title="The paper's network and a modern one",
     section="",
-    statement="With what came later (batch normalisation, no towers, a cosine rate, "
-    "softened labels) the same layers are better after the same time of training.",
+    statement="With what came later (batch normalisation, no towers, a cosine "
+    "schedule, label smoothing) the same layers are better after the same time of "
+    "training.",
     paper="Nothing: it came later.",
-    since="The recipe is most of the difference between 2012 and today for a network "
-    "of this size.",
+    since="Batch normalisation, cosine schedules and label smoothing are in most "
+    "recipes for convolutional networks today.",
     setting=SMALL_SETTING,
     caveats="The claim is ours. How many epochs fit into the same time depends on the "
     "machine.",
@@ -171,15 +175,15 @@ DAYS = Claim(
     name="days",
     title="Five to six days",
     section="5",
-    statement="Five to six days on two GTX 580 are what the work of 90 epochs takes "
-    "there.",
+    statement="Five to six days are a plausible time for the work of 90 epochs on two "
+    "GTX 580.",
     paper="Roughly 90 cycles through 1.2 million pictures in five to six days.",
     source="No times are in the released source.",
-    since="One GPU of today does it in hours.",
+    since="One GPU of today does it within hours.",
     setting="The multiply-adds of the paper's network, and its training steps on this "
     "machine, 128 pictures of 224 pixels in float32",
-    caveats="The speed here is of steps alone, without reading pictures. The interval "
-    "is the range of days, not one of chance.",
+    caveats="The speed here is that of the training steps alone, without reading "
+    "pictures. The interval is the range of days, not a confidence interval.",
     measure=days,
     quick=Size(seeds=3, pictures=0, held_out=0, epochs=1, sweep_epochs=1),
     whole=Size(seeds=9, pictures=0, held_out=0, epochs=1, sweep_epochs=1),
