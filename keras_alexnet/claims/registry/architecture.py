@@ -175,7 +175,7 @@ TWO_TOWERS = Claim(
     measure=accuracy(
         Pair("two towers against half width", "two towers", "half width", 1.7),
         Pair("two towers against no groups", "two towers", "ungrouped"),
-        Pair("crossing against cut off", "two towers", "cut off", 1.2),
+        Pair("crossing against cut off", "two towers", "cut off"),
     ),
     quick=SMALL_QUICK,
     whole=SMALL_WHOLE,
