@@ -1,4 +1,4 @@
-"""What the paper says of the whole network (sections 5 to 7), and what is said today."""
+"""What the paper says of the whole network, in sections 5 to 7, and what came later."""
 
 from __future__ import annotations
 
