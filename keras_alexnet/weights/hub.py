@@ -197,14 +197,15 @@ def _asked(place: _Place) -> tuple[str, dict[str, tuple[int, str]]]:
 
 def _files(siblings: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
     """Size and hash of the files of an answer; files without them are left out."""
-    found = {}
+    found: dict[str, tuple[int, str]] = {}
     for each in siblings:
         large = each.get("lfs") or {}
         name, size = each.get("rfilename"), large.get("size", each.get("size"))
         digest = large.get("sha256", each.get("blobId"))
-        safe = isinstance(name, str) and all(map(_PART.fullmatch, name.split("/")))
-        known = isinstance(digest, str) and _HASH.fullmatch(digest)
-        if safe and known and type(size) is int and size >= 0:
+        if not isinstance(name, str) or not isinstance(digest, str):
+            continue
+        safe = all(map(_PART.fullmatch, name.split("/")))
+        if safe and _HASH.fullmatch(digest) and type(size) is int and size >= 0:
             found[name] = (size, digest)
     return found
 

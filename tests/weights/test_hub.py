@@ -17,10 +17,7 @@ from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.weights import hub, recipe_of
 from keras_alexnet.weights.names import named_weights
 
-pytestmark = [
-    pytest.mark.compat,
-    pytest.mark.filterwarnings("ignore:.*look untrained:UserWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:.*look untrained:UserWarning")
 SUFFIXES = (".safetensors", ".pth")
 ONE, TWO = "1" * 40, "2" * 40
 HERE = f"hf://{REPOSITORY}"
@@ -57,6 +54,7 @@ def refused(address: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("large", [True, False])
 def test_a_file_is_downloaded_once_and_checked(
     server: HubServer, home: Path, large: bool, capsys: pytest.CaptureFixture
@@ -258,6 +256,7 @@ def test_an_invalid_endpoint_is_one_line(
     )
 
 
+@pytest.mark.compat
 def test_whatever_takes_weights_takes_an_address(server: HubServer) -> None:
     recipe = Recipe(Preprocessing("BGR", (1, 2, 3)), "warp", 100, 64)
     model = AlexNet("modern", input_shape=(64, 64, 3), classes=["cat", "dog"])

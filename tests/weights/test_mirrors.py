@@ -13,7 +13,6 @@ from keras_alexnet.weights.download import fetch
 from keras_alexnet.weights.published import WeightSet
 from keras_alexnet.weights.remote_files import Unavailable, WrongFile
 
-pytestmark = pytest.mark.compat
 CONTENT = b"as published" * 1000
 OTHER = CONTENT[:-1] + b"!"
 SHA1 = hashlib.sha1(CONTENT).hexdigest()
@@ -54,6 +53,7 @@ FAULTS: dict[str, tuple[dict, bytes, str]] = {
 }
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("fault", FAULTS)
 def test_where_one_address_fails_the_next_is_tried(
     here: Path, capsys: pytest.CaptureFixture, fault: str
@@ -77,6 +77,7 @@ def test_a_server_that_is_down_is_passed_over(here: Path) -> None:
         assert fetch(record(NOWHERE, second.url), here).read_bytes() == CONTENT
 
 
+@pytest.mark.compat
 def test_if_all_are_down_one_line_gives_each_reason(here: Path) -> None:
     with WeightsServer(CONTENT, status=503) as second, WeightsServer(OTHER) as third:
         with pytest.raises(Unavailable) as caught:
