@@ -99,14 +99,15 @@ def local(address: str, suffixes: Sequence[str]) -> Path:
     >>> local("hf://owner/alexnet/mine.pth", [".pth"])  # doctest: +SKIP
     """
     place = _place(address)
+    if place.file:
+        _check_suffix(place, suffixes)
     folder = cache.folder(repr(address)) / "hub" / place.repository
     commit = _commit(place, folder)
     listed = _listing(place, folder, commit)
     file = place.file or _only(place, listed, suffixes)
-    _check_suffix(place, file, suffixes)
     if file not in listed:
         raise ValueError(
-            f"an address of the Hub must name a file of its repository, as "
+            "an address of the Hub must name a file of its repository, as "
             f"{', '.join(_readable(listed, suffixes)[:5]) or 'none that can be read'}. "
             f"Received: {address!r}"
         )
@@ -189,7 +190,7 @@ def _asked(place: _Place) -> tuple[str, dict[str, tuple[int, str]]]:
         return held["sha"], _files(held.get("siblings") or [])
     except DAMAGE as error:
         raise ValueError(
-            f"the Hub must answer with the commit and the files of a repository; set "
+            "the Hub must answer with the commit and the files of a repository; set "
             f"{VARIABLE} to another mirror. Received: {place.address!r}: "
             f"{reason(error)}"
         ) from None
@@ -230,14 +231,14 @@ def _only(
     )
 
 
-def _check_suffix(place: _Place, file: str, suffixes: Sequence[str]) -> None:
-    if file.endswith(".keras"):
+def _check_suffix(place: _Place, suffixes: Sequence[str]) -> None:
+    if place.file.endswith(".keras"):
         raise ValueError(
             "a file of the Hub must hold weights alone: opening a .keras file runs "
             "what its configuration names; save its weights as .weights.h5 or "
             f".safetensors. Received: {place.address!r}"
         )
-    if not file.endswith(tuple(suffixes)):
+    if not place.file.endswith(tuple(suffixes)):
         raise ValueError(
             f"a file of the Hub must be one of {', '.join(suffixes)}. "
             f"Received: {place.address!r}"

@@ -152,7 +152,8 @@ def check_variant(variant: str | None) -> None:
     if not isinstance(variant, (str, os.PathLike)) or variant in architectures.names():
         return
     name = os.fspath(variant)
-    if name in published.names() or os.path.exists(files.expanded(name)):
+    named = name in published.names() or hub.is_address(name)
+    if named or os.path.exists(files.expanded(name)):
         raise ValueError(
             f"variant must be one of {architectures.names()}, or None for that of the "
             f"weights: weights={name!r}. Received: variant={name!r}"

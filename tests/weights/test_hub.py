@@ -240,9 +240,8 @@ def test_an_invalid_address_is_one_line(server: HubServer, rest: str) -> None:
 def test_files_of_other_kinds_are_not_downloaded(
     server: HubServer, file: str, message: str
 ) -> None:
-    server.commits[ONE][file] = b"x"
     assert message in refused(f"{HERE}/{file}")
-    assert not any("/resolve/" in each for each in server.requests)
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("endpoint", ["huggingface.co", "file:///tmp", "http://"])
@@ -279,3 +278,9 @@ def test_whatever_takes_weights_takes_an_address(server: HubServer) -> None:
     assert classifier.recipe == recipe
     x = np.full((1, 64, 64, 3), 5.0)
     np.testing.assert_array_equal(preprocess_input(x, weights=HERE)[0, 0, 0], [2, 3, 4])
+
+
+def test_an_address_is_no_variant(server: HubServer) -> None:
+    with pytest.raises(ValueError, match=f"weights='{HERE}'.*variant='{HERE}'"):
+        AlexNet(HERE)
+    assert server.requests == []
