@@ -54,7 +54,8 @@ class Classifier:
     Args:
         what: Published weights by name; a training run `RUN` (its newest checkpoint),
             `RUN/best` (its best epoch) or one of its checkpoints; an export; or a file:
-            `.keras`, `.weights.h5`, `.caffemodel`, `.npy` or `.pth`. Or a
+            `.keras`, `.weights.h5`, `.safetensors`, `.caffemodel`, `.npy`, `.pth` or
+            `.onnx`; or `hf://OWNER/REPOSITORY/FILE`, of the Hugging Face Hub. Or a
             `keras.Model` from prepared pictures to scores, which stays as it is.
         class_names: Name of each output; those that the run, the export or the file
             records, ImageNet's for 1000 classes, else `"class 0"` and so on by default.

@@ -23,6 +23,8 @@ OPTIONAL = {
     "jinja2": ("jinja2", "seeing", "pages of look, train --report and retrieve --html"),
     "scipy": ("scipy", "claims", "claims"),
     "faiss-cpu": ("faiss", "retrieval", "retrieve"),
+    "safetensors": ("safetensors", "safetensors", "weights in .safetensors files"),
+    "onnx": ("onnx", "onnx", "weights in .onnx files"),
     "tensorflow-serving-api": (
         "tensorflow_serving",
         "serving",

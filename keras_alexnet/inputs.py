@@ -16,7 +16,7 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.given_pictures import warn_of_values
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
-from keras_alexnet.weights import published, runs
+from keras_alexnet.weights import hub, published, runs
 from keras_alexnet.weights.opening import check_variant
 from keras_alexnet.weights.recipes import recipe_of, recorded
 from keras_alexnet.whole_numbers import entries, is_whole
@@ -154,6 +154,8 @@ def _without_colours(weights: Any) -> str:
     found = "which does not exist"
     if not isinstance(weights, (str, os.PathLike)):
         found = f"a {type(weights).__name__}"
+    elif hub.is_address(weights):
+        found = "a file that does not record its preprocessing"
     elif os.path.exists(path := files.expanded(weights)):
         kind = "folder" if os.path.isdir(path) else "file"
         found = f"a {kind} that does not record its preprocessing"

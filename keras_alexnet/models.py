@@ -59,10 +59,12 @@ def AlexNet(
             `"paper"`.
         weights: `None` (new weights); a name of `keras_alexnet.weights.names()`,
             whose file is downloaded from its publisher, checked and cached; or a
-            path: a `.weights.h5`, `.keras`, `.caffemodel`, `.npy` or `.pth` file, a
-            training run `RUN` (its newest checkpoint), `RUN/best` (its best epoch) or
-            one of its checkpoints. The logger `keras_alexnet` says which, as INFO, and
-            warns of a run that has not ended.
+            path: a `.weights.h5`, `.keras`, `.safetensors`, `.caffemodel`, `.npy`,
+            `.pth` or `.onnx` file, a training run `RUN` (its newest checkpoint),
+            `RUN/best` (its best epoch) or one of its checkpoints; or
+            `hf://OWNER/REPOSITORY/FILE`, a file of the Hugging Face Hub. The logger
+            `keras_alexnet` says which epoch, as INFO, and warns of a run that has not
+            ended.
         include_top: Whether `fc6`, `fc7` and `fc8` are there.
         input_tensor: Keras tensor to use as the model's input.
         input_shape: `(height, width, channels)`, a tuple, a list, an array or a

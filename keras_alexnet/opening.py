@@ -17,7 +17,7 @@ from keras_alexnet.models import AlexNet, variants_like
 from keras_alexnet.reasons import near, reason
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import for_tensorflow
-from keras_alexnet.weights import open_weights, published, runs
+from keras_alexnet.weights import hub, open_weights, published, runs
 from keras_alexnet.weights.classes import class_names as published_names
 from keras_alexnet.weights.described import checked_names, description_of
 from keras_alexnet.weights.formats.keras_files import arrays, body, load_keras
@@ -83,7 +83,7 @@ def open_model(
         return _of_model(what, what.name, variant, image_size, class_names)
     if not isinstance(what, (str, os.PathLike)) or not os.fspath(what):
         raise ValueError(f"{_EXPECTED}. Received: {what!r}")
-    if os.fspath(what) in published.names():
+    if os.fspath(what) in published.names() or hub.is_address(what):
         return _open_weights(what, variant, image_size, class_names)
     path = Path(files.expanded(what))
     run = runs.run_of(path)

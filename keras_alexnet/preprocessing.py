@@ -108,6 +108,10 @@ def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
 # python/caffe/imagenet/ilsvrc_2012_mean.npy: B 104.007, G 116.669, R 122.679.
 BVLC = Preprocessing("BGR", mean=(122.679, 116.669, 104.007))
 
+# MIT's networks for places read BGR, too. The mean colour is that of their mean
+# picture, places365CNN_mean.binaryproto: B 104.051, G 112.514, R 116.676.
+PLACES = Preprocessing("BGR", mean=(116.676, 112.514, 104.051))
+
 # torchvision/transforms/_presets.py, ImageClassification: for pictures of 0-1.
 TORCHVISION = Preprocessing(
     "RGB",

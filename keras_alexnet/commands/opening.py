@@ -10,10 +10,11 @@ from keras_alexnet.classifier import Classifier
 from keras_alexnet.reasons import must_be
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.weights import published
+from keras_alexnet.weights.recipes import SUFFIXES
 
 _MODEL = (
     "A run, RUN/best for its best epoch,{} a .keras file, a weights file "
-    "(.weights.h5, .caffemodel, .npy, .pth) or published weights by name "
+    f"({', '.join(SUFFIXES)}), hf://OWNER/REPOSITORY/FILE or published weights by name "
     f"({', '.join(published.names())})."
 )
 MODEL, NO_EXPORT = _MODEL.format(" an export,"), _MODEL.format("")

@@ -18,9 +18,9 @@ from keras_alexnet.reasons import near
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.two_towers import PackedForm
 from keras_alexnet.weights import Weights, open_weights
-from keras_alexnet.weights.download import Unavailable
 from keras_alexnet.weights.loading import LAST, other_names
 from keras_alexnet.weights.names import Named, named_weights
+from keras_alexnet.weights.remote_files import Unavailable
 
 FIRST = "conv1"  # the layer that reads the pictures: what they are goes with it
 

@@ -1,10 +1,11 @@
-"""The 1000 classes of ILSVRC-2012, and predictions with their names."""
+"""The classes of ImageNet and of Places365, and predictions with their names."""
 
 from __future__ import annotations
 
 import functools
 import importlib.resources
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from keras_alexnet.weights import published
 from keras_alexnet.weights.recipes import recorded
 from keras_alexnet.whole_numbers import whole_number
 
-_FILE = "imagenet_classes.txt"
+_FILE = "{}_classes.txt"
 # Of fewer classes a trained network may be as uncertain as a new one.
 _MANY = 100
 _NEAR_CHANCE = 3  # times 1 / classes: the largest probability of new weights
@@ -41,9 +42,32 @@ def imagenet_classes() -> tuple[ImagenetClass, ...]:
     >>> imagenet_classes()[0]
     ImagenetClass(wnid='n01440764', name='tench', lemmas=('tench', 'Tinca tinca'))
     """
-    file = importlib.resources.files(__package__).joinpath(_FILE)
+    return tuple(_read(line) for line in _lines("imagenet"))
+
+
+@functools.cache
+def places365_classes() -> tuple[str, ...]:
+    """Returns the names of the classes of Places365, in the order of the outputs.
+
+    Example:
+
+    >>> places365_classes()[:2]
+    ('airfield', 'airplane_cabin')
+    """
+    return tuple(_lines("places365"))
+
+
+# The names of the classes by the name of a list, as a weight set gives it.
+_LISTS: dict[str, Callable[[], tuple[str, ...]]] = {
+    "imagenet": lambda: tuple(each.name for each in imagenet_classes()),
+    "places365": places365_classes,
+}
+
+
+def _lines(name: str) -> list[str]:
+    file = importlib.resources.files(__package__).joinpath(_FILE.format(name))
     lines = file.read_text(encoding="utf-8").splitlines()
-    return tuple(_read(line) for line in lines if not line.startswith("#"))
+    return [line for line in lines if not line.startswith("#")]
 
 
 def _read(line: str) -> ImagenetClass:
@@ -56,7 +80,7 @@ def class_names(weights: Any) -> tuple[str, ...]:
     """The names of a network's outputs, of whatever records them.
 
     Args:
-        weights: Published weights by name (their names are those of Keras); a training
+        weights: Published weights by name (ImageNet's names are Keras'); a training
             run, one of its checkpoints, an export, or a `.keras` or `.weights.h5` file
             by its path; or a model or a `Classifier` that has them.
 
@@ -72,8 +96,7 @@ def class_names(weights: Any) -> tuple[str, ...]:
     'golden_retriever'
     """
     if isinstance(weights, str) and weights in published.names():
-        # Every weight set so far has ImageNet's classes.
-        return tuple(each.name for each in imagenet_classes())
+        return _LISTS[published.get(weights).classes]()
     found = getattr(weights, "class_names", ())  # of a model, or of a Classifier
     what = weights if isinstance(weights, (str, os.PathLike)) else type(weights)
     if isinstance(weights, (str, os.PathLike)) and os.fspath(weights):

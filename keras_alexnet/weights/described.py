@@ -16,11 +16,16 @@ import tensorflow as tf
 from keras_alexnet.given_pictures import check_labels, check_prepared
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
-from keras_alexnet.weights.formats import hdf5_files, keras_files
+from keras_alexnet.weights.formats import (
+    hdf5_files,
+    keras_files,
+    safetensors_files,
+)
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.whole_numbers import entries, whole_number
 
-_FILE = "a whole .keras or .weights.h5 file"
+_DESCRIBED = (".keras", ".weights.h5", ".safetensors")
+_FILE = "a whole .keras, .weights.h5 or .safetensors file"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,20 +266,28 @@ def counted(classes: Any) -> tuple[int, tuple[str, ...]]:
 
 def has_description(path: Path) -> bool:
     """Whether `path` is a file of a kind that can hold a description."""
-    return path.name.endswith((".keras", ".weights.h5")) and path.is_file()
+    return path.name.endswith(_DESCRIBED) and path.is_file()
 
 
 def description_in(path: Path) -> Description:
-    """The description in a `.keras` or a `.weights.h5` file; empty if it has none.
+    """The description in a file of `has_description`; empty if it has none.
 
     Raises:
         ValueError: If the file or its description is damaged.
     """
+    if path.name.endswith(".safetensors"):
+        return _in_metadata(path)
     with one_line(_FILE, path):
         if path.name.endswith(".keras"):
             return _in_archive(path)
         with hdf5_files.opened(path) as found:
             return _of(found)
+
+
+def _in_metadata(path: Path) -> Description:
+    found = safetensors_files.read_metadata(path).get(safetensors_files.METADATA)
+    with one_line(_FILE, path):
+        return UNKNOWN if found is None else Description.from_bytes(found.encode())
 
 
 def _in_archive(path: Path) -> Description:

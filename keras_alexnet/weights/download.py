@@ -1,9 +1,9 @@
-"""Downloads a publisher's file and checks its hash before anything reads it."""
+"""Downloads a file from the first address that has it, checked before it is read."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import dataclasses
 import http.client
 import os
 import string
@@ -13,9 +13,17 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from keras_alexnet import files
 from keras_alexnet.weights.published import WeightSet
+from keras_alexnet.weights.remote_files import (
+    MOST,
+    Refused,
+    RemoteFile,
+    Unavailable,
+    check,
+)
 
 VARIABLE = "KERAS_ALEXNET_WEIGHTS"
 
@@ -27,30 +35,14 @@ _TIMEOUT = 30.0  # seconds without an answer or a byte
 _Show = Callable[[int], object]  # takes the number of bytes received so far
 
 
-class Unavailable(ValueError):
-    """A publisher's file that cannot be had.
-
-    Args:
-        expected: What must be, and what can be done.
-        received: What was found.
-    """
-
-    def __init__(self, expected: str, received: str) -> None:
-        super().__init__(f"{expected}. Received: {received}")
-        self.expected, self.received = expected, received
-
-    def or_else(self, instead: str) -> Unavailable:
-        """The same error, which says what else can be done."""
-        return Unavailable(f"{self.expected}; {instead}", self.received)
-
-
 def fetch(record: WeightSet, directory: Path) -> Path:
-    """Returns the path of the publisher's file, its size and hash checked.
+    """Returns the path of a published file, its size and hashes checked.
 
-    It comes from the publisher, unless the environment variable
-    `KERAS_ALEXNET_WEIGHTS` names another source: a mirror's `http://` or `https://`
-    address, to which the file's name is added, or a folder that holds the file. A
-    file in a folder is used where it is.
+    It comes from the publisher or, if it cannot be had there or is another file, from
+    a mirror, which must have the very same bytes. The environment variable
+    `KERAS_ALEXNET_WEIGHTS` names another source instead: a mirror's `http://` or
+    `https://` address, to which the file's name is added, or a folder that holds the
+    file. A file in a folder is used where it is.
 
     Args:
         record: The weight set.
@@ -59,84 +51,181 @@ def fetch(record: WeightSet, directory: Path) -> Path:
 
     Raises:
         Unavailable: If the file cannot be downloaded.
-        ValueError: If it is not the published one.
+        WrongFile: If it is not the published one.
+        ValueError: If the disk is full or the variable names no source.
 
     Example:
 
     >>> fetch(published.get("imagenet"), Path("/tmp"))  # doctest: +SKIP
     """
+    file = _remote(record)
     source = os.environ.get(VARIABLE, "")
     if source and "://" not in source:
-        return _from_folder(record, Path(files.expanded(source)))
-    url = _in_mirror(record, source) if source else record.url
-    path = directory / record.file_name
+        return _from_folder(file, Path(files.expanded(source)))
+    if source:
+        mirror = checked_address(VARIABLE, source, " or a folder")
+        file = dataclasses.replace(file, urls=(f"{mirror}/{file.name}",))
+    return download(file, directory)
+
+
+def download(file: RemoteFile, directory: Path) -> Path:
+    """Downloads a file from the first of its addresses that has it.
+
+    Each address is shown before it is tried, and the reason if it is given up.
+
+    Args:
+        file: The file.
+        directory: Where it is put. After an error nothing is left there.
+
+    Returns:
+        The path of the file, its size and hashes checked.
+
+    Raises:
+        Unavailable: If no address has the file.
+        WrongFile: If the only address has another file.
+        ValueError: If the disk is full.
+
+    Example:
+
+    >>> download(file, Path("/tmp"))  # doctest: +SKIP
+    """
+    path = directory / file.name
+    refusals: dict[str, Refused] = {}
+    for url in file.urls:
+        try:
+            _download(file, url, path)
+            check(file, path, f"the file from {url}", "it was removed")
+        except Refused as error:
+            path.unlink(missing_ok=True)
+            refusals[url] = error
+            if len(refusals) < len(file.urls):
+                _say(f"{url}: {error.received}; the next address is tried")
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        else:
+            return path
+    if len(refusals) == 1:
+        raise next(iter(refusals.values()))
+    raise Unavailable(
+        f"{file.what} must be available at one of {len(refusals)} addresses; "
+        f"{file.otherwise}",
+        "; ".join(f"{url}: {error.received}" for url, error in refusals.items()),
+    )
+
+
+def checked_address(variable: str, address: str, otherwise: str = "") -> str:
+    """The address in an environment variable, without a slash at its end.
+
+    Args:
+        variable: The variable.
+        address: Its value.
+        otherwise: What else it may be, for the message.
+
+    Raises:
+        ValueError: If it is no `http://` or `https://` address.
+
+    Example:
+
+    >>> checked_address("MIRROR", "https://example.org/models/")
+    'https://example.org/models'
+    """
     try:
-        _download(record, url, path)
-        _check(record, path, f"the file from {url}", "it was removed")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
-
-
-def _from_folder(record: WeightSet, folder: Path) -> Path:
-    path = folder / record.file_name
-    if not path.is_file():
-        found = "has no such file" if folder.is_dir() else "is no folder"
-        raise Unavailable(
-            f"{VARIABLE} must be an http:// or https:// address or a folder that holds "
-            f"{_wanted(record)}",
-            f"{VARIABLE}={str(folder)!r}, which {found}",
-        )
-    _check(record, path, f"the file {str(path)!r}", "it is not used")
-    return path
-
-
-def _in_mirror(record: WeightSet, mirror: str) -> str:
-    try:
-        parts = urllib.parse.urlsplit(mirror)
+        parts = urllib.parse.urlsplit(address)
         parts.port  # noqa: B018  raises ValueError if it is none
         valid = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         valid = False
-    if not valid or not mirror.isascii() or set(mirror) & set(string.whitespace):
+    if not valid or not address.isascii() or set(address) & set(string.whitespace):
         raise ValueError(
-            f"{VARIABLE} must be an http:// or https:// address or a folder. "
-            f"Received: {VARIABLE}={mirror!r}"
+            f"{variable} must be an http:// or https:// address{otherwise}. "
+            f"Received: {variable}={address!r}"
         )
-    return f"{mirror.rstrip('/')}/{record.file_name}"
+    return address.rstrip("/")
 
 
-def _download(record: WeightSet, url: str, path: Path) -> None:
+def read_address(file: RemoteFile, most: int) -> bytes:
+    """The content of a short file, as an answer of a server; hashes are not checked.
+
+    Args:
+        file: What it is, with one address.
+        most: The most bytes that it may have.
+
+    Raises:
+        Unavailable: If it cannot be had, or is longer.
+    """
+    (url,) = file.urls
+    content = b""
+    with _opened(file, url, 0) as response:
+        for chunk in _chunks(response):
+            content += chunk
+            if len(content) > most:
+                raise _unavailable(file, url, f"more than {most:,} bytes")
+    return content
+
+
+def _remote(record: WeightSet) -> RemoteFile:
+    file = RemoteFile(
+        f"the weights {record.name!r}",
+        record.file_name,
+        record.urls,
+        record.size,
+        record.digests,
+        otherwise="",
+    )
+    return dataclasses.replace(
+        file,
+        otherwise=f"set {VARIABLE} to a mirror's address or to a folder that holds "
+        f"{file}",
+    )
+
+
+def _from_folder(file: RemoteFile, folder: Path) -> Path:
+    path = folder / file.name
+    if not path.is_file():
+        found = "has no such file" if folder.is_dir() else "is no folder"
+        raise Unavailable(
+            f"{VARIABLE} must be an http:// or https:// address or a folder that holds "
+            f"{file}",
+            f"{VARIABLE}={str(folder)!r}, which {found}",
+        )
+    check(file, path, f"the file {str(path)!r}", "it is not used")
+    return path
+
+
+def _download(file: RemoteFile, url: str, path: Path) -> None:
     """Downloads the file; resumes where it stopped if the connection is cut."""
-    with _progress(record, url) as show:
+    with _progress(file, url) as show:
         for _ in range(_ATTEMPTS):
-            total = _receive(record, url, path, show)
+            total = _receive(file, url, path, show)
             received = path.stat().st_size
             if total is None or received >= total:
                 return
-    raise _unavailable(record, url, f"{received:,} of {total:,} bytes, then no more")
+    raise _unavailable(file, url, f"{received:,} of {total:,} bytes, then no more")
 
 
-def _receive(record: WeightSet, url: str, path: Path, show: _Show) -> int | None:
+def _receive(file: RemoteFile, url: str, path: Path, show: _Show) -> int | None:
     """Appends what arrives to the file; returns the size of the whole file."""
     start = path.stat().st_size if path.exists() else 0
-    with _opened(record, url, start) as response:
+    most = MOST if file.size is None else file.size
+    with _opened(file, url, start) as response:
         resumed = response.status == http.client.PARTIAL_CONTENT
         length = response.headers.get("Content-Length", "")
-        total = record.size
+        total = file.size
         if length.isdecimal():
             total = int(length) + (start if resumed else 0)
+        if file.size is None and total is not None and total > most:
+            raise _unavailable(file, url, f"a file of {total:,} bytes, too many")
         try:
-            with open(path, "ab" if resumed else "wb") as file:
+            with open(path, "ab" if resumed else "wb") as output:
                 for chunk in _chunks(response):
-                    file.write(chunk)
-                    show(file.tell())
-                    if record.size is not None and file.tell() > record.size:
+                    output.write(chunk)
+                    show(output.tell())
+                    if output.tell() > most:
                         return None  # another file, perhaps an endless one
         except OSError as error:  # the disk's; the network's are handled in _chunks
             raise ValueError(
-                f"there must be room for {record.file_name} ({_size(record)}) in "
+                f"there must be room for {file.name} ({_size(file)}) in "
                 f"{str(path.parent)!r}; free some, or set KERAS_HOME to another one. "
                 f"Received: {error.strerror}"
             ) from None
@@ -145,7 +234,7 @@ def _receive(record: WeightSet, url: str, path: Path, show: _Show) -> int | None
 
 @contextlib.contextmanager
 def _opened(
-    record: WeightSet, url: str, start: int
+    file: RemoteFile, url: str, start: int
 ) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request for the file, from byte `start` on."""
     request = urllib.request.Request(url, headers={"User-Agent": "keras-alexnet"})
@@ -156,11 +245,11 @@ def _opened(
     except urllib.error.HTTPError as error:
         error.close()
         reason = f"HTTP {error.code} {error.reason}"
-        raise _unavailable(record, url, reason) from None
+        raise _unavailable(file, url, reason) from None
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)  # URLError wraps it
         reason = getattr(cause, "strerror", None) or str(cause)
-        raise _unavailable(record, url, reason) from None
+        raise _unavailable(file, url, reason) from None
     with response:
         yield response
 
@@ -172,57 +261,38 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
             yield chunk
 
 
-def _check(record: WeightSet, path: Path, what: str, then: str) -> None:
-    size = path.stat().st_size
-    if record.size is not None and size != record.size:
-        raise ValueError(
-            f"{what} must have {record.size:,} bytes; {then}. Received: {size:,} bytes"
-        )
-    digest = hashlib.new(record.algorithm)
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() != record.digest:
-        raise ValueError(
-            f"{what} must have {record.algorithm} {record.digest}; {then}. "
-            f"Received: {record.algorithm} {digest.hexdigest()}"
-        )
-
-
 @contextlib.contextmanager
-def _progress(record: WeightSet, url: str) -> Iterator[_Show]:
+def _progress(file: RemoteFile, url: str) -> Iterator[_Show]:
     """Shows one line on standard error, and how much of the file has come."""
-    from keras_alexnet import terminal
     from keras_alexnet.live_line import LiveLine
 
-    console = terminal.new_console(stderr=True)
-    message = f"downloading {record.file_name}, {_size(record)} from {url}"
-    terminal.say(console, message)
+    console = _say(f"downloading {file.name}, {_size(file)} from {url}")
     began = time.monotonic()
     with LiveLine(console) as line:
 
         def show(done: int) -> None:
-            total = "" if record.size is None else f"/{record.size / _MIB:.1f}"
+            total = "" if file.size is None else f"/{file.size / _MIB:.1f}"
             speed = done / _MIB / max(time.monotonic() - began, 1e-3)
             fields = [f"{done / _MIB:.1f}{total} MiB", f"{speed:.1f} MiB/s"]
-            line.show(fields, done, record.size)
+            line.show(fields, done, file.size)
 
         yield show
 
 
-def _size(record: WeightSet) -> str:
-    if record.size is None:
-        return "of unknown size"
-    return f"{record.size / _MIB:.1f} MiB"
+def _say(message: str) -> Any:
+    """Shows a line on standard error; returns the console."""
+    from keras_alexnet import terminal
+
+    console = terminal.new_console(stderr=True)
+    terminal.say(console, message)
+    return console
 
 
-def _wanted(record: WeightSet) -> str:
-    return f"{record.file_name} ({record.algorithm} {record.digest})"
+def _size(file: RemoteFile) -> str:
+    return "of unknown size" if file.size is None else f"{file.size / _MIB:.1f} MiB"
 
 
-def _unavailable(record: WeightSet, url: str, reason: str) -> Unavailable:
+def _unavailable(file: RemoteFile, url: str, reason: str) -> Unavailable:
     return Unavailable(
-        f"the weights {record.name!r} must be available at {url}; set {VARIABLE} to a "
-        f"mirror's address or to a folder that holds {_wanted(record)}",
-        reason,
+        f"{file.what} must be available at {url}; {file.otherwise}", reason
     )

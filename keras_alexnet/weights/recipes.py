@@ -11,7 +11,7 @@ from keras_alexnet import architectures, files
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
-from keras_alexnet.weights import published, runs
+from keras_alexnet.weights import hub, published, runs
 from keras_alexnet.weights.described import (
     UNKNOWN,
     Description,
@@ -20,6 +20,8 @@ from keras_alexnet.weights.described import (
 )
 from keras_alexnet.weights.published import WeightSet
 
+# The endings of files of weights alone, which can be read from anywhere.
+SUFFIXES = (".safetensors", ".weights.h5", ".caffemodel", ".npy", ".pth", ".onnx")
 # Where an export holds its recipe; TensorFlow Serving does not read this folder.
 EXPORT_CARD = "assets.extra/keras_alexnet.json"
 
@@ -40,10 +42,10 @@ def recipe_of(what: Any, image_size: int | None = None, views: int = 1) -> Recip
 
     Args:
         what: Published weights by their name or record; a training run, one of its
-            checkpoints, an export, or a `.keras` or `.weights.h5` file that records
-            its recipe, by its path; a model or a `Classifier` with a recipe; a variant
-            by its name; a `Preprocessing`, which gets the paper's resize and crop; or a
-            `Recipe`.
+            checkpoints, an export, or a `.keras`, `.weights.h5` or `.safetensors` file
+            that records its recipe, by its path or its address `hf://…`; a model or a
+            `Classifier` with a recipe; a variant by its name; a `Preprocessing`, which
+            gets the paper's resize and crop; or a `Recipe`.
         image_size: Side of the network's input, if it differs from that of `what`; the
             crop stays in proportion. Needed for a `Preprocessing`.
         views: 1, the centre, or 10 (paper, section 4.1).
@@ -97,12 +99,15 @@ def recorded(path: str | os.PathLike) -> Description:
     """The recipe and the class names that are recorded at a path, as far as they are.
 
     Args:
-        path: Of a training run, one of its checkpoints, an export, or a `.keras` or
-            `.weights.h5` file; it need not exist.
+        path: Of a training run, one of its checkpoints, an export, or a `.keras`,
+            `.weights.h5` or `.safetensors` file; it need not exist. Or an address
+            `hf://…`.
 
     Raises:
         ValueError: If what holds them is damaged.
     """
+    if hub.is_address(path):
+        path = hub.local(os.fspath(path), SUFFIXES)
     place = Path(files.expanded(path))
     run = runs.run_of(place)
     if run is not None:

@@ -25,6 +25,8 @@ def published(
         "url": f"{url}/{known.file_name}",
         "size": len(content),
         "digest": hashlib.sha1(content).hexdigest(),
+        "mirrors": (),
+        "other_digests": (),
     }
     return dataclasses.replace(known, **{**values, **changes})
 

@@ -25,7 +25,8 @@ from keras_alexnet.weights import cache, get
 url, content = sys.argv[1], sys.argv[2].encode()
 digest = hashlib.sha1(content).hexdigest()
 record = dataclasses.replace(
-    get("imagenet"), url=url, size=len(content), digest=digest
+    get("imagenet"), url=url, size=len(content), digest=digest,
+    mirrors=(), other_digests=(),
 )
 convert = lambda raw, made: made.write_bytes(raw.read_bytes().upper())
 print(cache.cached(record, convert))
@@ -145,8 +146,7 @@ def test_of_two_processes_one_downloads_and_the_other_waits(
         assert len(seen(home)) == 1  # it has begun
         if killed:
             one.kill()
-            one.communicate()
-            assert len(seen(home)) == 1  # what it has left behind
+            one.communicate()  # what it has left behind, the other removes at once
         server.go.set()
         for process in (one, other)[killed:]:
             out, err = process.communicate(timeout=120)
@@ -154,6 +154,58 @@ def test_of_two_processes_one_downloads_and_the_other_waits(
             assert Path(out.strip()).read_bytes() == CONTENT.upper()
         assert len(server.requests) == 1 + killed
     assert seen(home) == [location(record()).name]
+
+
+def unpublished(url: str) -> WeightSet:
+    """A set whose publisher states neither hash nor size."""
+    return published(CONTENT, url, "places365", digest=None, size=None)
+
+
+@pytest.mark.compat
+def test_without_a_published_hash_the_first_download_is_held_to(
+    home: Path, capsys: pytest.CaptureFixture
+) -> None:
+    first = home / "places365.sha256"
+    with WeightsServer(CONTENT) as server:
+        path = cached(unpublished(server.url), convert)
+    assert path == home / "places365.weights.h5"
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    assert first.read_text() == f"{digest}  alexnet_places365.caffemodel\n"
+    said = capsys.readouterr().err
+    assert f"is published: it has sha256 {digest}, which is kept in {first}" in said
+    assert seen(home) == ["places365.sha256", "places365.weights.h5"]
+
+    path.unlink()  # as somebody does who downloads it again
+    with (
+        WeightsServer(CONTENT[::-1]) as server,
+        pytest.raises(ValueError, match="since the first download had") as caught,
+    ):
+        cached(unpublished(server.url), convert)
+    assert f"must have sha256 {digest}; it was removed" in str(caught.value)
+    assert f"another file now, remove '{first}'. Received: sha256" in str(caught.value)
+    assert seen(home) == ["places365.sha256"]
+    with WeightsServer(CONTENT) as server:
+        assert cached(unpublished(server.url), convert) == path
+    assert "is published" not in capsys.readouterr().err
+
+    path.unlink()
+    first.write_text("no hash")
+    with (
+        WeightsServer(CONTENT) as server,
+        pytest.raises(ValueError, match=r"as sha256sum writes it.*places365\.sha256"),
+    ):
+        cached(unpublished(server.url), convert)
+    assert server.requests == []
+
+
+@pytest.mark.compat
+def test_a_first_download_that_cannot_be_read_is_not_held_to(home: Path) -> None:
+    def failing(raw: Path, made: Path) -> None:
+        raise ValueError("it is a page, no caffemodel")
+
+    with WeightsServer(b"<html>") as server, pytest.raises(ValueError, match="a page"):
+        cached(unpublished(server.url), failing)
+    assert seen(home) == []
 
 
 def test_the_leftovers_of_another_weight_set_stay(home: Path) -> None:

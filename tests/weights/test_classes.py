@@ -16,10 +16,13 @@ from keras_alexnet.weights.classes import (
     class_names,
     decode_predictions,
     imagenet_classes,
+    places365_classes,
 )
 
 # keras/src/applications/imagenet_utils.py: file_hash of imagenet_class_index.json.
 KERAS_MD5 = "c2c37ea517e94d9795004a39431a14cb"
+# github.com/CSAILVision/places365, commit 0621862: categories_places365.txt.
+PLACES_SHA256 = "2affba635eb657e7ca95f4e6cc69bd9fac29ef4c32aeb83cafdfcd06ec6a1ea6"
 
 
 def class_index() -> dict[str, list[str]]:
@@ -47,6 +50,17 @@ def test_every_weight_set_has_its_classes() -> None:
         assert class_names(name) == class_names("imagenet")
     with pytest.raises(ValueError, match="Received: weights='mnist'"):
         class_names("mnist")
+
+
+@pytest.mark.compat
+def test_the_classes_of_places_are_those_of_the_publishers_file_to_the_byte() -> None:
+    names = enumerate(places365_classes())
+    text = "\n".join(f"/{name[0]}/{name} {index}" for index, name in names)
+    assert hashlib.sha256(text.encode()).hexdigest() == PLACES_SHA256
+    assert class_names("places365") == places365_classes()
+    assert decode_predictions(np.eye(365)[[8]], top=1, weights="places365") == [
+        [("apartment_building/outdoor", "apartment_building/outdoor", 1.0)]
+    ]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from weights_server import NOWHERE, SilentServer, WeightsServer, published
 
-from keras_alexnet.weights import download
+from keras_alexnet.weights import download, remote_files
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.download import fetch
 from keras_alexnet.weights.published import WeightSet
@@ -123,6 +123,17 @@ def test_a_wrong_size_is_refused(here: Path, content: bytes) -> None:
     )
     # Of a file that is too long no more is taken than tells that.
     assert received <= min(len(content), len(CONTENT) + (1 << 20))
+
+
+def test_a_file_of_unknown_size_has_a_bound(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "MOST", 1000)
+    monkeypatch.setattr(remote_files, "MOST", 1000)
+    for announces, reason in ((True, "3,145,728 bytes, too many"), (False, " bytes")):
+        with WeightsServer(CONTENT, announces=announces) as server:
+            message = refused(record(server.url, size=None), here)
+        assert message.endswith(reason)
 
 
 @pytest.mark.parametrize("status", [404, 403, 503])

@@ -34,8 +34,13 @@ def published(
     folder.mkdir()
     record = get("bvlc_alexnet")
     path = caffe_nets.write(folder / record.file_name, blobs, form="layers")
-    digest = hashlib.sha1(path.read_bytes()).hexdigest()
-    record = dataclasses.replace(record, digest=digest, size=path.stat().st_size)
+    content = path.read_bytes()
+    record = dataclasses.replace(
+        record,
+        digest=hashlib.sha1(content).hexdigest(),
+        other_digests=(("sha256", hashlib.sha256(content).hexdigest()),),
+        size=len(content),
+    )
     monkeypatch.setitem(records._RECORDS, record.name, record)
     monkeypatch.setenv("KERAS_ALEXNET_WEIGHTS", str(folder))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))

@@ -36,12 +36,17 @@ DAMAGE = (
 
 
 @contextlib.contextmanager
-def one_line(expected: str, path: str | os.PathLike) -> Iterator[None]:
+def one_line(
+    expected: str,
+    path: str | os.PathLike,
+    damage: tuple[type[Exception], ...] = DAMAGE,
+) -> Iterator[None]:
     """Turns what damaged bytes raise into one line that names the file.
 
     Args:
         expected: What the file should be; the message begins "weights must be …".
         path: The file.
+        damage: What the reader raises for malformed bytes.
 
     Raises:
         ValueError: In place of any such error of the body.
@@ -55,7 +60,7 @@ def one_line(expected: str, path: str | os.PathLike) -> Iterator[None]:
     """
     try:
         yield
-    except DAMAGE as error:
+    except damage as error:
         raise ValueError(
             f"weights must be {expected}. Received: {str(path)!r} ({reason(error)})"
         ) from None
