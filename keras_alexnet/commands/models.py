@@ -64,7 +64,7 @@ def main(config: Config, rest: list[str]) -> None:
         [
             (
                 each["name"],
-                f"{each['top1']} / {each['top5']}",
+                f"{each['top1'] or '–'} / {each['top5'] or '–'}",
                 _square(each["input"]),
                 each["variant"],
                 each["licence"],
@@ -77,7 +77,7 @@ def main(config: Config, rest: list[str]) -> None:
     )
     say(
         console,
-        "Accuracies in per cent are the publishers'; nothing is downloaded here.",
+        "Accuracies in per cent are the publishers'; – where none is stated in words.",
     )
     if console.is_terminal:
         show_next(console, NEXT)
