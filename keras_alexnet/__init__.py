@@ -19,6 +19,7 @@ from keras_alexnet.architectures.anatomy import anatomy  # noqa: E402
 from keras_alexnet.classifier import Classifier  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
+    export_onnx,
     export_saved_model,
     export_tflite,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "class_names",
     "convert_towers",
     "decode_predictions",
+    "export_onnx",
     "export_saved_model",
     "export_tflite",
     "features",

@@ -12,16 +12,11 @@ import tensorflow as tf
 
 from keras_alexnet import files
 from keras_alexnet.export.heads import scores_of
+from keras_alexnet.export.network import Given, Network
 from keras_alexnet.export.precision import is_quantised
-from keras_alexnet.export.writing import check_names
-from keras_alexnet.inputs import check_model, classifier_sizes
-from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.reasons import must_be
+from keras_alexnet.export.targets import file_target
 from keras_alexnet.recipe import Recipe
-from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.names import tensorflow_variable
-from keras_alexnet.weights.published import WeightSet
-from keras_alexnet.weights.recipes import recipe_of
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -30,8 +25,8 @@ def export_tflite(
     model: keras.Model,
     path: str | os.PathLike,
     *,
-    class_names: Sequence[str],
-    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Given = None,
     precision: str = "float32",
 ) -> Path:
     """Writes a TFLite file of built-in ops, and the class names beside it.
@@ -45,9 +40,10 @@ def export_tflite(
             softmax or a sigmoid, as for `export_saved_model`.
         path: The file, for example `alexnet.tflite`; the names go to `alexnet.txt`,
             one a line.
-        class_names: Name of each class, in the order of the model's outputs.
-        preprocessing: The model's preprocessing, as for `export_saved_model`; resizing
-            is up to the caller.
+        class_names: Name of each class, in the order of the model's outputs; those
+            that the model records by default.
+        preprocessing: The model's preprocessing, as for `export_saved_model`; that
+            which the model records by default. Resizing is up to the caller.
         precision: The type in which weights are stored: `"float32"`, `"float16"`, or
             `"int8"`, with which TFLite also rounds the inputs of each layer.
 
@@ -68,19 +64,14 @@ def export_tflite(
     Reference:
         - https://ai.google.dev/edge/litert, post-training quantization.
     """
-    path = files.given_path("path", path)
-    if path.is_dir():
-        raise must_be("path", "a file, as alexnet.tflite, not a directory", str(path))
-    check_model(model)
-    model = as_packed(model)  # a server may not have the towers' devices
-    side, classes = classifier_sizes(model)
-    recipe = recipe_of(preprocessing, side)
-    check_names(class_names, classes)
+    network = Network.of(model, class_names, preprocessing)
+    path = file_target(path, "alexnet.tflite")
     if precision not in PRECISIONS:
         raise ValueError(
             f"precision of a TFLite file must be one of {PRECISIONS}. "
             f"Received: precision={precision!r}"
         )
+    model = network.model
     if is_quantised(model):
         raise ValueError(
             "a TFLite file must be made from a model before model.quantize(…), since "
@@ -88,12 +79,11 @@ def export_tflite(
             f"TFLite. Received: the model {model.name!r}, which Keras has quantised"
         )
     scores_of(model)  # raises ValueError for logits
-    files.check_directory("the TFLite file's directory", path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.remove_leftovers(path.parent)
-    flat = _converted(model, recipe, side, precision)
-    files.write_text(path.with_suffix(".txt"), "".join(f"{n}\n" for n in class_names))
-    files.write_bytes(path, flat)
+    flat = _converted(model, network.recipe, network.side, precision)
+    names = "".join(f"{name}\n" for name in network.class_names)
+    with files.whole_file(path) as partial:
+        partial.write_bytes(flat)
+        files.write_text(path.with_suffix(".txt"), names)
     return path
 
 
