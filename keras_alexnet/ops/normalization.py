@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,21 @@ from keras_alexnet.ops.own_gradient import Function, has_tangents, with_gradient
 from keras_alexnet.ops.swapping import gradient_of
 
 Towers = tuple[int, ...]
+
+_in_one_op = contextvars.ContextVar("in_one_op", default=False)
+
+
+@contextlib.contextmanager
+def in_one_op() -> Iterator[None]:
+    """Within it, normalisation is traced as on a GPU: TensorFlow's own op if it can be.
+
+    For converters that treat that op as a whole.
+    """
+    token = _in_one_op.set(True)
+    try:
+        yield
+    finally:
+        _in_one_op.reset(token)
 
 
 def normalize(x: tf.Tensor, lrn: LRN, towers: Towers, on_gpu: bool) -> tf.Tensor:
@@ -36,7 +53,7 @@ def normalize(x: tf.Tensor, lrn: LRN, towers: Towers, on_gpu: bool) -> tf.Tensor
         A tensor of the shape and type of `x`, computed in float32 or float64.
     """
     dtype = tf.float64 if x.dtype == tf.float64 else tf.float32
-    if not on_gpu:
+    if not on_gpu and not _in_one_op.get():
         form = by_band(lrn, towers)
     elif within_cudnn(lrn, towers, dtype) and x.shape.rank == 4:
         form = by_stock_op(lrn, towers)
