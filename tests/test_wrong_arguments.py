@@ -171,10 +171,42 @@ CASES: dict[str, Case] = {
             "model": set(),
             "path": {"number as text", "path", "bytes"},
             "class_names": set(),
-            "preprocessing": set(),
+            "preprocessing": NONE,
             "precision": set(),
+            "calibration": NONE,
         },
     ),
+    **{
+        f"export_{form}": (
+            lambda model, run, write=getattr(keras_alexnet, f"export_{form}"): (
+                lambda model=model, **named: write(
+                    model, **{"path": run / f"other_{write.__name__}", **named}
+                )
+            ),
+            {"class_names": ["a", "b", "c"], "preprocessing": "paper"},
+            {
+                "model": set(),
+                "path": {"number as text", "path", "bytes"},
+                "class_names": set(),
+                "preprocessing": NONE,
+                "inputs": set(),
+                **({"version": NONE | NUMBER} if form == "openvino" else {}),
+            },
+        )
+        for form in ("onnx", "openvino")
+    },
+    **{
+        f"export_{form}": (
+            lambda model, run, write=getattr(keras_alexnet, f"export_{form}"): (
+                lambda model=model, **named: write(
+                    model, **{"path": run / "other.keras", **named}
+                )
+            ),
+            {},
+            {"model": set(), "path": {"number as text", "path", "bytes"}},
+        )
+        for form in ("safetensors", "keras")
+    },
     "check_saved_model": (
         lambda model, run: keras_alexnet.check_saved_model,
         {},

@@ -102,7 +102,9 @@ def export_tflite(
     names = "".join(f"{name}\n" for name in network.class_names)
     with files.whole_file(path) as partial:
         partial.write_bytes(flat)
-        files.write_text(path.with_suffix(".txt"), names)
+        beside = partial.with_suffix(".txt")
+        beside.write_text(names, encoding="utf-8")
+        os.replace(beside, path.with_suffix(".txt"))
     return path
 
 

@@ -16,6 +16,7 @@ from keras_alexnet.optional_packages import needed
 from keras_alexnet.reasons import must_be
 from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.described import description_of
+from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.formats.keras_files import (
     DESCRIPTION,
     arrays,
@@ -52,10 +53,11 @@ def export_safetensors(model: keras.Model, path: str | os.PathLike) -> Path:
         - https://github.com/huggingface/safetensors, "Format".
     """
     check_model(model)
-    check_layers(model)
+    model = as_packed(model)
+    with one_line("a network whose weights are written by name", model.name):
+        check_layers(model)
     library = needed("safetensors.numpy", "safetensors", "a .safetensors file")
     target = file_target(path, "alexnet.safetensors")
-    model = as_packed(model)
     tensors = {
         f"{layer}/{name}": np.ascontiguousarray(value, np.float32)
         for layer, weights in arrays(model).items()
