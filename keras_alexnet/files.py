@@ -276,7 +276,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         _as_errors_of(path, partial),
     ):
         yield partial / path.name
-        with open(partial / path.name, "rb") as file:
+        with open(partial / path.name, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(partial / path.name, path)
 

@@ -20,6 +20,7 @@ from served_models import NAMES, SIDE, filled, picture, served_model
 import keras_alexnet
 from keras_alexnet import architectures
 from keras_alexnet.architectures.records import ELU, LeakyReLU, Tanh
+from keras_alexnet.export import onnx_graph
 from keras_alexnet.models import build
 from keras_alexnet.normalizations import LRN, WithinChannelLRN
 
@@ -239,6 +240,17 @@ def test_what_onnx_cannot_hold_is_one_line(name: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=f"Received: .*{received}") as caught:
             write(make(), tmp_path / "new" / "x.onnx", **options)
         assert "\n" not in str(caught.value)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_network_too_large_for_one_file_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_graph, "_MOST_BYTES", 10_000)
+    with pytest.raises(ValueError, match=r"2 GiB of weights\. Received: .* bytes$"):
+        keras_alexnet.export_onnx(
+            served_model(), tmp_path / "x.onnx", class_names=NAMES
+        )
     assert not [*tmp_path.iterdir()]
 
 
