@@ -70,7 +70,9 @@ def export_openvino(
         try:
             # By default it would round the weights to float16.
             openvino.save_model(made, partial / FILE, compress_to_fp16=False)
-        except RuntimeError as error:  # such as of a full disk
+            # On a full disk some versions write a part and say nothing.
+            openvino.Core().read_model(partial / FILE)
+        except RuntimeError as error:
             raise OSError(
                 f"OpenVINO must be able to write there. Received: {str(target)!r} "
                 f"({reason(error)})"
