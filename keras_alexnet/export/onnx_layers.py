@@ -1,4 +1,4 @@
-"""The nodes of a network in ONNX, made from the layers of its model.
+"""The nodes of a layer in ONNX.
 
 Each type of layer has a function here that adds its nodes. Maps are `[batch, channels,
 height, width]` in ONNX, where Keras has the channels last.
@@ -6,12 +6,11 @@ height, width]` in ONNX, where Keras has the channels last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_alexnet.export.onnx_graph import Graph
 from keras_alexnet.layers import (
@@ -31,79 +30,27 @@ from keras_alexnet.whole_numbers import pair
 Shape = tuple[int, ...]  # of a layer's input, without the batch
 
 
-def add_network(graph: Graph, model: keras.Model) -> None:
-    """Adds the layers of a model, in their order.
+def check_known(layer: keras.layers.Layer) -> None:
+    """Raises ValueError for a layer that has no form here."""
+    if type(layer) not in _TRANSLATED:
+        raise _refused(layer)
+
+
+def add_layer(graph: Graph, layer: keras.layers.Layer, shape: Shape) -> None:
+    """Adds the nodes of a layer.
+
+    Args:
+        graph: The graph.
+        layer: A layer that is known here.
+        shape: Of its input, as Keras has it, without the batch.
 
     Raises:
-        ValueError: If a layer has no form here, or the layers are not in a row.
+        ValueError: If one of its arguments has no form here.
     """
-    for layer in layers_of(model):
-        if type(layer) not in _TRANSLATED:
-            raise _refused(layer)
-    side = model.input_shape[1]
-    drawn = np.random.default_rng(0).normal(0, 60, [2, side, side, 3])
-    try:
-        _add_row(graph, model, tf.constant(drawn, tf.float32))
-    except (_NoRow, tf.errors.OpError) as error:
-        raise ValueError(
-            "a model for ONNX must be one row of layers, each of which reads the one "
-            f"before. Received: {model.name!r}, whose layers are not"
-        ) from error
-
-
-class _NoRow(Exception):
-    """A model's layers, one after the other, do not compute what the model does."""
-
-
-def _add_row(graph: Graph, model: keras.Model, x: tf.Tensor) -> tf.Tensor:
-    """Adds the layers of a model, and runs them on pictures one after the other.
-
-    A model can be any graph of layers. What each of its layers gives within it must be
-    what it gives in this row.
-    """
-    layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
-    single = [layer for layer in layers if not hasattr(layer, "layers")]
-    try:
-        outputs = [*model.outputs, *(layer.output for layer in single)]
-        last, *found = keras.Model(model.inputs, outputs)(x, training=False)
-    except (AttributeError, ValueError) as error:  # a layer of another graph
-        raise _NoRow from error
-    exact = dict(zip([layer.name for layer in single], found, strict=True))
-    for layer in layers:
-        if layer.name not in exact:
-            x = _add_row(graph, layer, x)
-            continue
-        translate = _TRANSLATED[type(layer)]
-        if any(graph.zeros) and translate is not _convolution:
-            graph.add("Pad", f"{layer.name}/zeros", _ends_of_axes(graph.taken_zeros()))
-        translate(graph, layer, tuple(x.shape)[1:])
-        x = _given(layer, x)
-        _check_same(x, exact[layer.name])
-    _check_same(x, last)
-    return x
-
-
-def _given(layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
-    try:
-        return layer(x)
-    except ValueError as error:  # of a shape that it cannot read
-        raise _NoRow from error
-
-
-def _check_same(x: tf.Tensor, exact: tf.Tensor) -> None:
-    # Not in the type of the layers: NumPy has no bfloat16.
-    wide = (tf.cast(each, tf.float32) for each in (x, exact))
-    if x.shape != exact.shape or not np.allclose(*wide, rtol=1e-3, atol=1e-5):
-        raise _NoRow
-
-
-def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers of a model and of those within it, in their order, without inputs."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from layers_of(layer)
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield layer
+    add = _TRANSLATED[type(layer)]
+    if any(graph.zeros) and add is not _convolution:
+        graph.add("Pad", f"{layer.name}/zeros", _ends_of_axes(graph.taken_zeros()))
+    add(graph, layer, shape)
 
 
 def _refused(layer: keras.layers.Layer, what: str = "") -> ValueError:
