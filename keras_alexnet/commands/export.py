@@ -115,11 +115,12 @@ class Config(ModelOptions, DataOptions):
         for name, formats in _OF.items():
             fits = self.format in formats or getattr(self, name) == defaults[name]
             self.require(name, fits, f"left out with --format={self.format}")
-        lite = self.format != "tflite" and self.tflite is None
+        no_lite = self.format != "tflite" and self.tflite is None
         expected = f"one of {LITE_PRECISIONS} for a TFLite file"
-        self.require("precision", lite or self.precision in LITE_PRECISIONS, expected)
-        whole = not self.calibrate or self.precision == "int8"
-        self.require("precision", whole, "int8 with --calibrate")
+        fits = no_lite or self.precision in LITE_PRECISIONS
+        self.require("precision", fits, expected)
+        fits = not self.calibrate or self.precision == "int8"
+        self.require("precision", fits, "int8 with --calibrate")
         for name in ("data", "data_dir", "manual_dir", "val_share", "seed"):
             fits = self.calibrate or getattr(self, name) is None
             self.require(name, fits, "left out without --calibrate")
@@ -174,6 +175,8 @@ def _tflite(config: Config, opened: Classifier) -> Lines:
 
 def _lite(config: Config, opened: Classifier, file: str) -> Lines:
     source = config.open_data([opened.origin]) if config.calibrate else None
+    if source is not None:
+        source.check_validates()
     path = export_tflite(
         opened.model,
         file,
