@@ -19,6 +19,10 @@ from keras_alexnet.architectures.anatomy import anatomy  # noqa: E402
 from keras_alexnet.classifier import Classifier  # noqa: E402
 from keras_alexnet.export import (  # noqa: E402
     check_saved_model,
+    export_keras,
+    export_onnx,
+    export_openvino,
+    export_safetensors,
     export_saved_model,
     export_tflite,
 )
@@ -45,6 +49,10 @@ __all__ = [
     "class_names",
     "convert_towers",
     "decode_predictions",
+    "export_keras",
+    "export_onnx",
+    "export_openvino",
+    "export_safetensors",
     "export_saved_model",
     "export_tflite",
     "features",

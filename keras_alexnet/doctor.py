@@ -30,6 +30,11 @@ OPTIONAL = {
         "serving",
         "warm-up requests of export, predict --server=grpc://",
     ),
+    "onnx": ("onnx", "onnx", "export --format=onnx and openvino"),
+    "onnxruntime": ("onnxruntime", "onnx", "the check of export --format=onnx"),
+    "openvino": ("openvino", "openvino", "export --format=openvino"),
+    "safetensors": ("safetensors", "safetensors", "export --format=safetensors"),
+    "ai-edge-litert": ("ai_edge_litert", "litert", "checks of TFLite files"),
     "grpcio": ("grpc", "serving", "predict --server=grpc://"),
     "tensorflow-addons": (
         "tensorflow_addons",

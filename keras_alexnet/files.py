@@ -254,13 +254,52 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
     `path` must not exist. If the body raises, the temporary folder is removed.
     """
+    with _parents_made(path), partial_directory(path.parent, path.name) as partial:
+        yield partial
+        partial.chmod(0o777 & ~_umask())
+        partial.rename(path)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives the path of a temporary file, which becomes `path` at the end.
+
+    A file that is there already is replaced at the end; a reader sees that one or the
+    new one. If the body raises, nothing has changed.
+
+    Raises:
+        OSError: If it cannot be written; it names `path`.
+    """
+    with (
+        _parents_made(path),
+        partial_directory(path.parent, path.name) as partial,
+        _as_errors_of(path, partial),
+    ):
+        yield partial / path.name
+        with open(partial / path.name, "r+b") as file:
+            os.fsync(file.fileno())
+        os.replace(partial / path.name, path)
+
+
+@contextlib.contextmanager
+def _as_errors_of(path: Path, partial: Path) -> Iterator[None]:
+    """Gives the path to errors of writing that name none, or the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        other = error.filename is not None and str(partial) not in str(error.filename)
+        if other or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextlib.contextmanager
+def _parents_made(path: Path) -> Iterator[None]:
+    """Makes the folders above `path`; if the body raises, it removes them again."""
     made = [each for each in path.parents if not each.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with partial_directory(path.parent, path.name) as partial:
-            yield partial
-            partial.chmod(0o777 & ~_umask())
-            partial.rename(path)
+        yield
     except BaseException:
         for parent in made:
             with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -180,11 +181,12 @@ def variants_like(layers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     Returns:
         Their names: one, or none for a network that was changed.
     """
-    return tuple(
-        name
-        for name in architectures.names()
-        if body(build(architectures.get(name), include_top=False)) == layers
-    )
+    return tuple(name for name in architectures.names() if _body(name) == layers)
+
+
+@functools.cache
+def _body(variant: str) -> tuple[tuple[str, str], ...]:
+    return body(build(architectures.get(variant), include_top=False))
 
 
 def _classes(found: Weights, classes: Any, include_top: bool) -> Any:

@@ -84,7 +84,8 @@ def test_it_lists_the_packages_of_the_extras(
     monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     wanted: dict[str, str] = {}
-    for extra in ("seeing", "retrieval", "serving", "claims"):  # which has seeing's
+    extras = ("seeing", "retrieval", "serving", "claims", "onnx", "openvino")
+    for extra in (*extras, "safetensors", "litert"):  # claims has seeing's
         for line in importlib.metadata.requires("keras-alexnet") or ():
             one = Requirement(line)
             if one.marker is not None and one.marker.evaluate({"extra": extra}):
@@ -93,7 +94,7 @@ def test_it_lists_the_packages_of_the_extras(
         for module, *_ in doctor.OPTIONAL.values():
             monkeypatch.setitem(sys.modules, module, None)
     found = dict(doctor.report())
-    assert len(wanted) == 6
+    assert len(wanted) == 11
     for name, extra in wanted.items():
         expected = f"missing: pip install 'keras-alexnet[{extra}]'"
         if there:

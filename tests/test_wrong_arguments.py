@@ -33,6 +33,14 @@ RECIPE = Recipe(Preprocessing(), "shorter_side", 73, 64)
 NONE, NUMBER, NAMES = {"none"}, {"number"}, {"list of text"}
 # No pictures at all, or a file that does not exist: errors of other tests.
 FILES = {"number as text", "path", "list of text"}
+PATHS = {"number as text", "path", "bytes"}
+
+
+def exporting(write: Callable, name: str) -> Callable[[Any, Path], Callable]:
+    """An export of the model to a path of this name."""
+    return lambda model, run: (
+        lambda model=model, **named: write(model, **{"path": run / name, **named})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +179,36 @@ CASES: dict[str, Case] = {
             "model": set(),
             "path": {"number as text", "path", "bytes"},
             "class_names": set(),
-            "preprocessing": set(),
+            "preprocessing": NONE,
             "precision": set(),
+            "calibration": NONE,
         },
+    ),
+    "export_onnx": (
+        exporting(keras_alexnet.export_onnx, "other.onnx"),
+        {"class_names": ["a", "b", "c"], "preprocessing": "paper"},
+        {
+            "model": set(),
+            "path": PATHS,
+            "class_names": set(),
+            "preprocessing": NONE,
+            "inputs": set(),
+        },
+    ),
+    "export_openvino": (
+        exporting(keras_alexnet.export_openvino, "other_versions"),
+        {"class_names": ["a", "b", "c"], "preprocessing": "paper"},
+        {"path": PATHS, "inputs": set(), "version": NONE | NUMBER},
+    ),
+    "export_safetensors": (
+        exporting(keras_alexnet.export_safetensors, "other.safetensors"),
+        {},
+        {"model": set(), "path": PATHS},
+    ),
+    "export_keras": (
+        exporting(keras_alexnet.export_keras, "other.keras"),
+        {},
+        {"model": set(), "path": PATHS},
     ),
     "check_saved_model": (
         lambda model, run: keras_alexnet.check_saved_model,

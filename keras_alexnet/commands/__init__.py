@@ -11,7 +11,7 @@ COMMANDS = {
     "train": "trains a network, or resumes a run",
     "evaluate": "loss, accuracy and errors on validation pictures",
     "predict": "the likeliest classes of pictures",
-    "export": "a SavedModel for a server, and a TFLite file",
+    "export": "a SavedModel, TFLite, ONNX, OpenVINO, .safetensors or .keras file",
     "prepare": "brings every picture to its final size once",
     "look": "what a network has learnt: a page of pictures and numbers",
     "features": "the outputs of layers for many pictures, in an HDF5 file",

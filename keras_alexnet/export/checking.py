@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.export import warmup
 from keras_alexnet.export.card import Card
+from keras_alexnet.export.comparing import check_difference
 from keras_alexnet.export.graphs import check_graph, read_graph
 from keras_alexnet.export.heads import INDEPENDENT
 from keras_alexnet.inputs import classifier_sizes
@@ -35,9 +36,6 @@ _SIGNATURES = {
 }
 _OPTIONAL = {"features"}
 _LATER = {("predict_images", "classes"), ("predict_float_images", "classes")}
-# Of probabilities. In float32 they differ by the order of sums, otherwise by the
-# precision of kernels and layers. docs/serving.md measures which classes that changes.
-_TOLERANCES = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.1, "int8": 0.1}
 _Signatures = Mapping[str, Callable[..., dict[str, tf.Tensor]]]
 
 
@@ -204,19 +202,8 @@ def _difference(card: Card, signatures: _Signatures, model: keras.Model) -> floa
     exact = tf.reduce_mean(tf.cast(model(views, training=False), tf.float32), axis=0)
     served = signatures["predict_images"](images=images)["probabilities"][0]
     difference = float(tf.reduce_max(tf.abs(served - exact)))
-    allowed = max(_TOLERANCES[card.precision], _rounding(model))
-    if not difference <= allowed:
-        raise ValueError(
-            f"the export's probabilities must equal the model's within {allowed}. "
-            f"Received: a difference of {difference:.3g}"
-        )
+    check_difference(difference, card.precision, model)
     return difference
-
-
-def _rounding(model: keras.Model) -> float:
-    """The allowed rounding of a model that computes in fewer bits."""
-    narrow = {layer.compute_dtype for layer in model.layers} - {"float32", "float64"}
-    return 0.05 if narrow else 0.0
 
 
 def _drawn(specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_alexnet import files
+from keras_alexnet.data import Source
+from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.export.heads import scores_of
+from keras_alexnet.export.network import Given, Network
 from keras_alexnet.export.precision import is_quantised
-from keras_alexnet.export.writing import check_names
-from keras_alexnet.inputs import check_model, classifier_sizes
-from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.export.targets import file_target
+from keras_alexnet.ops.normalization import in_one_op
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
-from keras_alexnet.two_towers import as_packed
 from keras_alexnet.weights.names import tensorflow_variable
-from keras_alexnet.weights.published import WeightSet
-from keras_alexnet.weights.recipes import recipe_of
 
 PRECISIONS = ("float32", "float16", "int8")
+CALIBRATION_PICTURES = 200
 
 
 def export_tflite(
     model: keras.Model,
     path: str | os.PathLike,
     *,
-    class_names: Sequence[str],
-    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Given = None,
     precision: str = "float32",
+    calibration: Any = None,
 ) -> Path:
     """Writes a TFLite file of built-in ops, and the class names beside it.
 
@@ -45,11 +49,17 @@ def export_tflite(
             softmax or a sigmoid, as for `export_saved_model`.
         path: The file, for example `alexnet.tflite`; the names go to `alexnet.txt`,
             one a line.
-        class_names: Name of each class, in the order of the model's outputs.
-        preprocessing: The model's preprocessing, as for `export_saved_model`; resizing
-            is up to the caller.
+        class_names: Name of each class, in the order of the model's outputs; those
+            that the model records by default.
+        preprocessing: The model's preprocessing, as for `export_saved_model`; that
+            which the model records by default. Resizing is up to the caller.
         precision: The type in which weights are stored: `"float32"`, `"float16"`, or
-            `"int8"`, with which TFLite also rounds the inputs of each layer.
+            `"int8"`, with which TFLite also rounds the inputs of each layer, by their
+            range in each picture.
+        calibration: For `"int8"`: pictures as a `Recipe` takes them, a hundred or more
+            that are like those to come; or a data set, of which 200 training pictures
+            are taken. Their ranges are then kept in the file, and all layers but
+            normalisation are computed in int8, as accelerators of phones need it.
 
     Returns:
         The path of the file.
@@ -68,19 +78,16 @@ def export_tflite(
     Reference:
         - https://ai.google.dev/edge/litert, post-training quantization.
     """
-    path = files.given_path("path", path)
-    if path.is_dir():
-        raise must_be("path", "a file, as alexnet.tflite, not a directory", str(path))
-    check_model(model)
-    model = as_packed(model)  # a server may not have the towers' devices
-    side, classes = classifier_sizes(model)
-    recipe = recipe_of(preprocessing, side)
-    check_names(class_names, classes)
+    network = Network.of(model, class_names, preprocessing)
+    path = file_target(path, "alexnet.tflite")
     if precision not in PRECISIONS:
         raise ValueError(
             f"precision of a TFLite file must be one of {PRECISIONS}. "
             f"Received: precision={precision!r}"
         )
+    if calibration is not None and precision != "int8":
+        raise must_be("precision", "'int8' with calibration=", precision)
+    model = network.model
     if is_quantised(model):
         raise ValueError(
             "a TFLite file must be made from a model before model.quantize(…), since "
@@ -88,31 +95,63 @@ def export_tflite(
             f"TFLite. Received: the model {model.name!r}, which Keras has quantised"
         )
     scores_of(model)  # raises ValueError for logits
-    files.check_directory("the TFLite file's directory", path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.remove_leftovers(path.parent)
-    flat = _converted(model, recipe, side, precision)
-    files.write_text(path.with_suffix(".txt"), "".join(f"{n}\n" for n in class_names))
-    files.write_bytes(path, flat)
+    squares = None
+    if calibration is not None:
+        squares = calibration_squares(network.recipe, calibration)
+    flat = _converted(network, precision, squares)
+    names = "".join(f"{name}\n" for name in network.class_names)
+    with files.whole_file(path) as partial:
+        partial.write_bytes(flat)
+        beside = partial.with_suffix(".txt")
+        beside.write_text(names, encoding="utf-8")
+        os.replace(beside, path.with_suffix(".txt"))
     return path
 
 
-def _converted(model: keras.Model, recipe: Recipe, side: int, precision: str) -> bytes:
-    spec = tf.TensorSpec([1, side, side, 3], tf.uint8, "images")
+def calibration_squares(recipe: Recipe, pictures: Any) -> np.ndarray:
+    """The central views of pictures: uint8 `[pictures, side, side, 3]`.
+
+    Args:
+        recipe: The recipe of the pictures.
+        pictures: As a `Recipe` takes them, or a data set.
+    """
+    if not isinstance(pictures, Source):
+        return recipe.centre().batch(pictures).numpy()
+    count = min(CALIBRATION_PICTURES, pictures.sizes.get(TRAIN, 0))
+    if not count:
+        raise must_be("calibration", "data with training pictures", pictures.spec)
+    view = recipe.views_of(pictures).centre
+    # In the order of a run, in which all classes come early.
+    examples = pictures.stream(TRAIN, 0, 0, count).take(count)
+    views = examples.map(lambda each: view(each["image"]))
+    return next(views.batch(count).as_numpy_iterator())
+
+
+def _converted(network: Network, precision: str, squares: np.ndarray | None) -> bytes:
+    model, preprocessing = network.model, network.recipe.preprocessing
+    spec = tf.TensorSpec([1, network.side, network.side, 3], tf.uint8, "images")
 
     @tf.function(input_signature=[spec])
     def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = model(recipe.preprocessing(images), training=False)
+        scores = model(preprocessing(images), training=False)
         return {"probabilities": tf.cast(scores, tf.float32)}
 
     module = tf.Module()
     module.held = [tensorflow_variable(weight) for weight in model.weights]
+    # In eight bits the sums of squares lose what distinguishes them. As one op, which
+    # TFLite has in float32 alone, normalisation is not quantised.
+    kept = contextlib.nullcontext() if squares is None else in_one_op()
     # Through a SavedModel, which has stock ops only.
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures=predict)
+        with kept:
+            tf.saved_model.save(module, folder, signatures=predict)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
+        if squares is not None:
+            converter.representative_dataset = lambda: (
+                {"images": each[None]} for each in squares
+            )
         return converter.convert()

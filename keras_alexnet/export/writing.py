@@ -13,17 +13,12 @@ from keras_alexnet import files
 from keras_alexnet.export import warmup as warming
 from keras_alexnet.export.card import Card
 from keras_alexnet.export.heads import scores_of
+from keras_alexnet.export.network import Given, Network
 from keras_alexnet.export.served import Served
-from keras_alexnet.inputs import check_model, classifier_sizes
-from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.export.targets import version_target
 from keras_alexnet.reasons import must_be
-from keras_alexnet.recipe import Recipe
 from keras_alexnet.tensorflow_paths import check_plain
-from keras_alexnet.two_towers import as_packed
-from keras_alexnet.weights.described import checked_names, description_of
-from keras_alexnet.weights.published import WeightSet
-from keras_alexnet.weights.recipes import recipe_of
-from keras_alexnet.whole_numbers import as_boolean, as_whole, whole_number
+from keras_alexnet.whole_numbers import as_boolean, whole_number
 
 
 def export_saved_model(
@@ -31,7 +26,7 @@ def export_saved_model(
     path: str | os.PathLike,
     *,
     class_names: Sequence[str] | None = None,
-    preprocessing: str | os.PathLike | Recipe | Preprocessing | WeightSet | None = None,
+    preprocessing: Given = None,
     top_k: int = 5,
     version: int | None = None,
     warmup: bool = True,
@@ -103,33 +98,22 @@ def export_saved_model(
     Reference:
         - https://www.tensorflow.org/tfx/serving/serving_basic, on versions.
     """
-    check_model(model)
-    known = description_of(model)
-    class_names = known.class_names or None if class_names is None else class_names
-    preprocessing = known.recipe if preprocessing is None else preprocessing
-    for name, given in ("class_names", class_names), ("preprocessing", preprocessing):
-        if given is None:
-            raise must_be(name, "given: this model records none", None)
-    assert class_names is not None
-    model = as_packed(model)  # a server may not have the towers' devices
-    side, classes = classifier_sizes(model)
-    recipe = recipe_of(preprocessing, side, views)
-    check_names(class_names, classes)
+    network = Network.of(model, class_names, preprocessing, views)
     if as_boolean(warmup) is None:
         raise must_be("warmup", "True or False", warmup)
     top_k = whole_number("top_k", top_k)
+    names = network.class_names
     card = Card(
-        recipe,
-        classes,
-        min(top_k, classes),
+        network.recipe,
+        len(names),
+        min(top_k, len(names)),
         precision,
-        scores_of(model),
-        tuple(class_names),
+        scores_of(network.model),
+        names,
     )
-    served = Served(model, recipe, class_names, card.top_k, precision)
-    target = _version_directory(files.given_path("path", path), version)
-    if target.parent.is_dir():
-        files.remove_leftovers(target.parent)
+    served = Served(network.model, network.recipe, names, card.top_k, precision)
+    target = version_target(path, version)
+    check_plain("export_dir", target.parent)
     with files.whole_directory(target) as partial:
         _write(served, card, partial, target.parent.name if warmup else None)
     return target
@@ -145,26 +129,3 @@ def _write(served: Served, card: Card, folder: Path, warm_up_as: str | None) -> 
             for name, function in signatures.items()
         }
         warming.write(folder, specs, warm_up_as)
-
-
-def check_names(class_names: Sequence[str], classes: int) -> None:
-    """Raises ValueError unless there is one name for each class."""
-    if len(checked_names(class_names)) != classes:
-        raise ValueError(
-            f"class_names must hold {classes} names, one for each output of the model. "
-            f"Received: {len(class_names)} names"
-        )
-
-
-def _version_directory(path: Path, version: int | None) -> Path:
-    files.check_directory("export_dir", path)
-    check_plain("export_dir", path)
-    entries = path.iterdir() if path.is_dir() else ()
-    taken = [int(each.name) for each in entries if each.name.isdecimal()]
-    number = max(taken, default=0) + 1 if version is None else as_whole(version)
-    if number is None or number in taken or number < 0:
-        raise ValueError(
-            f"version must be a new number, 0 or more. Received: version={version!r}, "
-            f"and {str(path)!r} holds {sorted(taken)}"
-        )
-    return path / str(number)

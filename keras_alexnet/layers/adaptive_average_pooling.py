@@ -55,7 +55,7 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows, columns = (
-            tf.constant(_windows(side, self.output_size), inputs.dtype)
+            tf.constant(windows(side, self.output_size), inputs.dtype)
             for side in self._sides(inputs.shape)
         )
         return tf.einsum("ih,bhwc,jw->bijc", rows, inputs, columns)
@@ -78,7 +78,7 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
 
 @functools.cache
-def _windows(side: int, count: int) -> np.ndarray:
+def windows(side: int, count: int) -> np.ndarray:
     """`[count, side]`: the weight of each position in each window's mean."""
     positions, windows = np.arange(side), np.arange(count)[:, None]
     # ⌈n / c⌉ is −⌊−n / c⌋.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,21 @@ from keras_alexnet.ops.own_gradient import Function, has_tangents, with_gradient
 from keras_alexnet.ops.swapping import gradient_of
 
 Towers = tuple[int, ...]
+
+_in_one_op = contextvars.ContextVar("in_one_op", default=False)
+
+
+@contextlib.contextmanager
+def in_one_op() -> Iterator[None]:
+    """Within it, normalisation is traced as on a GPU: TensorFlow's own op if it can be.
+
+    For converters that treat that op as a whole.
+    """
+    token = _in_one_op.set(True)
+    try:
+        yield
+    finally:
+        _in_one_op.reset(token)
 
 
 def normalize(x: tf.Tensor, lrn: LRN, towers: Towers, on_gpu: bool) -> tf.Tensor:
@@ -36,10 +53,11 @@ def normalize(x: tf.Tensor, lrn: LRN, towers: Towers, on_gpu: bool) -> tf.Tensor
         A tensor of the shape and type of `x`, computed in float32 or float64.
     """
     dtype = tf.float64 if x.dtype == tf.float64 else tf.float32
-    if not on_gpu:
+    in_one = _in_one_op.get()
+    if not on_gpu and not in_one:
         form = by_band(lrn, towers)
     elif within_cudnn(lrn, towers, dtype) and x.shape.rank == 4:
-        form = by_stock_op(lrn, towers)
+        form = (one_op if in_one else by_stock_op)(lrn, towers)
     else:
         form = by_shifts(lrn, towers)
     return tf.cast(form(tf.cast(x, dtype)), x.dtype)
@@ -56,24 +74,35 @@ def within_cudnn(lrn: LRN, towers: Towers, dtype: tf.DType) -> bool:
     return dtype == tf.float32 and sizes and lrn.beta >= 0.01 and lrn.k >= 1e-5
 
 
-@functools.cache
-def by_stock_op(lrn: LRN, towers: Towers) -> Function:
-    """`tf.nn.local_response_normalization`, each tower as a position of its own."""
-    constants = {
+def _constants(lrn: LRN) -> dict[str, float]:
+    """As TensorFlow's own op takes them."""
+    return {
         "depth_radius": lrn.size // 2,
         "bias": lrn.k,
         "alpha": lrn.scale,
         "beta": lrn.beta,
     }
+
+
+def one_op(lrn: LRN, towers: Towers) -> Function:
+    """`tf.nn.local_response_normalization`, each tower as a position of its own."""
+
+    def forward(x: tf.Tensor) -> tf.Tensor:
+        y = tf.raw_ops.LRN(input=_apart(x, len(towers)), **_constants(lrn))
+        return tf.reshape(y, _shape(x))
+
+    return forward
+
+
+@functools.cache
+def by_stock_op(lrn: LRN, towers: Towers) -> Function:
+    """`one_op`, differentiable any number of times."""
+    constants, forward = _constants(lrn), one_op(lrn, towers)
     count = len(towers)
     formula = by_shifts(lrn, towers)
 
     def formula_gradient(x: tf.Tensor, u: tf.Tensor) -> Sequence[tf.Tensor]:
         return gradient_of(f"keras_alexnet {lrn} {towers}", formula)([x], [u])
-
-    def forward(x: tf.Tensor) -> tf.Tensor:
-        y = tf.raw_ops.LRN(input=_apart(x, count), **constants)
-        return tf.reshape(y, _shape(x))
 
     def backward(x: tf.Tensor, y: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         found = tf.raw_ops.LRNGrad(

@@ -29,16 +29,20 @@ def served_model(variant: str = "paper", **arguments: Any) -> keras.Model:
     )
     record = dataclasses.replace(record, convolutions=convolutions, dense=(24, 20))
     shape = {"input_shape": (SIDE, SIDE, 3), "classes": len(NAMES)}
-    model = models.build(record, **{**shape, **arguments})
+    return filled(models.build(record, **{**shape, **arguments}))
+
+
+def filled(model: keras.Model) -> keras.Model:
+    """The model, with weights under which its scores depend on the picture."""
     rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if hasattr(layer, "kernel"):
-            size = layer.kernel.shape
-            gain = 0.02 if layer.name == "fc8" else 1.5
-            scale = gain / np.sqrt(np.prod(size[:-1]))
-            bias = rng.normal(0, 0.1, size[-1:])
-            values = [rng.normal(0, scale, size), bias][: len(layer.get_weights())]
-            layer.set_weights(values)
+    with_kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    for layer in with_kernels:
+        size = layer.kernel.shape
+        gain = 0.02 if layer is with_kernels[-1] else 1.5
+        scale = gain / np.sqrt(np.prod(size[:-1]))
+        bias = rng.normal(0, 0.1, size[-1:])
+        values = [rng.normal(0, scale, size), bias][: len(layer.get_weights())]
+        layer.set_weights(values)
     return model
 
 

@@ -178,7 +178,7 @@ def read_keras(
     """
     model = load_keras(path, origin)
     with one_line(_ALEXNET_KERAS, origin):
-        _check_layers(model)
+        check_layers(model)
         return arrays(model), tuple(model.input_shape)[1:], body(model)
 
 
@@ -201,7 +201,7 @@ def arrays(model: keras.Model) -> Named:
     return named
 
 
-def _check_layers(model: keras.Model) -> None:
+def check_layers(model: keras.Model) -> None:
     """Raises ValueError for a model that is no packed AlexNet, and describes it."""
     names = [each.name for each in model.layers]
     if "conv1" in names:
