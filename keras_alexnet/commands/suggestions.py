@@ -57,6 +57,10 @@ _ELSEWHERE = {
     "random_seed": ("seed",),
     "use_deterministic_algorithms": ("deterministic",),
     "topk": ("top_k",),
+    "clip_grad": ("clip_norm",),
+    "clip_grad_norm": ("clip_norm",),
+    "global_clipnorm": ("clip_norm",),
+    "freeze_layers": ("freeze",),
 }
 
 

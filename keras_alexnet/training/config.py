@@ -196,6 +196,16 @@ class TrainingConfig(Settings):
     bias_learning_rate: float | None = setting(
         None, "A constant learning rate of biases, in place of --bias_rate."
     )
+    clip_norm: float | None = setting(
+        None,
+        "Largest norm of the gradient of all weights together: a longer one is scaled "
+        "to it. Not clipped if not given.",
+    )
+    freeze: str = setting(
+        "",
+        "Layers that are not trained, with commas between, as in conv1,conv2: with a "
+        "convolution its batch normalisation too.",
+    )
     label_smoothing: float = setting(
         0.0, "Fraction of the target that is spread evenly over the classes."
     )
@@ -379,7 +389,7 @@ class TrainingConfig(Settings):
     def _check_rates(self) -> None:
         self.at_least(1, "batch_size", "epochs", "steps_per_epoch", "patience")
         self.at_least(1, "rate_batch_size")
-        self.above_zero("learning_rate", "bias_learning_rate")
+        self.above_zero("learning_rate", "bias_learning_rate", "clip_norm")
         self.at_least(0, "warmup_steps", "weight_decay", "bias_rate")
         self.below_one("momentum", "label_smoothing", "average_momentum")
         reachable = self.target_top1 is None or 0 < self.target_top1 <= 1

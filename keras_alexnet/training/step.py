@@ -16,7 +16,7 @@ from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.training.network import Network
 from keras_alexnet.training.state import TrainState
-from keras_alexnet.training.updates import assign
+from keras_alexnet.training.updates import assign, clipping_factor
 from keras_alexnet.training.workers.coordination import Signals
 from keras_alexnet.two_towers import prepared_in_place
 
@@ -227,6 +227,9 @@ class TrainStep:
             inverse = 1.0 / self._scale.scale.read_value()
             gradients = self._on_devices(lambda each: inverse * each, gradients)
         finite = _finite(self._on_devices(tf.reduce_sum, gradients))
+        if self._config.clip_norm is not None:
+            gradients, norm = self._clipped(gradients, self._config.clip_norm)
+            finite &= tf.math.is_finite(norm)  # squares may overflow before sums do
         finite_loss = tf.math.is_finite(sums[0])
         good = finite_loss & (finite | ~self._scale.exhausted())
         self._update_if(finite_loss & finite, gradients, inputs, before)
@@ -278,8 +281,8 @@ class TrainStep:
         layers = [layer for layer, _ in self.train_state.names]
         pairs = zip(layers, gradients, strict=True)
         # Kernels of convolutions have four axes, and come before all dense layers.
-        *_, last = (layer for layer, each in pairs if len(each.shape) == 4)
-        end = len(layers) - layers[::-1].index(last)
+        kernels = [layer for layer, each in pairs if len(each.shape) == 4]
+        end = len(layers) - layers[::-1].index(kernels[-1]) if kernels else 0
         dense = self._summed(gradients[end:])
         return [*self._summed(gradients[:end]), *dense]
 
@@ -287,8 +290,7 @@ class TrainStep:
         """The device of fc8, if the towers have devices of their own."""
         if not self._config.tower_devices:
             return contextlib.nullcontext()
-        index = self.train_state.names.index(("fc8", "kernel"))
-        return tf.device(self.train_state.trained[index].device)
+        return tf.device(self.train_state.logits_device)
 
     def _on_devices(
         self, function: Callable[[tf.Tensor], tf.Tensor], gradients: list[tf.Tensor]
@@ -299,6 +301,14 @@ class TrainStep:
             with tf.device(variable.device):
                 results.append(function(gradient))
         return results
+
+    def _clipped(
+        self, gradients: list[tf.Tensor], largest: float
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """The gradients, no longer than that together, and how long they were."""
+        norm = tf.sqrt(2 * tf.add_n(self._on_devices(tf.nn.l2_loss, gradients)))
+        factor = clipping_factor(norm, largest)
+        return self._on_devices(lambda each: factor * each, gradients), norm
 
     def _update_if(
         self,
