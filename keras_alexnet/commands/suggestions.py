@@ -61,6 +61,9 @@ _ELSEWHERE = {
     "clip_grad_norm": ("clip_norm",),
     "global_clipnorm": ("clip_norm",),
     "freeze_layers": ("freeze",),
+    "mixup_alpha": ("mixup",),
+    "cutmix_alpha": ("cutmix",),
+    "mixup_prob": ("mixed",),
 }
 
 

@@ -8,6 +8,7 @@ from keras_alexnet import architectures, initializations
 from keras_alexnet.data.batches import CROPS
 from keras_alexnet.data.colour import FORMS
 from keras_alexnet.data.division import VAL_SHARE
+from keras_alexnet.data.mixing import Mixing
 from keras_alexnet.data.opening import GRAMMAR, open_source
 from keras_alexnet.data.sources import Source
 from keras_alexnet.settings import Settings, setting
@@ -91,6 +92,22 @@ class TrainingConfig(Settings):
     colour_noise_strength: float = setting(0.1, "Strength of the colour noise.")
     colour_noise_epochs: int | None = setting(
         None, "After how many epochs the colour noise stops; never if not given."
+    )
+
+    mixup: float = setting(
+        0.0,
+        "Mix pictures and their labels in pairs, by weights from Beta(mixup, mixup); 0 "
+        "for none.",
+    )
+    cutmix: float = setting(
+        0.0,
+        "Replace a box of a picture by that of another, and as much of its label: by "
+        "weights from Beta(cutmix, cutmix); 0 for none.",
+    )
+    mixed: float = setting(
+        1.0,
+        "Fraction of the training pictures that --mixup and --cutmix mix; with both, "
+        "each mixes half of these.",
     )
 
     # ---- Network ----
@@ -340,6 +357,11 @@ class TrainingConfig(Settings):
         self._check_addons()
 
     @property
+    def mixing(self) -> Mixing:
+        """How pictures are mixed."""
+        return Mixing(self.mixup, self.cutmix, self.mixed)
+
+    @property
     def rate_scale(self) -> float:
         """Factor of the learning rates: `batch_size` over `rate_batch_size`."""
         return self.batch_size / (self.rate_batch_size or self.batch_size)
@@ -379,6 +401,10 @@ class TrainingConfig(Settings):
         self.at_least(1, "image_size", "crop_chunk")
         self.at_least(0, "colour_noise_strength", "colour_noise_epochs")
         self.require("crop_area", 0 < self.crop_area <= 1, "above 0, and 1 at most")
+        self.at_least(0, "mixup", "cutmix")
+        self.require("mixed", 0 <= self.mixed <= 1, "from 0 to 1")
+        pairs = self.batch_size % 2 == 0 or not self.mixing.mixes
+        self.require("batch_size", pairs, "even with mixup or cutmix")
 
     def _check_network(self) -> None:
         self.require("init_from", self.init_from != "", "a name, not empty")

@@ -168,6 +168,7 @@ class Loop:
                 warp=recipe.resize == "warp",
                 rows=rows,
                 mirror=config.mirror,
+                mixing=config.mixing,
             )
 
         return iter(

@@ -11,9 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data import ColourNoise, ColourStatistics
+from keras_alexnet.data.mixing import Mix, mixed, partners, taken_of_label
 from keras_alexnet.evaluation import Evaluator, totals
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import must_be
 from keras_alexnet.training.network import Network
 from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.updates import assign, clipping_factor
@@ -73,6 +75,9 @@ class TrainStep:
         classes: Number of classes.
         statistics: Mean colour and colour components of the data.
         strategy: The strategy for the variables.
+
+    Raises:
+        ValueError: If pictures are mixed in pairs, and a device has an odd number.
     """
 
     def __init__(
@@ -86,6 +91,10 @@ class TrainStep:
         self._classes = classes
         self._strategy = strategy
         self._replicas = strategy.num_replicas_in_sync
+        self._mixes = config.mixing.mixes
+        if self._mixes and config.batch_size // self._replicas % 2:
+            expected = f"two or a multiple for each of the {self._replicas} devices"
+            raise must_be("batch_size", f"{expected} to mix pairs", config.batch_size)
         self._noise = ColourNoise(
             config.colour_noise, config.colour_noise_strength, statistics
         )
@@ -203,9 +212,10 @@ class TrainStep:
         return signals
 
     def prepared(self, batch: dict[str, tf.Tensor], noise: Any = 1.0) -> tf.Tensor:
-        """The input of the model for a batch: mean, colour noise, order and scale."""
+        """The input of the model for a batch: mean, noise, order, scale, and mixed."""
         pictures = self._noise(self._centre(batch["image"]), batch["noise"], noise)
-        return self._finish(pictures)
+        finished = self._finish(pictures)
+        return mixed(finished, _mix(batch)) if self._mixes else finished
 
     def _replica_step(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
@@ -215,10 +225,10 @@ class TrainStep:
             logits = self._logits(batch, inputs)
             # If the towers have devices of their own, the logits stay on that of fc8.
             with self._on_logits_device():
-                loss = self._loss(logits, batch["label"])
+                loss = self._loss(logits, batch)
                 loss *= self._scale.scale.read_value()
         # Replicas sum in the order in which this is written: what is known early first.
-        own = tf.concat([totals(logits, batch["label"]), inputs["signals"]], axis=0)
+        own = tf.concat([self._totals(logits, batch), inputs["signals"]], axis=0)
         (summed,) = self._summed([own])
         sums, signals = summed[:4], summed[4:]
         gradients = tape.gradient(loss, self.train_state.trained)
@@ -249,8 +259,22 @@ class TrainStep:
         # Softmax and loss are in float32, whatever the layers compute in.
         return tf.cast(logits, tf.float32)
 
-    def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the batch: the gradients are summed."""
+    def _loss(self, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """This replica's part of the mean over the batch: the gradients are summed.
+
+        Of pictures that are mixed it is the cross-entropy with their mixed labels,
+        which is the sum of those with either label, by its part.
+        """
+        labels = batch["label"]
+        losses = self._losses(logits, labels)
+        if self._mixes:
+            taken = taken_of_label(_mix(batch), self.recipe.image_size)
+            theirs = self._losses(logits, partners(labels))
+            losses = (1 - taken) * losses + taken * theirs
+        return tf.reduce_sum(losses) / self._config.batch_size
+
+    def _losses(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The cross-entropy of each picture with its smoothed label."""
         smoothing = self._config.label_smoothing
         if smoothing:
             targets = tf.one_hot(
@@ -259,10 +283,20 @@ class TrainStep:
                 on_value=1 - smoothing + smoothing / self._classes,
                 off_value=smoothing / self._classes,
             )
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-        else:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        return tf.reduce_sum(losses) / self._config.batch_size
+            return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+    def _totals(self, logits: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """`evaluation.totals`; of pictures that are mixed, either label by its part."""
+        labels = batch["label"]
+        own = totals(logits, labels)
+        if not self._mixes:
+            return own
+        taken = taken_of_label(_mix(batch), self.recipe.image_size)
+        theirs = totals(logits, partners(labels), taken)
+        # The number of pictures stays whole, whatever weights are rounded to.
+        sums = own[:3] - totals(logits, labels, taken)[:3] + theirs[:3]
+        return tf.concat([sums, own[3:]], axis=0)
 
     def _summed(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
         """The sums over all replicas, in packs from the last tensor to the first."""
@@ -351,6 +385,10 @@ def _stack(batches: tuple[dict[str, tf.Tensor], ...]) -> dict[str, tf.Tensor]:
 
 def _at(stack: dict[str, tf.Tensor], index: tf.Tensor) -> dict[str, tf.Tensor]:
     return {name: each[index] for name, each in stack.items()}
+
+
+def _mix(batch: dict[str, tf.Tensor]) -> Mix:
+    return Mix(batch["amount"], batch["box"])
 
 
 def _finite(sums: list[tf.Tensor]) -> tf.Tensor:

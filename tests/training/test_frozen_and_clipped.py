@@ -263,7 +263,7 @@ def test_a_resumed_run_keeps_both(
     config = dataclasses.replace(config, freeze="conv1,fc7", clip_norm=0.01)
     with monkeypatch.context() as patch:
         dies_after(3, patch, config)
-    with pytest.raises(ValueError, match="whose run has freeze=conv1,fc7, not $"):
+    with pytest.raises(ValueError, match=r"whose run has freeze=conv1,fc7, not $"):
         Trainer(dataclasses.replace(config, freeze=""), quiet()).fit()
     Trainer.of_run(config.model_dir, quiet()).fit()
     whole = dataclasses.replace(config, model_dir=str(tmp_path / "whole"))
