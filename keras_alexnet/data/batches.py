@@ -10,8 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.data.augmentation import Draws, draws, window_draws
+from keras_alexnet.data.erasing import Erasing
 from keras_alexnet.data.mixing import Mixing
 from keras_alexnet.data.order import within
+from keras_alexnet.data.rand_augment import RandAugment
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 from keras_alexnet.data.views import Views
 
@@ -37,6 +39,8 @@ def training_batches(
     warp: bool = False,
     rows: range | None = None,
     mirror: bool = True,
+    rand_augment: RandAugment | None = None,
+    erasing: Erasing | None = None,
     mixing: Mixing | None = None,
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
@@ -66,6 +70,9 @@ def training_batches(
         rows: Which rows of each batch to yield, a range of step 1; all if None. With
             it, `start` must be where a batch begins.
         mirror: Whether half of the pictures, at random, are mirrored.
+        rand_augment: Which operations on colour and shape change the crops; none if
+            None.
+        erasing: What is erased of them then; nothing if None.
         mixing: How pictures are to be mixed; not at all if None.
 
     Returns:
@@ -85,6 +92,10 @@ def training_batches(
         place = None if crop == "centre" else drawn.place
         mirrored = drawn.mirrored & mirror
         image = views.training(example["image"], place, mirrored, each.get("window"))
+        if rand_augment is not None:
+            image = rand_augment(image, each["operations"])
+        if erasing is not None:
+            image = erasing(image, each["erase"])
         mix: dict[str, tf.Tensor] = each["mix"]._asdict() if "mix" in each else {}
         return {"image": image, "label": example["label"], "noise": drawn.noise, **mix}
 
@@ -92,7 +103,11 @@ def training_batches(
     drawn = {"draws": draws(seed, start, crop_chunk, keep)}
     if crop == "resized":
         drawn["window"] = window_draws(seed, start, crop_chunk, crop_area, keep)
-    if mixing is not None and mixing.mixes:
+    if rand_augment is not None:
+        drawn["operations"] = rand_augment.draws(seed, start, keep)
+    if erasing is not None:
+        drawn["erase"] = erasing.draws(seed, start, keep)
+    if mixing is not None:
         drawn["mix"] = mixing.draws(seed, image_size, start, keep)
     examples = source.stream(TRAIN, seed, start, batch_size, rows)
     stream = tf.data.Dataset.zip((examples, drawn))

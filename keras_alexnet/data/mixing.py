@@ -81,11 +81,6 @@ class Mixing:
         if not 0 <= self.part <= 1:
             raise must_be("part", "from 0 to 1", self.part)
 
-    @property
-    def mixes(self) -> bool:
-        """Whether anything is mixed."""
-        return bool(self.part and (self.mixup or self.cutmix))
-
     def draws(
         self, seed: int, side: int, start: int = 0, keep: Keep | None = None
     ) -> tf.data.Dataset:

@@ -298,7 +298,9 @@ def sizes(config: TrainingConfig, model: keras.Model, rates: Rates) -> str:
     slots = len(rule.slot_names) if rule else 1  # tensorflow-addons keeps a velocity
     slots += config.average != "none"
     state = 4 * (model.count_params() + slots * trained_values(model))
-    memory = expected_memory(model, config.batch_size, slots)
+    sums = int(config.accumulate > 1)  # of the gradients of the parts before
+    pictures = config.batch_size // config.accumulate
+    memory = expected_memory(model, pictures, slots + sums)
     steps = rates.total_steps
     course = f"\n{13 * ' '}".join(rate_course(rates)).removeprefix("rate ")
     return (

@@ -86,7 +86,7 @@ def expected_memory(model: keras.Model, batch_size: int, slots: int) -> float:
 
     Args:
         model: The model.
-        batch_size: Pictures in a step, over all devices together.
+        batch_size: Pictures that are computed at a time, over all devices together.
         slots: Values that the update rule keeps for each weight.
     """
     weights = 4 * (model.count_params() + (1 + slots) * trained_values(model))

@@ -166,7 +166,9 @@ try:
 except ValueError as error:
     print(error)
 """
-    expected = "multiple for each of the 2 devices to mix pairs. Received: batch_size=6"
+    expected = (
+        "a multiple of 4: 2 device(s) with accumulate=1, in pairs to mix. Received"
+    )
     assert expected in python(code)
 
 
