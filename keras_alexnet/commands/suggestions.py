@@ -61,6 +61,8 @@ _ELSEWHERE = {
     "clip_grad_norm": ("clip_norm",),
     "global_clipnorm": ("clip_norm",),
     "freeze_layers": ("freeze",),
+    "grad_accum_steps": ("accumulate",),
+    "gradient_accumulation_steps": ("accumulate",),
     "auto_augment": ("rand_augment",),
     "aa": ("rand_augment",),
     "ra_magnitude": ("rand_augment_strength",),
