@@ -59,7 +59,7 @@ def long(config: TrainingConfig) -> TrainingConfig:
         colour_noise_epochs=1,
         # And all that is drawn for a picture, and done with a gradient.
         crop="resized",
-        rand_augment=2,
+        rand_augment=1,
         erasing=0.3,
         mixup=0.4,
         cutmix=1.0,
