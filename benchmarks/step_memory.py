@@ -1,6 +1,7 @@
 """Memory of a training step: ours, through the trainer, and in stock Keras layers.
 
 python benchmarks/step_memory.py [--batch_size=128] [--precision=float32]
+    [--accumulate=1]
 
 The peak resident size during three steps minus the size just before them, when weights,
 momentum and a batch are already in memory. Each case runs in its own process, in turns.
@@ -42,7 +43,7 @@ def of_model(stock: bool, batch: int) -> Callable[[], object]:
     return training(stock_network() if stock else AlexNet(**ours), x)
 
 
-def of_trainer(batch: int, precision: str) -> Callable[[], object]:
+def of_trainer(batch: int, precision: str, parts: int) -> Callable[[], object]:
     """A step of the trainer on a batch in memory."""
     import tensorflow as tf
 
@@ -51,7 +52,9 @@ def of_trainer(batch: int, precision: str) -> Callable[[], object]:
     from keras_alexnet.training.network import network_of
     from keras_alexnet.training.step import StepInputs, TrainStep
 
-    config = TrainingConfig(batch_size=batch, image_size=SIDE, precision=precision)
+    config = TrainingConfig(
+        batch_size=batch, image_size=SIDE, precision=precision, accumulate=parts
+    )
     train_step = TrainStep(
         network_of(config), CLASSES, IMAGENET, tf.distribute.get_strategy()
     )
@@ -66,12 +69,12 @@ def of_trainer(batch: int, precision: str) -> Callable[[], object]:
     return lambda: train_step.step(pictures, inputs)
 
 
-def measure(case: str, batch: int, precision: str) -> float:
+def measure(case: str, batch: int, precision: str, parts: int) -> float:
     """MiB that the steps of a case need."""
     import keras
 
     if case == "trainer":
-        step = of_trainer(batch, precision)
+        step = of_trainer(batch, precision, parts)
     else:
         keras.mixed_precision.set_global_policy(precision)
         step = of_model(case == "stock Keras", batch)
@@ -87,10 +90,12 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--accumulate", type=int, default=1, help="of the trainer")
     parser.add_argument("--case", choices=CASES, help="only this one, in this process")
     arguments = parser.parse_args()
     if arguments.case:
-        print(measure(arguments.case, arguments.batch_size, arguments.precision))
+        given = arguments.batch_size, arguments.precision, arguments.accumulate
+        print(measure(arguments.case, *given))
         return
     sizes: dict[str, list[float]] = {case: [] for case in CASES}
     for _ in range(arguments.repetitions):

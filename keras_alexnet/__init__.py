@@ -27,7 +27,11 @@ from keras_alexnet.export import (  # noqa: E402
     export_tflite,
 )
 from keras_alexnet.extraction import write_features  # noqa: E402
-from keras_alexnet.fine_tuning import features, reset_classifier  # noqa: E402
+from keras_alexnet.fine_tuning import (  # noqa: E402
+    features,
+    freeze,
+    reset_classifier,
+)
 from keras_alexnet.inputs import load_pictures, preprocess_input  # noqa: E402
 from keras_alexnet.models import AlexNet  # noqa: E402
 from keras_alexnet.recipe import Recipe  # noqa: E402
@@ -56,6 +60,7 @@ __all__ = [
     "export_saved_model",
     "export_tflite",
     "features",
+    "freeze",
     "layers",
     "load_pictures",
     "ops",

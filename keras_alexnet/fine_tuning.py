@@ -1,4 +1,4 @@
-"""Transfer to other data: the features of a layer, and a new last layer."""
+"""Transfer to other data: features of a layer, frozen layers, a new last layer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from keras_alexnet import blocks, initializations
 from keras_alexnet.inputs import check_model
 from keras_alexnet.layers import CrossConnection
 from keras_alexnet.reasons import must_be, near
+from keras_alexnet.two_towers import packed_names
 from keras_alexnet.weights.described import (
     Description,
     Functional,
@@ -160,3 +161,49 @@ def reset_classifier(
     x = blocks.last(x, classes, classifier_activation, initializers)
     reset = Functional(model.input, x, name=model.name)
     return described(reset, Description(description_of(model).recipe, names))
+
+
+def freeze(model: keras.Model, layers: str | Sequence[str]) -> list[str]:
+    """Keeps layers as they are, whatever trains the model from now on.
+
+    With a convolution its batch normalisation is frozen, `bn1` with `conv1`: else its
+    scale and offset would go on learning, and its running mean and variance would
+    follow the new pictures, although the layers after it were trained with the old
+    ones. A frozen one is run with the mean and variance that it has. Call `compile`
+    after this; `layer.trainable = True` is the way back.
+
+    Args:
+        model: A model that `AlexNet` built.
+        layers: Names of layers with weights, as `"conv1,conv2"` or a list. Of a model
+            with its towers on devices of their own, `"conv1"` means that of all
+            towers.
+
+    Returns:
+        The names of the model's layers that this has frozen.
+
+    Raises:
+        ValueError: If one is no layer of the model with weights; the model is left as
+            it was.
+
+    Example:
+
+    >>> model = AlexNet("modern", input_shape=(67, 67, 3), classes=10)
+    >>> freeze(model, "conv1,conv2")
+    ['conv1', 'bn1', 'conv2', 'bn2']
+    """
+    check_model(model)
+    wanted = layers.split(",") if isinstance(layers, str) else entries(layers)
+    packed = packed_names(model)
+    known = list(
+        dict.fromkeys(packed[each.name] for each in model.layers if each.weights)
+    )
+    names = [each.strip() if isinstance(each, str) else each for each in wanted or ()]
+    for name in names or [layers]:
+        if name not in known:
+            expected = f"names of layers with weights, as {known}{near(name, known)}"
+            raise must_be("freeze", expected, name)
+    names += [f"bn{name[4:]}" for name in names if name.startswith("conv")]
+    frozen = [each for each in model.layers if packed[each.name] in names]
+    for layer in frozen:
+        layer.trainable = False
+    return [layer.name for layer in frozen]

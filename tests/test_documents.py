@@ -191,7 +191,8 @@ def test_the_page_on_serving_uses_an_export(
 def test_layers_that_the_page_freezes_do_not_change(variant: str) -> None:
     record = dataclasses.replace(keras_alexnet.architectures.get(variant), dense=(4, 4))
     model = build(record, input_shape=(67, 67, 3), classes=3)
-    exec(fine_tuning_examples("any")[-1], {"model": model})
+    names = {"model": model, "keras_alexnet": keras_alexnet}
+    exec(fine_tuning_examples("any")[-1], names)
     model.compile(PaperSGD(0.01), "sparse_categorical_crossentropy")
     before = {layer.name: layer.get_weights() for layer in model.layers}
     x = np.random.default_rng(0).normal(0, 60, (6, 67, 67, 3)).astype("float32")

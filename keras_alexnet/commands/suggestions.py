@@ -57,6 +57,20 @@ _ELSEWHERE = {
     "random_seed": ("seed",),
     "use_deterministic_algorithms": ("deterministic",),
     "topk": ("top_k",),
+    "clip_grad": ("clip_norm",),
+    "clip_grad_norm": ("clip_norm",),
+    "global_clipnorm": ("clip_norm",),
+    "freeze_layers": ("freeze",),
+    "grad_accum_steps": ("accumulate",),
+    "gradient_accumulation_steps": ("accumulate",),
+    "auto_augment": ("rand_augment",),
+    "aa": ("rand_augment",),
+    "ra_magnitude": ("rand_augment_strength",),
+    "random_erase": ("erasing",),
+    "reprob": ("erasing",),
+    "mixup_alpha": ("mixup",),
+    "cutmix_alpha": ("cutmix",),
+    "mixup_prob": ("mixed",),
 }
 
 

@@ -1,14 +1,15 @@
 """Random crops, mirroring and colour noise: what is drawn for each picture.
 
-Each draw is a function of seed and position. The window of the crop `"resized"` is that
-of Inception: Szegedy et al. 2015, "Going deeper with convolutions", section 6.
+Each draw is a function of seed and position; `draws_from` makes others so too, as in
+`mixing.py`. The window of the crop `"resized"` is that of Inception: Szegedy et al.
+2015, "Going deeper with convolutions", section 6.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -78,7 +79,7 @@ def offset(place: tf.Tensor, spare: tf.Tensor | int) -> tf.Tensor:
 
 # How many positions one random op draws for. One op for each picture would take a
 # tenth of the time of its decoding. Another size would change the draws.
-_BLOCK = 1024
+BLOCK = 1024
 
 
 class Draws(NamedTuple):
@@ -118,7 +119,7 @@ def draws(
     >>> float(first.noise[0]) == float(second.noise[0])
     False
     """
-    return _from(start, lambda block: _drawn(seed, block, crop_chunk), keep)
+    return draws_from(start, lambda block: _drawn(seed, block, crop_chunk), keep)
 
 
 def window_draws(
@@ -149,31 +150,38 @@ def window_draws(
     >>> float(window.area)
     1.0
     """
-    return _from(
+    return draws_from(
         start, lambda block: _windows(seed, block, crop_chunk, crop_area), keep
     )
 
 
-def _from(
-    start: int, drawn: Callable[[tf.Tensor], NamedTuple], keep: Keep | None
+def draws_from(
+    start: int, drawn: Callable[[tf.Tensor], Any], keep: Keep | None
 ) -> tf.data.Dataset:
-    """The draws for a position and those that follow, block by block."""
+    """The draws for a position and those that follow, block by block.
 
-    def wanted(block: tf.Tensor) -> NamedTuple:
-        positions = block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)
+    Args:
+        start: The position.
+        drawn: Of the number of a block, scalar int64, the draws for its positions:
+            tensors `[BLOCK, …]`, maybe nested.
+        keep: Positions to draw for; all if None.
+    """
+
+    def wanted(block: tf.Tensor) -> Any:
+        positions = block * BLOCK + tf.range(BLOCK, dtype=tf.int64)
         kept = positions >= start
         if keep is not None:
             kept &= keep(positions)
         return tf.nest.map_structure(lambda each: each[kept], drawn(block))
 
-    blocks = tf.data.Dataset.range(start // _BLOCK, np.iinfo(np.int64).max // _BLOCK)
+    blocks = tf.data.Dataset.range(start // BLOCK, np.iinfo(np.int64).max // BLOCK)
     return blocks.map(wanted).unbatch()
 
 
 def _drawn(seed: int, block: tf.Tensor, crop_chunk: int) -> Draws:
     """The draws for the positions of a block."""
     crops = _shared(seed, block, crop_chunk, 3)
-    noise = tf.random.stateless_normal([_BLOCK, 3], tf.stack([seed + SEEDS, block]))
+    noise = tf.random.stateless_normal([BLOCK, 3], tf.stack([seed + SEEDS, block]))
     return Draws(place=crops[:, :2], mirrored=crops[:, 2] < 0.5, noise=noise)
 
 
@@ -188,12 +196,13 @@ def _windows(seed: int, block: tf.Tensor, crop_chunk: int, crop_area: float) -> 
 
 def _shared(seed: int, block: tf.Tensor, crop_chunk: int, count: int) -> tf.Tensor:
     """Uniform numbers in 0 to 1 for a block's positions, `count` for each chunk."""
-    chunks = (block * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)) // crop_chunk
+    chunks = (block * BLOCK + tf.range(BLOCK, dtype=tf.int64)) // crop_chunk
     # A chunk has at least one position: two tables hold all chunks of a block.
-    first = chunks[0] // _BLOCK
-    tables = [_uniform(seed, first, count), _uniform(seed, first + 1, count)]
-    return tf.gather(tf.concat(tables, axis=0), chunks - first * _BLOCK)
+    first = chunks[0] // BLOCK
+    tables = [uniform(seed, first, count), uniform(seed, first + 1, count)]
+    return tf.gather(tf.concat(tables, axis=0), chunks - first * BLOCK)
 
 
-def _uniform(seed: int, block: tf.Tensor, count: int) -> tf.Tensor:
-    return tf.random.stateless_uniform([_BLOCK, count], tf.stack([seed, block]))
+def uniform(seed: int, block: tf.Tensor, count: int) -> tf.Tensor:
+    """`count` uniform numbers in 0 to 1 for each of a block's positions."""
+    return tf.random.stateless_uniform([BLOCK, count], tf.stack([seed, block]))

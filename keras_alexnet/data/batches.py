@@ -9,8 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet.data.augmentation import Draws, Window, draws, window_draws
+from keras_alexnet.data.augmentation import Draws, draws, window_draws
+from keras_alexnet.data.erasing import Erasing
+from keras_alexnet.data.mixing import Mixing
 from keras_alexnet.data.order import within
+from keras_alexnet.data.rand_augment import RandAugment
 from keras_alexnet.data.sources import TRAIN, VALIDATION, Source
 from keras_alexnet.data.views import Views
 
@@ -36,6 +39,9 @@ def training_batches(
     warp: bool = False,
     rows: range | None = None,
     mirror: bool = True,
+    rand_augment: RandAugment | None = None,
+    erasing: Erasing | None = None,
+    mixing: Mixing | None = None,
 ) -> tf.data.Dataset:
     """The endless stream of training batches from position `start` on.
 
@@ -64,10 +70,16 @@ def training_batches(
         rows: Which rows of each batch to yield, a range of step 1; all if None. With
             it, `start` must be where a batch begins.
         mirror: Whether half of the pictures, at random, are mirrored.
+        rand_augment: Which operations on colour and shape change the crops; none if
+            None.
+        erasing: What is erased of them then; nothing if None.
+        mixing: How pictures are to be mixed; not at all if None.
 
     Returns:
         Dictionaries with `image` (uint8 `[batch, side, side, 3]`), `label` (int64
-        `[batch]`) and `noise` (float32 `[batch, 3]`, standard normal).
+        `[batch]`) and `noise` (float32 `[batch, 3]`, standard normal). With `mixing`
+        also `amount` and `box`, the two parts of a `Mix`: pictures are mixed later,
+        by `mixing.mixed`, since each device has its own pairs.
 
     Raises:
         ValueError: If `crop` or `crop_area` is out of range.
@@ -75,18 +87,30 @@ def training_batches(
     _check_crop(crop, crop_area)
     views = Views.of(source, image_size, resize_size, warp)
 
-    def view(example: Example, drawn: Draws, window: Window | None = None) -> Example:
+    def view(example: Example, each: dict[str, Any]) -> Example:
+        drawn: Draws = each["draws"]
         place = None if crop == "centre" else drawn.place
         mirrored = drawn.mirrored & mirror
-        image = views.training(example["image"], place, mirrored, window)
-        return {"image": image, "label": example["label"], "noise": drawn.noise}
+        image = views.training(example["image"], place, mirrored, each.get("window"))
+        if rand_augment is not None:
+            image = rand_augment(image, each["operations"])
+        if erasing is not None:
+            image = erasing(image, each["erase"])
+        mix: dict[str, tf.Tensor] = each["mix"]._asdict() if "mix" in each else {}
+        return {"image": image, "label": example["label"], "noise": drawn.noise, **mix}
 
     keep = within(rows, batch_size)
-    drawn = [draws(seed, start, crop_chunk, keep)]
+    drawn = {"draws": draws(seed, start, crop_chunk, keep)}
     if crop == "resized":
-        drawn.append(window_draws(seed, start, crop_chunk, crop_area, keep))
+        drawn["window"] = window_draws(seed, start, crop_chunk, crop_area, keep)
+    if rand_augment is not None:
+        drawn["operations"] = rand_augment.draws(seed, start, keep)
+    if erasing is not None:
+        drawn["erase"] = erasing.draws(seed, start, keep)
+    if mixing is not None:
+        drawn["mix"] = mixing.draws(seed, image_size, start, keep)
     examples = source.stream(TRAIN, seed, start, batch_size, rows)
-    stream = tf.data.Dataset.zip((examples, *drawn))
+    stream = tf.data.Dataset.zip((examples, drawn))
     stream = stream.map(view, num_parallel_calls=_AT_ONCE, deterministic=True)
     return _whole_batches(stream, len(rows or range(batch_size)))
 

@@ -8,7 +8,10 @@ from keras_alexnet import architectures, initializations
 from keras_alexnet.data.batches import CROPS
 from keras_alexnet.data.colour import FORMS
 from keras_alexnet.data.division import VAL_SHARE
+from keras_alexnet.data.erasing import SMALLEST, Erasing
+from keras_alexnet.data.mixing import Mixing
 from keras_alexnet.data.opening import GRAMMAR, open_source
+from keras_alexnet.data.rand_augment import STRONGEST, RandAugment
 from keras_alexnet.data.sources import Source
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.training import addons, nonfinite, updates
@@ -93,6 +96,38 @@ class TrainingConfig(Settings):
         None, "After how many epochs the colour noise stops; never if not given."
     )
 
+    rand_augment: int = setting(
+        0,
+        "How many random operations on colour and shape change each training picture; "
+        "0 for none.",
+    )
+    rand_augment_strength: float = setting(
+        9.0, "Strength of these operations, from 0 to 30."
+    )
+    erasing: float = setting(
+        0.0,
+        "Fraction of the training pictures of which a random rectangle is replaced by "
+        "noise.",
+    )
+    erasing_area: float = setting(
+        0.4, "Largest part of a picture's area that --erasing replaces; 0.02 at least."
+    )
+    mixup: float = setting(
+        0.0,
+        "Mix pictures and their labels in pairs, by weights from Beta(mixup, mixup); 0 "
+        "for none.",
+    )
+    cutmix: float = setting(
+        0.0,
+        "Replace a box of a picture by that of another, and as much of its label: by "
+        "weights from Beta(cutmix, cutmix); 0 for none.",
+    )
+    mixed: float = setting(
+        1.0,
+        "Fraction of the training pictures that --mixup and --cutmix mix; with both, "
+        "each mixes half of these.",
+    )
+
     # ---- Network ----
 
     variant: str | None = setting(
@@ -138,6 +173,11 @@ class TrainingConfig(Settings):
     # ---- Batches and rates ----
 
     batch_size: int = setting(128, "Pictures in a step, over all devices together.")
+    accumulate: int = setting(
+        1,
+        "In how many parts the gradient of a batch is computed, one after the other, "
+        "for less memory.",
+    )
     epochs: int = setting(
         90,
         "Number of epochs; each ends with an evaluation. A run may be given more.",
@@ -195,6 +235,16 @@ class TrainingConfig(Settings):
     )
     bias_learning_rate: float | None = setting(
         None, "A constant learning rate of biases, in place of --bias_rate."
+    )
+    clip_norm: float | None = setting(
+        None,
+        "Largest norm of the gradient of all weights together: a longer one is scaled "
+        "to it. Not clipped if not given.",
+    )
+    freeze: str = setting(
+        "",
+        "Layers that are not trained, with commas between, as in conv1,conv2: with a "
+        "convolution its batch normalisation too.",
     )
     label_smoothing: float = setting(
         0.0, "Fraction of the target that is spread evenly over the classes."
@@ -330,6 +380,24 @@ class TrainingConfig(Settings):
         self._check_addons()
 
     @property
+    def mixing(self) -> Mixing | None:
+        """How training pictures are mixed; None if they are not."""
+        mixes = self.mixed and (self.mixup or self.cutmix)
+        return Mixing(self.mixup, self.cutmix, self.mixed) if mixes else None
+
+    @property
+    def operations(self) -> RandAugment | None:
+        """The operations that change training pictures; None if there are none."""
+        if not self.rand_augment:
+            return None
+        return RandAugment(self.rand_augment, self.rand_augment_strength)
+
+    @property
+    def erases(self) -> Erasing | None:
+        """What is erased of training pictures; None if nothing is."""
+        return Erasing(self.erasing, self.erasing_area) if self.erasing else None
+
+    @property
     def rate_scale(self) -> float:
         """Factor of the learning rates: `batch_size` over `rate_batch_size`."""
         return self.batch_size / (self.rate_batch_size or self.batch_size)
@@ -369,6 +437,15 @@ class TrainingConfig(Settings):
         self.at_least(1, "image_size", "crop_chunk")
         self.at_least(0, "colour_noise_strength", "colour_noise_epochs")
         self.require("crop_area", 0 < self.crop_area <= 1, "above 0, and 1 at most")
+        self.at_least(0, "mixup", "cutmix", "rand_augment")
+        for name in ("mixed", "erasing"):
+            self.require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
+        strength = 0 <= self.rand_augment_strength <= STRONGEST
+        self.require("rand_augment_strength", strength, f"from 0 to {STRONGEST:g}")
+        area = SMALLEST <= self.erasing_area <= 1
+        self.require("erasing_area", area, f"from {SMALLEST} to 1")
+        pairs = self.batch_size % 2 == 0 or self.mixing is None
+        self.require("batch_size", pairs, "even with mixup or cutmix")
 
     def _check_network(self) -> None:
         self.require("init_from", self.init_from != "", "a name, not empty")
@@ -378,8 +455,10 @@ class TrainingConfig(Settings):
 
     def _check_rates(self) -> None:
         self.at_least(1, "batch_size", "epochs", "steps_per_epoch", "patience")
-        self.at_least(1, "rate_batch_size")
-        self.above_zero("learning_rate", "bias_learning_rate")
+        self.at_least(1, "rate_batch_size", "accumulate")
+        parts = self.batch_size % self.accumulate == 0
+        self.require("accumulate", parts, f"a divisor of batch_size={self.batch_size}")
+        self.above_zero("learning_rate", "bias_learning_rate", "clip_norm")
         self.at_least(0, "warmup_steps", "weight_decay", "bias_rate")
         self.below_one("momentum", "label_smoothing", "average_momentum")
         reachable = self.target_top1 is None or 0 < self.target_top1 <= 1

@@ -13,7 +13,7 @@ from rich.table import Table
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.epochs import Epochs
-from keras_alexnet.training.profiling import expected_memory
+from keras_alexnet.training.profiling import expected_memory, trained_values
 from keras_alexnet.training.rates import Rates
 from keras_alexnet.training.schedules import LayerRates, whole_epochs
 from keras_alexnet.training.starting import Beginning
@@ -69,6 +69,7 @@ def notes(
         _of_few_classes(config, pictures, beginning, class_names),
         _average_that_stays(config, rates),
         _warmup_that_fills(config, rates),
+        _frozen_as_drawn(config),
         *_beyond_the_end(config),
     )
     return [f"note: {each}" for each in found if each is not None]
@@ -154,6 +155,15 @@ def _warmup_that_fills(config: TrainingConfig, rates: Rates) -> str | None:
     return (
         f"the learning rate rises for {rates.warmup_steps} of {steps} steps: give "
         "--warmup=0.04 in place of --warmup_steps, or fewer"
+    )
+
+
+def _frozen_as_drawn(config: TrainingConfig) -> str | None:
+    if not config.freeze or config.init_from is not None:
+        return None
+    return (
+        f"freeze={config.freeze} keeps the random values that these layers start "
+        "with: give --init_from for others"
     )
 
 
@@ -287,8 +297,10 @@ def sizes(config: TrainingConfig, model: keras.Model, rates: Rates) -> str:
     rule = RULES.get(config.update_rule)
     slots = len(rule.slot_names) if rule else 1  # tensorflow-addons keeps a velocity
     slots += config.average != "none"
-    state = model.count_params() * 4 * (1 + slots)
-    memory = expected_memory(model, config.batch_size, slots)
+    state = 4 * (model.count_params() + slots * trained_values(model))
+    sums = int(config.accumulate > 1)  # of the gradients of the parts before
+    pictures = config.batch_size // config.accumulate
+    memory = expected_memory(model, pictures, slots + sums)
     steps = rates.total_steps
     course = f"\n{13 * ' '}".join(rate_course(rates)).removeprefix("rate ")
     return (

@@ -168,6 +168,9 @@ class Loop:
                 warp=recipe.resize == "warp",
                 rows=rows,
                 mirror=config.mirror,
+                rand_augment=config.operations,
+                erasing=config.erases,
+                mixing=config.mixing,
             )
 
         return iter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import resource
 import sys
 from collections.abc import Iterator
@@ -79,16 +80,23 @@ def peak_memory() -> float:
 def expected_memory(model: keras.Model, batch_size: int, slots: int) -> float:
     """Estimates the memory of a training step, without the program itself, in GiB.
 
-    It counts weights, gradients and `slots` more values for each weight, in float32,
-    and the outputs of all layers for a batch, which the gradients need.
+    It counts weights, the gradients of those that are trained and `slots` more values
+    for each of these, in float32, and the outputs of all layers for a batch, which the
+    gradients need.
 
     Args:
         model: The model.
-        batch_size: Pictures in a step, over all devices together.
+        batch_size: Pictures that are computed at a time, over all devices together.
         slots: Values that the update rule keeps for each weight.
     """
-    weights = model.count_params() * 4 * (2 + slots)
+    weights = 4 * (model.count_params() + (1 + slots) * trained_values(model))
     half = model.compute_dtype != "float32"
     outputs = tf.nest.flatten([layer.output for layer in model.layers])
     values = sum(tf.TensorShape(each.shape[1:]).num_elements() for each in outputs)
     return (weights + batch_size * values * (2 if half else 4)) / _GIB
+
+
+def trained_values(model: keras.Model) -> int:
+    """How many numbers training changes by gradients: those of layers not frozen."""
+    shapes = [tuple(each.shape) for each in model.trainable_weights]
+    return sum(math.prod(shape) for shape in shapes)

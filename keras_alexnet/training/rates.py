@@ -53,7 +53,7 @@ class Rates:
         if unknown:
             known = sorted({layer for layer, _ in names})
             raise ValueError(
-                f"layer_rates must name layers of the network, as {known}"
+                f"layer_rates must name layers that are trained, as {known}"
                 f"{near(unknown[0], known)}. Received: {unknown[0]!r}"
             )
 

@@ -8,8 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_alexnet.fine_tuning import freeze
 from keras_alexnet.models import build
 from keras_alexnet.optimizers import WITHOUT_DECAY
+from keras_alexnet.reasons import must_be
 from keras_alexnet.training import addons
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.devices import tower_names
@@ -30,11 +32,16 @@ class TrainState:
     Args:
         network: What the run trains.
         classes: Number of classes.
+
+    Raises:
+        ValueError: If `freeze` names a layer that there is not, or leaves none to
+            train.
     """
 
     def __init__(self, network: Network, classes: int) -> None:
         config = network.config
         self.model = _model(network, classes)
+        frozen = freeze(self.model, config.freeze) if config.freeze else []
         weights = named_weights(self.model)
         ids = {id(tensorflow_variable(v)) for v in self.model.trainable_variables}
         each = [
@@ -43,6 +50,8 @@ class TrainState:
             for name, variable in named.items()
         ]
         trained = [entry for entry in each if id(entry[2]) in ids]
+        if not trained:
+            raise must_be("freeze", "of some layers, not of all", config.freeze)
         # `(layer, weight)` of each trained variable, as ("conv1", "kernel"); in a model
         # with its towers on devices of their own, ("conv1b", "kernel") too.
         self._own_names = [(layer, name) for layer, name, _ in trained]
@@ -50,7 +59,14 @@ class TrainState:
         self.names = [(packed[layer], name) for layer, name in self._own_names]
         self.trained = [variable for _, _, variable in trained]
         # Batch normalisation's running means and variances.
-        self.statistics = [entry[2] for entry in each if id(entry[2]) not in ids]
+        self.statistics = [
+            variable
+            for layer, _, variable in each
+            if id(variable) not in ids and layer not in frozen
+        ]
+        # Where the last layer is, if the towers have devices of their own.
+        (last,) = (v for layer, name, v in each if (layer, name) == ("fc8", "kernel"))
+        self.logits_device = last.device
         self._rule, self._average = _rule(config, self.names, self.trained)
         averages = self._named(self._average.averages) if self._average else {}
         self._weights = PackedForm(self.model, weights)

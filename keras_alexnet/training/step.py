@@ -11,18 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.data import ColourNoise, ColourStatistics
-from keras_alexnet.evaluation import Evaluator, totals
+from keras_alexnet.data.mixing import Mix, mixed
+from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import must_be
+from keras_alexnet.training.loss import Loss, LossScale
 from keras_alexnet.training.network import Network
 from keras_alexnet.training.state import TrainState
-from keras_alexnet.training.updates import assign
+from keras_alexnet.training.updates import assign, clipping_factor
 from keras_alexnet.training.workers.coordination import Signals
 from keras_alexnet.two_towers import prepared_in_place
 
 _PACK = 2**25  # bytes of gradients that are summed over the replicas together
-_FIRST = 2.0**15
-_GROWTH_STEPS = 2000  # steps without an overflow after which the scale doubles
 
 
 class StepInputs(NamedTuple):
@@ -65,6 +66,18 @@ def _on_host(values: dict[str, Any]) -> dict[str, tf.Tensor]:
         return {name: tf.constant(values[name], types[name]) for name in types}
 
 
+class _Part(NamedTuple):
+    """Some rows of a replica's batch.
+
+    Args:
+        first: Number of the first one among the replica's.
+        batch: The rows.
+    """
+
+    first: int
+    batch: dict[str, tf.Tensor]
+
+
 class TrainStep:
     """The training step of a model, compiled for the devices of one strategy.
 
@@ -73,6 +86,10 @@ class TrainStep:
         classes: Number of classes.
         statistics: Mean colour and colour components of the data.
         strategy: The strategy for the variables.
+
+    Raises:
+        ValueError: If the devices cannot have the same number of pictures in each part
+            of a batch, and of pairs where these are mixed.
     """
 
     def __init__(
@@ -83,9 +100,11 @@ class TrainStep:
         strategy: tf.distribute.Strategy,
     ) -> None:
         self._config = config = network.config
-        self._classes = classes
         self._strategy = strategy
         self._replicas = strategy.num_replicas_in_sync
+        self._mixes = config.mixing is not None
+        self._check_rows()
+        self._loss = Loss(config, classes)
         self._noise = ColourNoise(
             config.colour_noise, config.colour_noise_strength, statistics
         )
@@ -107,6 +126,20 @@ class TrainStep:
         self.evaluator = Evaluator(
             self.model, self.recipe, from_logits=True, strategy=strategy
         )
+
+    def _check_rows(self) -> None:
+        """Refuses batches whose parts would have different numbers of rows."""
+        config = self._config
+        each = self._replicas * config.accumulate
+        least = each * (2 if self._mixes else 1)
+        if config.batch_size % least:
+            pairs = ", in pairs to mix" if self._mixes else ""
+            raise must_be(
+                "batch_size",
+                f"a multiple of {least}: {self._replicas} device(s) with "
+                f"accumulate={config.accumulate}{pairs}",
+                config.batch_size,
+            )
 
     def variables(self) -> dict[str, Any]:
         """All variables that a step changes, by names of our own."""
@@ -203,63 +236,84 @@ class TrainStep:
         return signals
 
     def prepared(self, batch: dict[str, tf.Tensor], noise: Any = 1.0) -> tf.Tensor:
-        """The input of the model for a batch: mean, colour noise, order and scale."""
+        """The input of the model for a batch: mean, noise, order, scale, and mixed."""
         pictures = self._noise(self._centre(batch["image"]), batch["noise"], noise)
-        return self._finish(pictures)
+        finished = self._finish(pictures)
+        if not self._mixes:
+            return finished
+        return mixed(finished, Mix(batch["amount"], batch["box"]))
 
     def _replica_step(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         before = [each.read_value() for each in self.train_state.statistics]
-        with tf.GradientTape() as tape:
-            logits = self._logits(batch, inputs)
-            # If the towers have devices of their own, the logits stay on that of fc8.
-            with self._on_logits_device():
-                loss = self._loss(logits, batch["label"])
-                loss *= self._scale.scale.read_value()
+        trained = self.train_state.trained
+        *earlier, last = self._parts(batch)
+        scores: list[tf.Tensor] = []
+        gradients: list[tf.Tensor] = []
+        for part in earlier:
+            tape, loss, own = self._forward(part, inputs, gradients)
+            scores.append(own)
+            gradients = _added(gradients, tape.gradient(loss, trained))
+        tape, loss, own = self._forward(last, inputs, gradients)
         # Replicas sum in the order in which this is written: what is known early first.
-        own = tf.concat([totals(logits, batch["label"]), inputs["signals"]], axis=0)
+        own = tf.concat([sum(scores, own), inputs["signals"]], axis=0)
         (summed,) = self._summed([own])
         sums, signals = summed[:4], summed[4:]
-        gradients = tape.gradient(loss, self.train_state.trained)
+        gradients = _added(gradients, tape.gradient(loss, trained))
         gradients = self._summed_gradients(gradients)
         if self._scale.dynamic:
             inverse = 1.0 / self._scale.scale.read_value()
             gradients = self._on_devices(lambda each: inverse * each, gradients)
         finite = _finite(self._on_devices(tf.reduce_sum, gradients))
+        if self._config.clip_norm is not None:
+            gradients, norm = self._clipped(gradients, self._config.clip_norm)
+            finite &= tf.math.is_finite(norm)  # squares may overflow before sums do
         finite_loss = tf.math.is_finite(sums[0])
         good = finite_loss & (finite | ~self._scale.exhausted())
         self._update_if(finite_loss & finite, gradients, inputs, before)
         self._scale.adapt(finite)
         return sums, good, signals
 
-    def _logits(
-        self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
-    ) -> tf.Tensor:
+    def _parts(self, batch: dict[str, tf.Tensor]) -> list[_Part]:
+        """This replica's rows, in as many parts as their gradient is computed in."""
+        count = self._config.accumulate
+        if count == 1:
+            return [_Part(0, batch)]
+        rows = self._config.batch_size // self._replicas // count
+        return [
+            _Part(
+                first,
+                {name: each[first : first + rows] for name, each in batch.items()},
+            )
+            for first in range(0, count * rows, rows)
+        ]
+
+    def _forward(
+        self, part: _Part, inputs: dict[str, tf.Tensor], before: list[tf.Tensor]
+    ) -> tuple[tf.GradientTape, tf.Tensor, tf.Tensor]:
+        """The tape, the loss and the scores of some rows, when `before` is computed.
+
+        Else parts would be computed at the same time, and need the memory of all.
+        """
+        with tf.control_dependencies(before), tf.GradientTape() as tape:
+            logits = self._logits(part, inputs)
+            # If the towers have devices of their own, the logits stay on that of fc8.
+            with self._on_logits_device():
+                loss = self._loss(logits, part.batch)
+                loss *= self._scale.scale.read_value()
+        return tape, loss, self._loss.totals(logits, part.batch)
+
+    def _logits(self, part: _Part, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         rows = self._config.batch_size // self._replicas
-        place = Place(self._config.seed, inputs["step"], replica * rows)
-        with dropout_at(place):
+        first = replica * rows + part.first
+        with dropout_at(Place(self._config.seed, inputs["step"], first)):
             logits = prepared_in_place(
-                self.model, lambda: self.prepared(batch, inputs["noise"]), True
+                self.model, lambda: self.prepared(part.batch, inputs["noise"]), True
             )
         # Softmax and loss are in float32, whatever the layers compute in.
         return tf.cast(logits, tf.float32)
-
-    def _loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the batch: the gradients are summed."""
-        smoothing = self._config.label_smoothing
-        if smoothing:
-            targets = tf.one_hot(
-                labels,
-                self._classes,
-                on_value=1 - smoothing + smoothing / self._classes,
-                off_value=smoothing / self._classes,
-            )
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-        else:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        return tf.reduce_sum(losses) / self._config.batch_size
 
     def _summed(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
         """The sums over all replicas, in packs from the last tensor to the first."""
@@ -278,8 +332,8 @@ class TrainStep:
         layers = [layer for layer, _ in self.train_state.names]
         pairs = zip(layers, gradients, strict=True)
         # Kernels of convolutions have four axes, and come before all dense layers.
-        *_, last = (layer for layer, each in pairs if len(each.shape) == 4)
-        end = len(layers) - layers[::-1].index(last)
+        kernels = [layer for layer, each in pairs if len(each.shape) == 4]
+        end = len(layers) - layers[::-1].index(kernels[-1]) if kernels else 0
         dense = self._summed(gradients[end:])
         return [*self._summed(gradients[:end]), *dense]
 
@@ -287,8 +341,7 @@ class TrainStep:
         """The device of fc8, if the towers have devices of their own."""
         if not self._config.tower_devices:
             return contextlib.nullcontext()
-        index = self.train_state.names.index(("fc8", "kernel"))
-        return tf.device(self.train_state.trained[index].device)
+        return tf.device(self.train_state.logits_device)
 
     def _on_devices(
         self, function: Callable[[tf.Tensor], tf.Tensor], gradients: list[tf.Tensor]
@@ -299,6 +352,14 @@ class TrainStep:
             with tf.device(variable.device):
                 results.append(function(gradient))
         return results
+
+    def _clipped(
+        self, gradients: list[tf.Tensor], largest: float
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """The gradients, no longer than that together, and how long they were."""
+        norm = tf.sqrt(2 * tf.add_n(self._on_devices(tf.nn.l2_loss, gradients)))
+        factor = clipping_factor(norm, largest)
+        return self._on_devices(lambda each: factor * each, gradients), norm
 
     def _update_if(
         self,
@@ -343,42 +404,13 @@ def _at(stack: dict[str, tf.Tensor], index: tf.Tensor) -> dict[str, tf.Tensor]:
     return {name: each[index] for name, each in stack.items()}
 
 
+def _added(sums: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The values, added to the sums so far, if there are any."""
+    if not sums:
+        return values
+    return [one + other for one, other in zip(sums, values, strict=True)]
+
+
 def _finite(sums: list[tf.Tensor]) -> tf.Tensor:
     """Whether all values are finite; sums are cheaper to check than each value."""
     return tf.math.is_finite(tf.add_n(sums))
-
-
-class LossScale:
-    """A factor of the loss that halves with every overflow and slowly grows again.
-
-    The rule of Keras' `LossScaleOptimizer`. Make it in the scope of the strategy, and
-    use it in the replicas; without `dynamic` the factor stays 1.
-
-    Args:
-        dynamic: Whether the loss is scaled at all: for `mixed_float16`.
-
-    Reference:
-        - Micikevicius et al. 2018, "Mixed precision training", section 3.2.
-    """
-
-    def __init__(self, dynamic: bool) -> None:
-        self.dynamic = dynamic
-        first = _FIRST if dynamic else 1.0
-        self.scale = tf.Variable(first, trainable=False, dtype=tf.float32)
-        self.steps = tf.Variable(0, trainable=False, dtype=tf.int64)
-
-    def adapt(self, finite: tf.Tensor) -> None:
-        """Changes the scale by whether a step's gradients were finite."""
-        if not self.dynamic:
-            return
-        scale, steps = self.scale.read_value(), self.steps.read_value() + 1
-        grown = tf.equal(steps, _GROWTH_STEPS)
-        larger = tf.where(grown, scale * 2, scale)
-        smaller = tf.maximum(scale / 2, 1.0)
-        assign(self.scale, tf.where(finite, larger, smaller))
-        start = tf.zeros_like(steps)
-        assign(self.steps, tf.where(finite & ~grown, steps, start))
-
-    def exhausted(self) -> tf.Tensor:
-        """Whether the scale cannot become smaller, so that an overflow is an error."""
-        return self.scale.read_value() <= 1.0

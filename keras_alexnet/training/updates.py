@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -243,6 +243,27 @@ class MovingAverage:
                 tf.raw_ops.AssignSubVariableOp(
                     resource=average.handle, value=weight * difference
                 )
+
+
+def clipping_factor(norm: Any, largest: float) -> tf.Tensor:
+    """The factor that makes a gradient no longer than `largest`: `c / max(‖g‖, c)`.
+
+    Exactly 1 where it is not longer.
+
+    Args:
+        norm: ‖g‖, the root of the sum of all its squares; a float32 scalar.
+        largest: c, above 0.
+
+    Example:
+
+    >>> float(clipping_factor(4.0, 1.0)), float(clipping_factor(0.5, 1.0))
+    (0.25, 1.0)
+
+    Reference:
+        - Pascanu et al. 2013, "On the difficulty of training recurrent neural
+          networks", algorithm 1.
+    """
+    return largest / tf.maximum(norm, largest)
 
 
 RULES: dict[str, type[UpdateRule]] = {

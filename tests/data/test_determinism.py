@@ -25,8 +25,11 @@ from keras_alexnet.data import (
     training_batches,
 )
 from keras_alexnet.data.batches import CROPS, validation_batches
+from keras_alexnet.data.erasing import Erasing
+from keras_alexnet.data.mixing import Mixing
 from keras_alexnet.data.order import NEWEST
 from keras_alexnet.data.preparation import Settings, prepare
+from keras_alexnet.data.rand_augment import RandAugment
 from keras_alexnet.data.views import Views
 from keras_alexnet.extraction.pictures import PicturesOfData
 from keras_alexnet.inspection.pictures import draw
@@ -46,12 +49,18 @@ HARMLESS = {
     "If",
 }
 RECIPE = recipe_of("paper", 64)
+ALL = {
+    "rand_augment": RandAugment(2),
+    "erasing": Erasing(0.5),
+    "mixing": Mixing(mixup=0.2, cutmix=1.0),
+}
 
 
 def training(source: Source) -> None:
     for crop in CROPS:
         for rows in (None, range(2)):
             next(iter(training_batches(source, 64, 4, 0, crop=crop, rows=rows)))
+    next(iter(training_batches(source, 64, 4, 0, **ALL)))
 
 
 def evaluation(source: Source) -> None:

@@ -15,7 +15,10 @@ from keras_alexnet.data import (
     open_source,
     training_batches,
 )
+from keras_alexnet.data.erasing import Erasing
+from keras_alexnet.data.mixing import Mixing
 from keras_alexnet.data.preparation import Settings, prepare
+from keras_alexnet.data.rand_augment import RandAugment
 
 HALVES = (range(4), range(4, 8))
 
@@ -42,7 +45,17 @@ def joined(halves: list[tf.data.Dataset], count: int) -> list[dict[str, np.ndarr
 def test_rows_of_all_workers_are_the_batch(source: Source) -> None:
     def stream(rows: range | None) -> tf.data.Dataset:
         return training_batches(
-            source, 64, 8, 3, start=16, crop_chunk=3, crop="resized", rows=rows
+            source,
+            64,
+            8,
+            3,
+            start=16,
+            crop_chunk=3,
+            crop="resized",
+            rows=rows,
+            rand_augment=RandAugment(2),
+            erasing=Erasing(0.5),
+            mixing=Mixing(mixup=0.3, cutmix=1.0),
         )
 
     whole = list(stream(None).take(3).as_numpy_iterator())

@@ -114,6 +114,16 @@ def test_the_flags_of_a_configuration_make_it_again(tmp_path) -> None:
         ("layer_rates", "conv1=fast"),
         ("layer_rates", "conv1=-1"),
         ("init_from", ""),
+        ("clip_norm", 0.0),
+        ("accumulate", 0),
+        ("accumulate", 3),  # 128 pictures have no three parts of one size
+        ("mixup", -0.1),
+        ("cutmix", math.inf),
+        ("mixed", 1.1),
+        ("erasing", -0.1),
+        ("erasing_area", 0.01),
+        ("rand_augment", -1),
+        ("rand_augment_strength", 30.5),
     ],
 )
 def test_settings_out_of_range_are_named(setting: str, value: object) -> None:

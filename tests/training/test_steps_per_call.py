@@ -57,6 +57,16 @@ def long(config: TrainingConfig) -> TrainingConfig:
         average="moving_average",
         average_window=0.3,
         colour_noise_epochs=1,
+        # And all that is drawn for a picture, and done with a gradient.
+        crop="resized",
+        rand_augment=1,
+        erasing=0.3,
+        mixup=0.4,
+        cutmix=1.0,
+        mixed=0.8,
+        accumulate=2,
+        clip_norm=1.0,
+        freeze="conv3",
         keep_optimizer=True,
     )
 

@@ -15,9 +15,9 @@ from keras_alexnet import architectures
 from keras_alexnet.optimizers import PaperSGD
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.addons import AddonsUpdate
+from keras_alexnet.training.loss import LossScale
 from keras_alexnet.training.network import network_of
 from keras_alexnet.training.state import TrainState
-from keras_alexnet.training.step import LossScale
 from keras_alexnet.training.updates import RULES, MovingAverage
 
 STEPS, RATES = 8, (0.1, 0.1, 0.05, 0.05, 0.05, 0.01, 0.01, 0.01)
