@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_alexnet.ops.dispatch import on_gpu
 from keras_alexnet.ops.swapping import Function, being_saved, gradient_of, swapped
+from keras_alexnet.reasons import shown
 from keras_alexnet.whole_numbers import as_whole, pair
 
 IntOrPair = int | Sequence[int]
@@ -176,7 +177,7 @@ def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
     if count < 1 or filters % count or depth * count != channels:
         raise ValueError(
             "groups must divide the filters, and channels must be groups times "
-            f"the kernel's depth. Received: groups={groups!r}, channels={channels}, "
+            f"the kernel's depth. Received: groups={shown(groups)}, channels={channels}, "
             f"kernel shape={tuple(kernel.shape)}"
         )
     return count
