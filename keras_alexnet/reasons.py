@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 _LIMIT = 200
-_WRAPPING = re.compile(r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+_WRAPPING = re.compile(
+    r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*|Traceback \(most recent call last\):.*",
+    re.DOTALL,
+)
 
 
 def reason(error: BaseException, limit: int = _LIMIT) -> str:

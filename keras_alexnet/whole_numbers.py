@@ -14,8 +14,8 @@ from typing import Any
 
 from keras_alexnet.reasons import must_be
 
-# Of whole numbers at all, as TensorFlow's are, and of those that size a network: it ends
-# the process where the window or stride of a stock op has more than 32 bits.
+# Of whole numbers at all, as TensorFlow's are, and of those that size a network: it
+# ends the process where the window or stride of a stock op has more than 32 bits.
 LARGEST, LARGEST_OF_OPS = 2**63 - 1, 2**31 - 1
 _NO_NUMBER = ("bool", "str", "bytes")  # and "string", "str32", "bytes8"
 _NO_SEQUENCE = (str, bytes, Mapping, Set)

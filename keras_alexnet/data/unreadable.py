@@ -34,6 +34,16 @@ def first_unreadable(
     Returns:
         Its name and what is wrong with it, or None if there is none.
     """
+    found = _first_fault(examples, source)
+    if isinstance(found, tf.errors.OpError):
+        return (source and source.missing()) or reason(found)
+    return found
+
+
+def _first_fault(
+    examples: tf.data.Dataset, source: Source | None
+) -> str | tf.errors.OpError | None:
+    """A picture and what is wrong with it, or why the examples cannot be read."""
     decode = (Views(1) if source is None else Views.of(source, 1)).decode
     try:
         for example in examples:
@@ -42,7 +52,7 @@ def first_unreadable(
             except tf.errors.OpError as error:
                 return f"{os.fsdecode(example['name'].numpy())!r} ({reason(error)})"
     except tf.errors.OpError as error:
-        return (source and source.missing()) or reason(error)
+        return error
     return None
 
 
@@ -61,9 +71,15 @@ def explained(
     if isinstance(error, tf.errors.DataLossError):
         damaged = None if source is None else source.damaged()
         return error if damaged is None else _of_file(damaged)
-    culprit = first_unreadable(examples, source)
+    culprit = _first_fault(examples, source)
     if culprit is None:
         return error
+    if isinstance(culprit, tf.errors.OpError):
+        missing = source and source.missing()
+        damaged = None if missing or source is None else source.damaged()
+        if damaged is not None:
+            return _of_file(damaged)
+        culprit = missing or reason(culprit)
     return ValueError(
         f"pictures must be readable; repair or remove it. Received: {culprit}"
     )

@@ -43,7 +43,8 @@ def with_towers(record: Architecture, towers: int | None) -> Architecture:
     count = as_whole(towers)
     if count not in _COUNTS:
         raise ValueError(
-            f"towers must be one of {_COUNTS}, or None. Received: towers={shown(towers)}"
+            f"towers must be one of {_COUNTS}, or None. "
+            f"Received: towers={shown(towers)}"
         )
     _check_towers(record, f"towers={count}")
     convolutions = (
