@@ -190,8 +190,8 @@ NO_SHAPES: dict[str, list[Any]] = {
     "share": [(2, 2), (0,), "02", 1, (-1, 2), (0.0, 2), (1, 2**31), (2**64, 2**65)],
 }
 NO_PAIRS = [(2,), (2, 2, 2), (2.0, 2), (2, -1), "22", (2, None), (True, 2)]
-# In 32 bits TensorFlow's own ops hold them, and end the process beyond.
-NO_PAIRS += [(2**31, 1), (1, 2**62), (2**64, 2**64), (1, 10**5000)]
+# Those that TensorFlow's ops would end the process for are in `hostile/test_ops.py`.
+NO_PAIRS += [(2**64, 2**64), (1, 10**5000)]
 
 
 def _reset(classes: Any) -> keras.Model:
