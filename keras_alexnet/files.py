@@ -143,7 +143,7 @@ def _pattern_of_files(folder: Path) -> str:
 
 
 def read_json(
-    path: Path, most_bytes: int = _MOST_JSON, **fields: Any
+    path: Path, most_bytes: int = _MOST_JSON, /, **fields: Any
 ) -> dict[str, Any]:
     """Reads a JSON object.
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
+import os
+import sys
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -35,7 +36,8 @@ class Length:
 
 
 COUNT = Annotated[int, Within(0, _LARGEST)]
-THREE = Annotated[list[float], Length(3)]
+FINITE = Annotated[float, Within(-sys.float_info.max, sys.float_info.max)]
+THREE = Annotated[list[FINITE], Length(3)]
 
 
 def fault(value: Any, kind: Any, name: str = "") -> str | None:
@@ -71,9 +73,8 @@ def fault(value: Any, kind: Any, name: str = "") -> str | None:
 
 
 def _is(value: Any, kind: Any) -> bool:
-    if kind is float:  # JSON writes 1.0 as 1; Python reads NaN and infinity too
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return number and -math.inf < value < math.inf
+    if kind is float:  # or written as a whole number; NaN and infinity too
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is int:
         whole = isinstance(value, int) and not isinstance(value, bool)
         return whole and abs(value) <= _LARGEST
@@ -83,9 +84,9 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be written in UTF-8: JSON can hold halves of characters."""
+    """Whether it is a text or the name of a file: JSON can hold half a character."""
     try:
-        value.encode()
+        os.fsencode(value)
     except UnicodeEncodeError:
         return False
     return True

@@ -123,9 +123,10 @@ class Description:
                 f"{str(path)!r} of format version {version}"
             )
         fault = json_schema.fault(content, _Contents)
-        description = None if fault else cls._of(content)
-        fault = fault or (description and description._inconsistency())
-        if description is None or fault:
+        if fault is None:
+            description = cls._of(content)
+            fault = description._inconsistency()
+        if fault is not None:
             raise ValueError(
                 f"{FILE_NAME} must be as prepare wrote it; prepare the data again. "
                 f"Received: {str(path)!r} ({fault})"

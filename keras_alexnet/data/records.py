@@ -27,7 +27,7 @@ from keras_alexnet.data.sources import (
     endless,
     shuffle,
 )
-from keras_alexnet.reasons import reason
+from keras_alexnet.reasons import printable, reason
 
 # Of version 1 of the order. The most that the shuffle buffer takes: it may be small,
 # since the records are stored in a random order, and each epoch mixes other files.
@@ -110,11 +110,9 @@ class RecordsSource(SourceOfShards):
         path, shape = self._root / MEAN_PICTURE, (self.size, self.size, 3)
         try:
             # Mapped, because a header may ask for more memory than there is data.
-            found = np.load(path, mmap_mode="r", allow_pickle=False)
-            if not isinstance(found, np.ndarray) or found.dtype != np.float32:
-                raise ValueError("no float32")
-            if found.shape != shape:
-                raise ValueError(f"of another shape than {shape}")
+            found = np.lib.format.open_memmap(path, mode="r")
+            if found.dtype != np.float32 or found.shape != shape:
+                raise ValueError(f"no float32 of shape {shape}")
             return np.array(found)
         except (ValueError, EOFError, OverflowError) as error:
             raise ValueError(
@@ -170,7 +168,9 @@ class RecordsSource(SourceOfShards):
         except tf.errors.DataLossError as error:
             return reason(error)
         except tf.errors.OpError as error:
-            return f"record {number}: {reason(error)}"
+            return f"record {number}: {printable(reason(error))}"
+        except UnicodeDecodeError:  # TensorFlow's message quotes the record
+            return f"record {number}: no example"
         return None
 
     def _example(self, record: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -18,6 +18,10 @@ _OF_WORKERS = (
     tf.errors.CancelledError,
 )
 
+# What reading examples raises; a message of TensorFlow's may quote bytes of a record
+# that are no text.
+READING = (tf.errors.OpError, UnicodeDecodeError)
+
 
 def first_unreadable(
     examples: tf.data.Dataset, source: Source | None = None
@@ -35,14 +39,14 @@ def first_unreadable(
         Its name and what is wrong with it, or None if there is none.
     """
     found = _first_fault(examples, source)
-    if isinstance(found, tf.errors.OpError):
+    if isinstance(found, Exception):
         return (source and source.missing()) or reason(found)
     return found
 
 
 def _first_fault(
     examples: tf.data.Dataset, source: Source | None
-) -> str | tf.errors.OpError | None:
+) -> str | Exception | None:
     """A picture and what is wrong with it, or why the examples cannot be read."""
     decode = (Views(1) if source is None else Views.of(source, 1)).decode
     try:
@@ -51,7 +55,7 @@ def _first_fault(
                 decode(example["image"])
             except tf.errors.OpError as error:
                 return f"{os.fsdecode(example['name'].numpy())!r} ({reason(error)})"
-    except tf.errors.OpError as error:
+    except READING as error:
         return error
     return None
 
@@ -74,7 +78,7 @@ def explained(
     culprit = _first_fault(examples, source)
     if culprit is None:
         return error
-    if isinstance(culprit, tf.errors.OpError):
+    if isinstance(culprit, Exception):
         missing = source and source.missing()
         damaged = None if missing or source is None else source.damaged()
         if damaged is not None:

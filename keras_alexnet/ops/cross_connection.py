@@ -138,13 +138,13 @@ def _is_empty(shape: Sequence[int | None]) -> bool:
     return None not in shape and 0 in shape
 
 
-def _empty(maps: Sequence[tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
+def _empty(maps: Sequence[tf.Tensor], shape: Sequence[int | None]) -> tf.Tensor:
     """Empty joined maps of empty maps, which takes no time whatever the other sides.
 
     Stock ops hold a side in 32 bits: they cut a longer one, or end the process.
     """
 
-    def reshaped(x: tf.Tensor, sides: Sequence[int]) -> tf.Tensor:
+    def reshaped(x: tf.Tensor, sides: Sequence[int | None]) -> tf.Tensor:
         return tf.reshape(x, tf.constant(list(sides), tf.int64))
 
     def gradient(

@@ -228,7 +228,7 @@ def read_texts(
     """
     path = checked_path(directory, manifest, role)
     # Its hash is right, so it is as long as `build` wrote it: some 40 bytes a name.
-    found = files.read_json(path, most_bytes=2**32, names=list[str])["names"]
+    found = files.read_json(path, 2**32, names=list[str])["names"]
     if len(found) != count:
         raise damaged(path, f"not {count} names")
     return found

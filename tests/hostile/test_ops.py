@@ -122,6 +122,6 @@ def case(shape):
 def test_the_native_op_itself_takes_no_time_for_empty_maps(
     limited: Callable[..., Any],
 ) -> None:
-    shapes = [[2**31 - 1, 1, 0, 2], [2**31 - 1, 2**20, 0, 4]]
+    shapes = [[2**31 - 1, 1, 1, 0], [2**40, 3, 2, 0]]
     found = limited(IN_GRAPHS, shapes)
     assert [outcome.result for outcome in found] == shapes, found

@@ -85,6 +85,8 @@ def test_mutated_descriptions_are_refused_or_change_nothing_that_counts(
     refused = 0
     for _ in range(600):
         place, changed = mutated(content, rng)
+        if changed == content:
+            continue
         (tmp_path / "dataset.json").write_text(json.dumps(changed))
         try:
             source = open_source(f"records:{tmp_path}")
@@ -123,7 +125,7 @@ from keras_alexnet import files
 
 def case(path):
     try:
-        return files.read_json(Path(path), names=list)
+        return len(files.read_json(Path(path), names=list)["names"])
     except OSError as error:
         raise ValueError(f"Received: {error}") from None
 """
@@ -153,7 +155,7 @@ def test_what_is_no_json_file_is_one_line(
     paths = [str(tmp_path / name) for name in names]
     outcomes = limited(READ_JSON, paths)
     for path, outcome in zip(paths, outcomes, strict=True):
-        taken = path.endswith("lists") and outcome.result is not None
+        taken = path.endswith("lists") and outcome.result == 5_000_001
         assert taken or outcome.is_one_line(path), outcome
 
 
@@ -238,7 +240,7 @@ SHARDS: dict[str, tuple[Callable[[bytes], bytes], int, tuple[str, ...]]] = {
 READ_RECORDS = """
 import tensorflow as tf
 from keras_alexnet.data import evaluation_batches, open_source, training_batches
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 
 def batches(source, how):
     if how == "evaluate":
@@ -253,7 +255,7 @@ def case(arguments):
     found, examples = batches(source, how)
     try:
         return sum(len(each["label"]) for each in found)
-    except tf.errors.OpError as error:
+    except READING as error:
         raise explained(error, examples, source) from error
 """
 
