@@ -5,14 +5,17 @@ from __future__ import annotations
 import collections
 import contextlib
 import errno
+import io
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_alexnet import json_schema
 from keras_alexnet.reasons import must_be
 
 try:
@@ -25,6 +28,8 @@ PACKAGE, RECIPES = Path(__file__).parent, "configs"
 
 # Names of ours begin with this while their content is being written.
 PREFIX = ".keras_alexnet."
+# Python needs up to 36 bytes for one of JSON.
+_MOST_JSON = 2**24
 
 
 def expanded(path: str | bytes | os.PathLike) -> str:
@@ -100,8 +105,13 @@ def read_text(path: Path, errors: str = "strict") -> str:
         ValueError: If it is no UTF-8.
         OSError: If it cannot be read.
     """
+    return _decoded(path, path.read_bytes(), errors)
+
+
+def _decoded(path: Path, content: bytes, errors: str = "strict") -> str:
     try:
-        return path.read_text(encoding="utf-8-sig", errors=errors)
+        with io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors) as text:
+            return text.read()
     except UnicodeDecodeError as error:
         raise ValueError(
             f"a text file must be UTF-8. Received: {str(path)!r} "
@@ -132,22 +142,27 @@ def _pattern_of_files(folder: Path) -> str:
     return f"*{counted[0][0]}" if counted else "*"
 
 
-def read_json(path: Path, **fields: type) -> dict[str, Any]:
+def read_json(
+    path: Path, most_bytes: int = _MOST_JSON, /, **fields: Any
+) -> dict[str, Any]:
     """Reads a JSON object.
 
     Args:
         path: Of the file.
-        **fields: The members that it must have, and the type of each.
+        most_bytes: How long it may be.
+        **fields: The members that it must have, and the kind of each: a type, or what
+            else `json_schema` knows, such as `list[str]`.
 
     Raises:
-        ValueError: If it is damaged or is another kind of file; the message names it.
+        ValueError: If it is damaged, too long or another kind of file; the message
+            names it.
         OSError: If it cannot be read.
 
     Example:
 
-    >>> read_json(Path("run/data.json"), class_names=list)  # doctest: +SKIP
+    >>> read_json(Path("run/data.json"), class_names=list[str])  # doctest: +SKIP
     """
-    text = read_text(path)
+    text = _decoded(path, _bytes_of_file(path, most_bytes))
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -155,10 +170,26 @@ def read_json(path: Path, **fields: type) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _damaged(path, f"a {type(content).__name__}, no object")
     for name, kind in fields.items():
-        if not isinstance(content.get(name), kind):
-            found = "is missing" if name not in content else f"is no {kind.__name__}"
-            raise _damaged(path, f"{name!r} {found}")
+        missing = f"{name!r} is missing" if name not in content else None
+        found = missing or json_schema.fault(content[name], kind, name)
+        if found:
+            raise _damaged(path, found)
     return content
+
+
+def _bytes_of_file(path: Path, most: int) -> bytes:
+    """The content of a file proper: a pipe in its place would be waited for."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _damaged(path, "a pipe or a device, no file")
+        if status.st_size > most:
+            raise _damaged(path, f"{status.st_size:,} bytes, of {most:,} at most")
+        return file.read(most)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _damaged(path: Path, reason: str) -> ValueError:

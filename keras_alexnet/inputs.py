@@ -15,7 +15,7 @@ from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.given_pictures import warn_of_values
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.reasons import must_be
+from keras_alexnet.reasons import must_be, shown
 from keras_alexnet.weights import hub, published, runs
 from keras_alexnet.weights.opening import check_variant
 from keras_alexnet.weights.recipes import recipe_of, recorded
@@ -229,7 +229,7 @@ def _checked_shape(
     if len(shape) != 3 or not wholes or shape[-1] is None:
         raise ValueError(
             "input_shape must be (height, width, channels). "
-            f"Received: input_shape={given!r}"
+            f"Received: input_shape={shown(given)}"
         )
     if include_top and None in shape:
         raise ValueError(

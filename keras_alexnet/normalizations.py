@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from keras_alexnet.reasons import must_be
 from keras_alexnet.whole_numbers import is_whole, number, whole_number
 
 ALPHA_MODES = ("sum", "mean")
@@ -92,9 +93,7 @@ class WithinChannelLRN:
 
     def __post_init__(self) -> None:
         if not is_whole(self.size) or self.size % 2 == 0:
-            raise ValueError(
-                f"size must be an odd whole number. Received: size={self.size!r}"
-            )
+            raise must_be("size", "an odd whole number below 2**31", self.size)
         object.__setattr__(self, "size", int(self.size))
         for name in ("k", "alpha", "beta"):
             object.__setattr__(self, name, number(name, getattr(self, name)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_alexnet.reasons import must_be
 from keras_alexnet.whole_numbers import entries, number
 
 CHANNEL_ORDERS = ("RGB", "BGR")
@@ -82,7 +83,7 @@ def _three(name: str, given: Any) -> tuple[float, ...]:
         values = tuple(number(name, each) for each in entries(given) or ())
         if len(values) == 3:
             return values
-    raise ValueError(f"{name} must be three finite numbers. Received: {name}={given!r}")
+    raise must_be(name, "three finite numbers", given)
 
 
 def _operations(x: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

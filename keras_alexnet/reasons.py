@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 _LIMIT = 200
-_WRAPPING = re.compile(r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+_WRAPPING = re.compile(
+    r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*|Traceback \(most recent call last\):.*",
+    re.DOTALL,
+)
 
 
 def reason(error: BaseException, limit: int = _LIMIT) -> str:
@@ -109,10 +112,22 @@ def must_be(name: str, expected: str, value: Any) -> ValueError:
     >>> must_be("epochs", "at least 1", 0)
     ValueError('epochs must be at least 1. Received: epochs=0')
     """
-    shown = repr(value)
-    if not isinstance(value, str):
-        shown = shortened(" ".join(shown.split()))
-    return ValueError(f"{name} must be {expected}. Received: {name}={shown}")
+    return ValueError(f"{name} must be {expected}. Received: {name}={shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """What was received, for a message: its `repr` on one line, not too long.
+
+    Example:
+
+    >>> shown(10**5000)
+    'a int that is too long to show'
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or levels
+        return f"a {type(value).__name__} that is too long to show"
+    return text if isinstance(value, str) else shortened(" ".join(text.split()))
 
 
 def warn_caller(message: str) -> None:

@@ -14,6 +14,9 @@ from typing import Any
 
 from keras_alexnet.reasons import must_be
 
+# Of whole numbers at all, as TensorFlow's are, and of those that size a network: it
+# ends the process where the window or stride of a stock op has more than 32 bits.
+LARGEST, LARGEST_OF_OPS = 2**63 - 1, 2**31 - 1
 _NO_NUMBER = ("bool", "str", "bytes")  # and "string", "str32", "bytes8"
 _NO_SEQUENCE = (str, bytes, Mapping, Set)
 # What the many types of numbers and tensors raise when they cannot be converted.
@@ -52,13 +55,16 @@ def as_boolean(value: Any) -> bool | None:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether `value` is a whole number above 0 of any kind; a boolean is not."""
+    """Whether `value` is a whole number of any kind from 1 to `LARGEST_OF_OPS`.
+
+    A boolean is not one.
+    """
     number = as_whole(value)
-    return number is not None and number > 0
+    return number is not None and 0 < number <= LARGEST_OF_OPS
 
 
 def whole_number(
-    name: str, value: Any, least: int = 1, most: int | None = None, expected: str = ""
+    name: str, value: Any, least: int = 1, most: int = LARGEST, expected: str = ""
 ) -> int:
     """`value` as an `int`.
 
@@ -66,16 +72,19 @@ def whole_number(
         name: Name of the argument, for the message.
         value: The argument.
         least: The smallest that it may be.
-        most: The largest; `None` for no limit.
+        most: The largest that it may be.
         expected: What the message says it must be, in place of the limits.
 
     Raises:
         ValueError: If it is no whole number within these.
     """
     number = as_whole(value)
-    if number is not None and least <= number and (most is None or number <= most):
+    if number is not None and least <= number <= most:
         return number
-    bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+    bounds = f"from {least} to {most}"
+    if most == LARGEST:
+        bounds = f"at least {least}"
+        bounds += " and below 2**63" if number is not None and number > most else ""
     raise must_be(name, expected or f"a whole number, {bounds}", value)
 
 
@@ -140,7 +149,8 @@ def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
     """One whole number for both axes, or two numbers, as a pair of `int`.
 
     Raises:
-        ValueError: If it is neither, or one is below `least`.
+        ValueError: If it is neither, or one is below `least` or above
+            `LARGEST_OF_OPS`.
 
     Example:
 
@@ -149,12 +159,10 @@ def pair(name: str, value: Any, least: int = 1) -> tuple[int, int]:
     """
     single = as_whole(value)
     found = entries(value) if single is None else (single, single)
-    if found is None or len(found) != 2 or not all(_at_least(least, x) for x in found):
+    wholes = [each for each in map(as_whole, found or ()) if each is not None]
+    if found is None or not len(found) == len(wholes) == 2 or min(wholes) < least:
         bound = "above 0" if least == 1 else f"of at least {least}"
         raise must_be(name, f"a whole number {bound}, or two", value)
-    return found
-
-
-def _at_least(least: int, value: Any) -> bool:
-    whole = as_whole(value)
-    return whole is not None and whole >= least
+    if max(wholes) > LARGEST_OF_OPS:
+        raise must_be(name, f"at most {LARGEST_OF_OPS}", value)
+    return wholes[0], wholes[1]

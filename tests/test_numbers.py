@@ -36,6 +36,8 @@ WHOLE = {
     "tf.int64": lambda n: tf.constant(n, tf.int64),
 }
 NO_WHOLE = [2.0, True, "2", None, 0, -1, np.float32(2), np.True_, tf.constant(2.0)]
+# Beyond what TensorFlow's numbers hold; the last has more digits than Python shows.
+TOO_LARGE = [2**63, np.uint64(2**63), 2**64, 10**5000]
 REAL = {
     "float": float,
     "np.float32": np.float32,
@@ -44,6 +46,7 @@ REAL = {
     "tf.float32": lambda x: tf.constant(x, tf.float32),
 }
 NO_REAL = ["0.5", True, None, float("nan"), float("inf"), [0.5], tf.constant(True)]
+NO_REAL += [10**400, 10**5000, "1e400", b"0.5"]
 SHAPES = {
     "tuple": tuple,
     "list": list,
@@ -145,6 +148,16 @@ REALS = [
     Case("beta", lambda x: ops.local_response_normalization(X, beta=x), 0.5),
     Case("alpha", lambda x: ops.within_channel_normalization(X, alpha=x), 0.5),
     Case("rate", lambda x: config(layers.StatelessDropout(x)), 0.5),
+    Case(
+        "momentum",
+        lambda x: config(layers.SynchronizedBatchNormalization(momentum=x)),
+        0.5,
+    ),
+    Case(
+        "epsilon",
+        lambda x: config(layers.SynchronizedBatchNormalization(epsilon=x)),
+        0.5,
+    ),
     Case("dropout", lambda x: record_of(dropout=x), 0.5),
     Case("momentum", lambda x: BatchNorm(x), 0.5),
     Case("epsilon", lambda x: BatchNorm(epsilon=x), 0.5),
@@ -171,11 +184,14 @@ SHAPED = [
     Case("dense", lambda s: record_of(dense=s), (7, 5)),
 ]
 NO_SHAPES: dict[str, list[Any]] = {
-    "input_shape": [64, (64, 64), "abc", (64.0, 64, 3), (True, 64, 3), {64, 65, 3}],
-    "dense": [(0, 4), (4.5, 4), "44"],
-    "share": [(2, 2), (0,), "02", 1, (-1, 2), (0.0, 2)],
+    "input_shape": [64, (64, 64), "abc", (64.0, 64, 3), (True, 64, 3), {64, 65, 3}]
+    + [(2**31, 64, 3), (64, 64, 2**64), (64, 10**5000, 3)],
+    "dense": [(0, 4), (4.5, 4), "44", (2**31, 4), (10**5000,)],
+    "share": [(2, 2), (0,), "02", 1, (-1, 2), (0.0, 2), (1, 2**31), (2**64, 2**65)],
 }
 NO_PAIRS = [(2,), (2, 2, 2), (2.0, 2), (2, -1), "22", (2, None), (True, 2)]
+# Those that TensorFlow's ops would end the process for are in `hostile/test_ops.py`.
+NO_PAIRS += [(2**64, 2**64), (1, 10**5000)]
 
 
 def _reset(classes: Any) -> keras.Model:
@@ -228,7 +244,7 @@ def refused(case: Case, value: Any) -> None:
 @pytest.mark.compat
 @pytest.mark.parametrize("case", WHOLES, ids=label)
 def test_what_is_no_whole_number_is_refused(case: Case) -> None:
-    for value in NO_WHOLE:
+    for value in [*NO_WHOLE, *TOO_LARGE]:
         if value is not None or case.name not in NONE_IS_FINE:
             refused(case, value)
 

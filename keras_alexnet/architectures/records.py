@@ -8,13 +8,21 @@ from typing import ClassVar
 
 from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.whole_numbers import entries, is_whole, number, pair, whole_number
+from keras_alexnet.reasons import shown
+from keras_alexnet.whole_numbers import (
+    LARGEST_OF_OPS,
+    entries,
+    is_whole,
+    number,
+    pair,
+    whole_number,
+)
 
 
 def _turn_whole(record: object, *names: str) -> None:
-    """Makes fields of a frozen record `int`s, at least 1."""
+    """Makes fields of a frozen record `int`s, from 1 to `LARGEST_OF_OPS`."""
     for name in names:
-        value = whole_number(name, getattr(record, name))
+        value = whole_number(name, getattr(record, name), most=LARGEST_OF_OPS)
         object.__setattr__(record, name, value)
 
 
@@ -239,7 +247,7 @@ class Architecture:
         if dense is None or not all(map(is_whole, dense)):
             raise ValueError(
                 "dense must be the units of each dense layer, whole numbers above 0. "
-                f"Received: dense={self.dense!r}"
+                f"Received: dense={shown(self.dense)}"
             )
         object.__setattr__(self, "dense", dense)
         object.__setattr__(self, "dropout", number("dropout", self.dropout, 0, below=1))

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, Literal
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
 from keras_alexnet.data.sources import TRAIN, VALIDATION
+from keras_alexnet.json_schema import COUNT, THREE, Length, Within
 
 FILE_NAME = "dataset.json"
 MEAN_PICTURE = "mean_picture.npy"
 UNFINISHED = "unfinished"  # A folder that exists until all files are written.
 FORMAT_VERSION = 1
 DIVISION = "division"  # the member of `identity`, if the pictures were divided
-_COLOURS = ("mean", "stddevs", "vectors")
-_FIELDS = {
-    "identity": dict,
-    "class_names": list,
-    "class_counts": dict,
-    "shards": dict,
-    "statistics": dict,
-}
+LARGEST_SIZE = 4096
+# A record has 16 bytes around its content (`tfrecord.md` of TensorFlow's tutorials).
+_LEAST_BYTES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +26,47 @@ class ShardEntry:
     """A file of records: its name, its pictures, its bytes."""
 
     file: str
-    pictures: int
-    bytes: int
+    pictures: COUNT
+    bytes: COUNT
+
+
+@dataclasses.dataclass(frozen=True)
+class _Division:
+    val_share: Annotated[float, Within(0, 1)]
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Identity:
+    size: Annotated[int, Within(1, LARGEST_SIZE)]
+    encoding: Literal["jpeg", "raw"]
+    data_fingerprint: str
+    quality: int | None = None
+    division: _Division | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Statistics:
+    mean: THREE
+    stddevs: THREE
+    vectors: Annotated[list[THREE], Length(3)]
+    eigenvalues: THREE | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contents:
+    """What `dataset.json` must hold, and may hold."""
+
+    format_version: int
+    identity: _Identity
+    class_names: list[str]
+    class_counts: dict[str, list[COUNT]]
+    shards: dict[str, list[ShardEntry]]
+    statistics: _Statistics
+    data: str
+    skipped: COUNT
+    prepared_with: dict[str, str]
+    file_stamp: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,46 +114,52 @@ class Description:
             ValueError: If it is of another format version, or damaged.
         """
         path = directory / FILE_NAME
-        content = files.read_json(path, format_version=int, **_FIELDS)
-        version = content.pop("format_version")
-        if version == FORMAT_VERSION:
-            return cls._of(content, path)
-        raise ValueError(
-            f"{FILE_NAME} must be of format version {FORMAT_VERSION}; prepare the data "
-            f"again with this version of keras-alexnet. Received: {str(path)!r} of "
-            f"format version {version}"
-        )
-
-    @classmethod
-    def _of(cls, content: dict[str, Any], path: Path) -> Description:
-        """Makes it from the content of the file, whose members have been checked."""
-        try:
-            shards = {
-                split: [ShardEntry(**entry) for entry in entries]
-                for split, entries in content.pop("shards").items()
-            }
-            description = cls(shards=shards, **content)
-            if not description._is_consistent():
-                raise TypeError("its members do not fit together")
-            return description
-        except (KeyError, TypeError, AttributeError) as error:
+        content = files.read_json(path, format_version=int)
+        version = content["format_version"]
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"{FILE_NAME} must be of format version {FORMAT_VERSION}; prepare the "
+                "data again with this version of keras-alexnet. Received: "
+                f"{str(path)!r} of format version {version}"
+            )
+        fault = json_schema.fault(content, _Contents)
+        if fault is None:
+            description = cls._of(content)
+            fault = description._inconsistency()
+        if fault is not None:
             raise ValueError(
                 f"{FILE_NAME} must be as prepare wrote it; prepare the data again. "
-                f"Received: {str(path)!r} ({type(error).__name__}: {error})"
-            ) from error
+                f"Received: {str(path)!r} ({fault})"
+            )
+        return description
 
-    def _is_consistent(self) -> bool:
-        """Whether sizes, classes, files and colours are there, for both splits."""
-        names, counts = self.class_names, self.class_counts
-        return (
-            isinstance(self.identity["size"], int)
-            and isinstance(self.identity["encoding"], str)
-            and all(isinstance(name, str) for name in names)
-            and {*counts} == {*self.shards} == {TRAIN, VALIDATION}
-            and all(len(each) == len(names) for each in counts.values())
-            and all(isinstance(n, int) for each in counts.values() for n in each)
-            and all(isinstance(self.statistics[name], list) for name in _COLOURS)
-        )
+    @classmethod
+    def _of(cls, content: dict[str, Any]) -> Description:
+        del content["format_version"]
+        shards = {
+            split: [ShardEntry(**entry) for entry in entries]
+            for split, entries in content.pop("shards").items()
+        }
+        return cls(shards=shards, **content)
+
+    def _inconsistency(self) -> str | None:
+        """Which members do not fit together; None if all do."""
+        counts, classes = self.class_counts, len(self.class_names)
+        if not {*counts} == {*self.shards} == {TRAIN, VALIDATION}:
+            return f"'class_counts' and 'shards' are not of {TRAIN} and {VALIDATION}"
+        entries = [each for split in self.shards.values() for each in split]
+        names = {each.file for each in entries}
+        if not all(map(_is_name, names)) or len(names) < len(entries):
+            return "'shards' are not files of its directory, each once"
+        for split, each in counts.items():
+            pictures = sum(entry.pictures for entry in self.shards[split])
+            if len(each) != classes:
+                return f"'class_counts.{split}' is not of {classes} classes"
+            if sum(each) != pictures:
+                return f"'class_counts.{split}' are not of {pictures} pictures"
+        if any(each.pictures * _LEAST_BYTES > each.bytes for each in entries):
+            return "'shards' have more pictures than bytes for them"
+        return None
 
     def check_shards(self, directory: Path) -> None:
         """Raises ValueError if a file is missing or of another length."""
@@ -132,3 +173,9 @@ class Description:
                     f"the data into another directory. Received: {str(path)!r}, {what} "
                     f"instead of {entry.bytes:,}"
                 )
+
+
+def _is_name(file: str) -> bool:
+    """Whether it is the name of a file, on any system, and no path to elsewhere."""
+    plain = PurePosixPath(file).name == PureWindowsPath(file).name == file
+    return plain and file not in ("", ".", "..") and "\0" not in file

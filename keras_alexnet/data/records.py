@@ -19,7 +19,7 @@ from keras_alexnet.data.record_files import (
     Description,
     ShardEntry,
 )
-from keras_alexnet.data.shards import Shards, SourceOfShards
+from keras_alexnet.data.shards import Shards, SourceOfShards, fault_in_lengths
 from keras_alexnet.data.sources import (
     TRAIN,
     VALIDATION,
@@ -27,7 +27,7 @@ from keras_alexnet.data.sources import (
     endless,
     shuffle,
 )
-from keras_alexnet.reasons import reason
+from keras_alexnet.reasons import printable, reason
 
 # Of version 1 of the order. The most that the shuffle buffer takes: it may be small,
 # since the records are stored in a random order, and each epoch mixes other files.
@@ -78,6 +78,11 @@ class RecordsSource(SourceOfShards):
         if not validating:
             del self._splits[VALIDATION]
         sizes = {ours: sizes[its] for ours, its in self._splits.items()}
+        if not sizes[TRAIN]:
+            raise ValueError(
+                "data must have pictures to train on; prepare some. "
+                f"Received: data='records:{directory}', which have none"
+            )
         if not all(sizes.values()):
             raise ValueError(
                 "data to evaluate on must have validation pictures; give val_share=0 "
@@ -102,47 +107,83 @@ class RecordsSource(SourceOfShards):
     @property
     def mean_picture(self) -> np.ndarray:
         """The mean of the training pictures, float32 `[size, size, 3]`, 0-255."""
-        return np.load(self._root / MEAN_PICTURE, allow_pickle=False)
+        path, shape = self._root / MEAN_PICTURE, (self.size, self.size, 3)
+        try:
+            # Mapped, because a header may ask for more memory than there is data.
+            found = np.lib.format.open_memmap(path, mode="r")
+            if found.dtype != np.float32 or found.shape != shape:
+                raise ValueError(f"no float32 of shape {shape}")
+            return np.array(found)
+        except (ValueError, EOFError, OverflowError) as error:
+            raise ValueError(
+                f"{MEAN_PICTURE} must be as prepare wrote it; prepare the data again. "
+                f"Received: {str(path)!r} ({reason(error)})"
+            ) from None
 
     def ordered(self, split: str) -> tf.data.Dataset:
         return self.part(split, 0, self.sizes[split])
 
     def _files(self, split: str) -> Shards:
         counts = [each.pictures for each in self._shards(split)]
-        return Shards(self._paths(split), counts, _examples)
+        return Shards(self._paths(split), counts, self._examples)
 
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
     ) -> tf.data.Dataset:
-        count, paths = self.sizes[split], tf.constant(self._paths(split))
+        count, files = self.sizes[split], self._files(split)
         buffer_size = self._buffer_size(split)
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             draws = tf.random.stateless_uniform(
-                [len(paths)], tf.stack([tf.constant(seed, tf.int64), number])
+                [len(self._shards(split))],
+                tf.stack([tf.constant(seed, tf.int64), number]),
             )
-            files = tf.data.Dataset.from_tensor_slices(
-                tf.gather(paths, tf.argsort(draws))
-            )
-            records = files.interleave(
-                tf.data.TFRecordDataset, cycle_length=_FILES_AT_ONCE
-            )
+            records = files.mixed(tf.argsort(draws), _FILES_AT_ONCE)
             return shuffle(records, buffer_size, seed, number)
 
         # Parsed last, so that records before the start are not parsed at all.
         return endless(epoch, count, start, keep).map(
-            lambda position, record: {**_example(record), "position": position}
+            lambda position, record: {**self._example(record), "position": position}
         )
 
     def damaged(self) -> str | None:
         for split in self.sizes:
-            for path in self._paths(split):
-                try:
-                    for _ in tf.data.TFRecordDataset(path):
-                        pass
-                except tf.errors.DataLossError as error:
-                    return f"{os.fsdecode(path)!r} ({reason(error)})"
+            pairs = zip(self._paths(split), self._shards(split), strict=True)
+            for path, entry in pairs:
+                fault = fault_in_lengths(path, entry.pictures)
+                fault = fault or self._fault_in_records(path)
+                if fault is not None:
+                    return f"{os.fsdecode(path)!r} ({fault})"
         return None
+
+    def _fault_in_records(self, path: bytes) -> str | None:
+        """The first record that cannot be read, and why."""
+        number = -1
+        try:
+            for number, record in enumerate(tf.data.TFRecordDataset(path)):
+                label = int(_parsed_one(record)["label"])
+                if not 0 <= label < len(self.class_names):
+                    classes = len(self.class_names)
+                    return f"record {number}: label {label}, of {classes} classes"
+        except tf.errors.DataLossError as error:
+            return reason(error)
+        except tf.errors.OpError as error:
+            return f"record {number}: {printable(reason(error))}"
+        except UnicodeDecodeError:  # TensorFlow's message quotes the record
+            return f"record {number}: no example"
+        return None
+
+    def _example(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._labelled(_parsed_one(record))
+
+    def _examples(self, numbers: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._labelled(tf.io.parse_example(records, _FEATURES))
+
+    def _labelled(self, examples: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The examples, if their labels are numbers of classes: else an error."""
+        # A gather of numbers is stateless, unlike an assertion.
+        labels = tf.range(len(self.class_names), dtype=tf.int64)
+        return {**examples, "label": tf.gather(labels, examples["label"])}
 
     def _contents(self) -> dict:
         return self._description.identity
@@ -184,9 +225,5 @@ def _validation_split(directory: str, split: str | None) -> str:
     )
 
 
-def _example(record: tf.Tensor) -> dict[str, tf.Tensor]:
+def _parsed_one(record: tf.Tensor) -> dict[str, tf.Tensor]:
     return tf.io.parse_single_example(record, _FEATURES)
-
-
-def _examples(numbers: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
-    return tf.io.parse_example(records, _FEATURES)

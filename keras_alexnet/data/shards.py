@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import os
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,7 @@ from keras_alexnet.data.order import Lanes, Part, within
 from keras_alexnet.data.sources import Source
 
 _CORES = os.cpu_count() or 1
+_HEAD, _FOOT = 12, 4  # bytes of a record before and after its content
 _AHEAD = 2**20  # bytes: some ten examples of ImageNet
 
 Examples = dict[str, tf.Tensor]
@@ -26,6 +28,9 @@ class Shards:
 
     Examples are parsed many at a time, which takes a fraction of the time. What is
     skipped is not read, but for the 13 bytes that say how long an example is.
+
+    TensorFlow allocates whatever the head of a record says, and ends the process if it
+    cannot. So before it reads a file for the first time, `fault_in_lengths` does.
 
     Args:
         paths: The files.
@@ -73,11 +78,13 @@ class Shards:
             block: How many examples in a turn.
         """
 
-        def of_file(path: tf.Tensor, start: tf.Tensor) -> tf.data.Dataset:
-            return tf.data.TFRecordDataset(path).enumerate(start)
+        def of_file(
+            path: tf.Tensor, count: tf.Tensor, start: tf.Tensor
+        ) -> tf.data.Dataset:
+            return tf.data.TFRecordDataset(_checked(path, count)).enumerate(start)
 
         examples = tf.data.Dataset.from_tensor_slices(
-            (self._paths, self._starts)
+            (self._paths, self._counts, self._starts)
         ).interleave(
             of_file,
             cycle_length=files,
@@ -86,6 +93,19 @@ class Shards:
             deterministic=True,
         )
         return self._parsed(examples)
+
+    def mixed(self, files: tf.Tensor, at_once: int) -> tf.data.Dataset:
+        """What is stored in files, one from each of some at a time.
+
+        Args:
+            files: Their numbers, in their order.
+            at_once: How many are read at a time.
+        """
+        paths, counts = tf.gather(self._paths, files), tf.gather(self._counts, files)
+        return tf.data.Dataset.from_tensor_slices((paths, counts)).interleave(
+            lambda path, count: tf.data.TFRecordDataset(_checked(path, count)),
+            cycle_length=at_once,
+        )
 
     def _parsed(self, stored: tf.data.Dataset) -> tf.data.Dataset:
         windows = stored.batch(order.WINDOW)
@@ -189,9 +209,69 @@ class Shards:
         ends = tf.cumsum(counts)
         file = tf.searchsorted(ends[:-1], [first], side="right")[0]
         paths = tf.gather(self._paths, files[file:])
-        before = first - tf.gather(ends - counts, file)
-        records = tf.data.TFRecordDataset(paths, buffer_size=self._buffer)
-        return records.skip(before).take(count)
+        counts = counts[file:]
+        before = first - (ends[file] - counts[0])
+        records = self._of_file(paths[0], counts[0]).skip(before)
+        others = tf.data.Dataset.from_tensor_slices((paths[1:], counts[1:]))
+        return records.concatenate(others.flat_map(self._of_file)).take(count)
+
+    def _of_file(self, path: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(_checked(path, count), buffer_size=self._buffer)
+
+
+def _checked(path: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """The path of a file, once the lengths in it have been checked."""
+    # Not stateful: op determinism makes what is so, and all after it, serial.
+    checked = tf.numpy_function(_check, [path, count], tf.string, stateful=False)
+    return tf.ensure_shape(checked, [])
+
+
+def _check(path: bytes, count: int) -> bytes:
+    """Returns `path`, or raises ValueError if TensorFlow must not read the file."""
+    if b"://" in path:  # reached by requests, not as a file
+        return path
+    status = os.stat(path)
+    fault = _known_fault(path, int(count), status.st_size, status.st_mtime_ns)
+    if fault is not None:
+        raise ValueError(
+            "the files of the data must be as they were written; prepare them again. "
+            f"Received: {os.fsdecode(path)!r} ({fault})"
+        )
+    return path
+
+
+@functools.lru_cache(maxsize=2**16)
+def _known_fault(path: bytes, count: int, size: int, changed: int) -> str | None:
+    """`fault_in_lengths`, once for each file as it is."""
+    return fault_in_lengths(path, count)
+
+
+def fault_in_lengths(path: str | bytes, count: int) -> str | None:
+    """What is wrong with the lengths in the heads of the records of a file.
+
+    A record is its length (8 bytes, little-endian), a checksum of it (4), the content,
+    and a checksum of that (4). Only the heads are read; TensorFlow checks the sums.
+
+    Args:
+        path: Of a TFRecord file.
+        count: How many records it must have.
+
+    Returns:
+        The record, counted from 0, and its fault; None if there is none.
+    """
+    with open(path, "rb", buffering=0) as file:
+        left, number = os.fstat(file.fileno()).st_size, 0
+        while left:
+            head = file.read(_HEAD)
+            if len(head) < _HEAD:
+                return f"record {number}: its head is cut short"
+            length = int.from_bytes(head[:8], "little")
+            left -= _HEAD + length + _FOOT
+            if left < 0:
+                return f"record {number}: longer than the file"
+            file.seek(length + _FOOT, os.SEEK_CUR)
+            number += 1
+    return None if number == count else f"{number} records instead of {count}"
 
 
 class SourceOfShards(Source):

@@ -18,6 +18,10 @@ _OF_WORKERS = (
     tf.errors.CancelledError,
 )
 
+# What reading examples raises; a message of TensorFlow's may quote bytes of a record
+# that are no text.
+READING = (tf.errors.OpError, UnicodeDecodeError)
+
 
 def first_unreadable(
     examples: tf.data.Dataset, source: Source | None = None
@@ -34,6 +38,16 @@ def first_unreadable(
     Returns:
         Its name and what is wrong with it, or None if there is none.
     """
+    found = _first_fault(examples, source)
+    if isinstance(found, Exception):
+        return (source and source.missing()) or reason(found)
+    return found
+
+
+def _first_fault(
+    examples: tf.data.Dataset, source: Source | None
+) -> str | Exception | None:
+    """A picture and what is wrong with it, or why the examples cannot be read."""
     decode = (Views(1) if source is None else Views.of(source, 1)).decode
     try:
         for example in examples:
@@ -41,8 +55,8 @@ def first_unreadable(
                 decode(example["image"])
             except tf.errors.OpError as error:
                 return f"{os.fsdecode(example['name'].numpy())!r} ({reason(error)})"
-    except tf.errors.OpError as error:
-        return (source and source.missing()) or reason(error)
+    except READING as error:
+        return error
     return None
 
 
@@ -61,9 +75,15 @@ def explained(
     if isinstance(error, tf.errors.DataLossError):
         damaged = None if source is None else source.damaged()
         return error if damaged is None else _of_file(damaged)
-    culprit = first_unreadable(examples, source)
+    culprit = _first_fault(examples, source)
     if culprit is None:
         return error
+    if isinstance(culprit, Exception):
+        missing = source and source.missing()
+        damaged = None if missing or source is None else source.damaged()
+        if damaged is not None:
+            return _of_file(damaged)
+        culprit = missing or reason(culprit)
     return ValueError(
         f"pictures must be readable; repair or remove it. Received: {culprit}"
     )

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_alexnet.data import Source
 from keras_alexnet.data.batches import distribute, validation_batches
 from keras_alexnet.data.sources import VALIDATION
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 from keras_alexnet.evaluation.confusion import Confusion
 from keras_alexnet.evaluation.scores import Scores, log_probabilities, totals
 from keras_alexnet.recipe import Recipe
@@ -90,7 +90,7 @@ class Evaluator:
                 sums, answered = self._step(batch)
                 total += sums
                 answers.append(answered)
-        except tf.errors.OpError as error:
+        except READING as error:
             raise explained(error, source.ordered(VALIDATION), source) from error
         if confusion is not None and answers:
             confusion.add(*np.concatenate(answers).T)

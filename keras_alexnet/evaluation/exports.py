@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import VALIDATION
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 from keras_alexnet.evaluation.judging import CENTRE, Judged, Watch
 from keras_alexnet.evaluation.scores import Scores
 
@@ -86,7 +86,7 @@ def _batches(source: Source, size: int) -> Iterator[dict[str, tf.Tensor]]:
     examples = source.ordered(VALIDATION)
     try:
         yield from examples.batch(size)
-    except tf.errors.OpError as error:
+    except READING as error:
         raise explained(error, examples, source) from error
 
 

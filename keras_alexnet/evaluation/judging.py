@@ -14,7 +14,7 @@ from keras_alexnet.classifier import Classifier
 from keras_alexnet.data import Source
 from keras_alexnet.data.batches import validation_batches
 from keras_alexnet.data.sources import VALIDATION
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 from keras_alexnet.data.views import Views
 from keras_alexnet.evaluation.scores import (
     Scores,
@@ -186,7 +186,7 @@ def judge(
             if watch is not None:
                 count = source.sizes[VALIDATION]
                 watch(min(number * batch_size, count), count)
-    except tf.errors.OpError as error:
+    except READING as error:
         raise explained(error, source.ordered(VALIDATION), source) from error
     names = [*(member.name for member in members), None]
     classes = len(members[0].outputs)

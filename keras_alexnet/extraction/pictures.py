@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.answering import Describing, LayersOfModel, Outputs
 from keras_alexnet.data.sources import TRAIN, Source
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 from keras_alexnet.reasons import must_be, reason
 from keras_alexnet.recipe import Recipe
 
@@ -169,7 +169,7 @@ class PicturesOfData(Pictures):
                 labels.append(each.label)
                 if isinstance(each.image, str) and self.example is None:
                     self.example = (each.name, each.image)
-        except tf.errors.OpError as error:
+        except READING as error:
             raise explained(error, source.ordered(split), source) from error
         super().__init__(
             title or f"{source.spec}, {split}",

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 from keras_alexnet.inspection.findings import Shown
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
@@ -97,7 +97,7 @@ def draw(
             labels[index], pixels[index] = label, image
             if advance is not None and (index + 1) % _EVERY == 0:
                 advance(_EVERY)
-    except tf.errors.OpError as error:
+    except READING as error:
         raise explained(error, source.ordered(split), source) from error
     if advance is not None:
         advance(count % _EVERY)

@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from keras_alexnet.whole_numbers import whole_number
 
+_MOST = 2**15  # a map of this side and one channel takes 4 GB
+
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class AdaptiveAveragePooling2D(keras.layers.Layer):
@@ -34,8 +36,8 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
         The means, in the layer's compute type.
 
     Raises:
-        ValueError: If `output_size` is no whole number above 0, or height or width
-            is unknown.
+        ValueError: If `output_size` is no whole number from 1 to 32768, or height or
+            width is unknown.
 
     Example:
 
@@ -51,7 +53,7 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
     def __init__(self, output_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.output_size = whole_number("output_size", output_size)
+        self.output_size = whole_number("output_size", output_size, most=_MOST)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows, columns = (

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_alexnet.ops.convolution import grouped_conv2d
-from keras_alexnet.whole_numbers import pair, whole_number
+from keras_alexnet.whole_numbers import LARGEST_OF_OPS, pair, whole_number
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -63,9 +63,9 @@ class GroupedConv2D(keras.layers.Conv2D):
             if name in kwargs:
                 kwargs[name] = pair(name, kwargs[name])
         super().__init__(
-            whole_number("filters", filters),
+            whole_number("filters", filters, most=LARGEST_OF_OPS),
             pair("kernel_size", kernel_size),
-            groups=whole_number("groups", groups),
+            groups=whole_number("groups", groups, most=LARGEST_OF_OPS),
             **kwargs,
         )
         if self.data_format != "channels_last":

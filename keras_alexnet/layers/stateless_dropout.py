@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from keras_alexnet.whole_numbers import as_whole, entries, number
+from keras_alexnet.reasons import shown
+from keras_alexnet.whole_numbers import (
+    LARGEST_OF_OPS,
+    as_whole,
+    entries,
+    number,
+    whole_number,
+)
 
 _PHILOX = 1  # tf.random.Algorithm.PHILOX
 _AT_ONCE = 4  # numbers for each value of Philox's counter
@@ -115,7 +122,7 @@ class StatelessDropout(keras.layers.Dropout):
         The values in training, else the input.
 
     Raises:
-        ValueError: If `rate` or `share` is out of range.
+        ValueError: If `rate`, `share` or `seed` is out of range.
 
     Example:
 
@@ -131,6 +138,8 @@ class StatelessDropout(keras.layers.Dropout):
     def __init__(
         self, rate: float, *, share: tuple[int, int] | None = None, **kwargs: Any
     ) -> None:
+        if kwargs.get("seed") is not None:
+            kwargs["seed"] = whole_number("seed", kwargs["seed"], 0, LARGEST_OF_OPS)
         super().__init__(number("rate", rate, 0, below=1), **kwargs)
         self.share = None if share is None else _checked_share(share)
 
@@ -152,9 +161,10 @@ class StatelessDropout(keras.layers.Dropout):
 def _checked_share(share: Any) -> tuple[int, int]:
     found = entries(share) or ()
     wholes = [each for each in map(as_whole, found) if each is not None]
-    if len(found) != 2 or len(wholes) != 2 or not 0 <= wholes[0] < wholes[1]:
+    fits = len(found) == len(wholes) == 2 and 0 <= wholes[0] < wholes[1]
+    if not fits or wholes[1] > LARGEST_OF_OPS:
         raise ValueError(
-            "share must be (i, n), whole numbers with 0 <= i < n. "
-            f"Received: share={share!r}"
+            "share must be (i, n), whole numbers with 0 <= i < n < 2**31. "
+            f"Received: share={shown(share)}"
         )
     return wholes[0], wholes[1]

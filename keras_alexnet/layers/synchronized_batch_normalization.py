@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_alexnet.whole_numbers import number
+
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
 class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
@@ -32,6 +34,9 @@ class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
     Returns:
         A tensor of the shape and compute type of the input.
 
+    Raises:
+        ValueError: If `momentum` or `epsilon` is no finite number.
+
     Example:
 
     >>> layer = SynchronizedBatchNormalization()
@@ -43,6 +48,9 @@ class SynchronizedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        for name in ("momentum", "epsilon"):
+            if name in kwargs:
+                kwargs[name] = number(name, kwargs[name])
         super().__init__(**{**kwargs, "synchronized": True})
 
     def call(

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from keras_alexnet.ops.dispatch import on_gpu
 from keras_alexnet.ops.swapping import Function, being_saved, gradient_of, swapped
-from keras_alexnet.whole_numbers import as_whole, pair
+from keras_alexnet.reasons import must_be, shown
+from keras_alexnet.whole_numbers import LARGEST_OF_OPS, as_whole, pair
 
 IntOrPair = int | Sequence[int]
 _AMPERE = (8, 0)  # compute capability
@@ -64,7 +65,7 @@ def grouped_conv2d(
     form = {
         "strides": pair("strides", strides),
         "padding": padding,
-        "dilations": pair("dilations", dilations),
+        "dilations": _checked_dilations(kernel, dilations),
     }
     whole = functools.partial(_whole, **form)
     inputs = [tf.convert_to_tensor(each) for each in (x, kernel)]
@@ -176,10 +177,22 @@ def _checked_groups(x: tf.Tensor, kernel: tf.Tensor, groups: int) -> int:
     if count < 1 or filters % count or depth * count != channels:
         raise ValueError(
             "groups must divide the filters, and channels must be groups times "
-            f"the kernel's depth. Received: groups={groups!r}, channels={channels}, "
-            f"kernel shape={tuple(kernel.shape)}"
+            f"the kernel's depth. Received: groups={shown(groups)}, "
+            f"channels={channels}, kernel shape={tuple(kernel.shape)}"
         )
     return count
+
+
+def _checked_dilations(kernel: tf.Tensor, dilations: IntOrPair) -> tuple[int, int]:
+    """The rates, if the ops can count the positions that the kernel reaches over."""
+    rates = pair("dilations", dilations)
+    sides = [side or 1 for side in kernel.shape[:2]]
+    reach = max((side - 1) * rate for side, rate in zip(sides, rates, strict=True))
+    if reach >= LARGEST_OF_OPS:
+        raise must_be(
+            "dilations", f"below {LARGEST_OF_OPS} divided by the kernel's side", rates
+        )
+    return rates
 
 
 # What a GPU answers that has no memory left, for the maps or for cuDNN itself.

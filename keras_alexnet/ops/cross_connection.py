@@ -17,6 +17,7 @@ from keras_alexnet.ops.dispatch import (
     use_native,
 )
 from keras_alexnet.ops.normalization import normalize
+from keras_alexnet.ops.own_gradient import has_tangents, with_gradient
 from keras_alexnet.ops.seam_arguments import IntOrPair, Seam, tower_sizes
 from keras_alexnet.ops.swapping import Function, gradient_of, swapped
 
@@ -91,8 +92,11 @@ def run_seam(
 ) -> tf.Tensor:
     """Runs the stages of a seam on checked maps, natively or in stock ops."""
     shape = seam.output_shape(maps, towers)
+    natively = use_native(kernels, maps)
+    if _is_empty(shape):
+        return _empty(maps, shape)
     stock = functools.partial(_composite, towers=towers, seam=seam, on_gpu=on_gpu())
-    if use_native(kernels, maps):
+    if natively:
         y = _native(stock, towers, seam, shape, native_in_graphs(kernels))(*maps)
     else:
         y = stock(*maps)
@@ -128,6 +132,29 @@ def _native(
         gradient=lambda maps, upstream: backward(*maps, *upstream),
         in_graphs=in_graphs,
     )
+
+
+def _is_empty(shape: Sequence[int | None]) -> bool:
+    return None not in shape and 0 in shape
+
+
+def _empty(maps: Sequence[tf.Tensor], shape: Sequence[int | None]) -> tf.Tensor:
+    """Empty joined maps of empty maps, which takes no time whatever the other sides.
+
+    Stock ops hold a side in 32 bits: they cut a longer one, or end the process.
+    """
+
+    def reshaped(x: tf.Tensor, sides: Sequence[int | None]) -> tf.Tensor:
+        return tf.reshape(x, tf.constant(list(sides), tf.int64))
+
+    def gradient(
+        inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        return [reshaped(upstream[0], x.shape) for x in inputs]
+
+    if has_tangents(maps):
+        return reshaped(maps[0], shape)
+    return with_gradient(lambda *each: reshaped(each[0], shape), gradient)(*maps)
 
 
 def _composite(
@@ -197,6 +224,8 @@ def local_response_normalization(
     sizes = tower_sizes([x], towers)
     if x.shape.rank == 4:
         return run_seam([x], sizes, seam, kernels)
+    if _is_empty(x.shape):
+        return _empty([x], x.shape)
     flat = tf.reshape(x, [-1, 1, 1, x.shape[-1]])
     y = tf.reshape(run_seam([flat], sizes, seam, kernels), tf.shape(x))
     y.set_shape(x.shape)

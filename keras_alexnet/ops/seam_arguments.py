@@ -9,11 +9,14 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.normalizations import LRN
-from keras_alexnet.whole_numbers import as_whole, pair
+from keras_alexnet.reasons import shown
+from keras_alexnet.whole_numbers import LARGEST, as_whole, pair
 
 IntOrPair = int | Sequence[int]
 Pair = tuple[int, int]
 _AXES = ("height", "width")
+# Each tower has an entry in lists, here and in the native library.
+MOST_TOWERS = 2**20
 _OFF = LRN()  # fills the op's attributes where normalisation is off
 
 
@@ -61,7 +64,8 @@ class Seam:
         """The static shape of the joined maps.
 
         Raises:
-            ValueError: If the maps do not fit each other or the pool.
+            ValueError: If the maps do not fit each other or the pool, or have too many
+                channels together.
         """
         shape = maps[0].shape
         if shape.rank != 4:
@@ -75,6 +79,11 @@ class Seam:
                     f"shapes={[tuple(each.shape) for each in maps]}"
                 )
             shape = shape[:3].merge_with(other.shape[:3]).concatenate([None])
+        if sum(towers) > LARGEST:
+            raise ValueError(
+                "maps must have fewer than 2**63 channels together. Received: "
+                f"shapes={[tuple(each.shape) for each in maps]}"
+            )
         return [
             shape[0],
             self._pooled(shape[1], 0),
@@ -134,9 +143,10 @@ def tower_sizes(maps: Sequence[tf.Tensor], towers: int | None) -> tuple[int, ...
     if len(maps) > 1:
         return tuple(channels)
     count = 1 if towers is None else as_whole(towers)
-    if count is None or count < 1 or channels[0] % count:
+    if count is None or not 1 <= count <= MOST_TOWERS or channels[0] % count:
+        most = f", {MOST_TOWERS} at most," if (count or 0) > MOST_TOWERS else ""
         raise ValueError(
-            "towers must be above 0 and divide the number of channels. "
-            f"Received: towers={towers!r}, channels={channels[0]}"
+            f"towers must be above 0{most} and divide the number of channels. "
+            f"Received: towers={shown(towers)}, channels={channels[0]}"
         )
     return (channels[0] // count,) * count

@@ -49,10 +49,19 @@ def within_channel_normalization(
             "x must be floating point [batch, height, width, channels]. "
             f"Received: shape={x.shape}, dtype={x.dtype.name}"
         )
+    if 0 in x.shape:
+        return tf.identity(x)
     wide = tf.cast(x, tf.float64 if x.dtype == tf.float64 else tf.float32)
-    reach = lrn.size // 2
+    # Beyond the map a window only adds zeros, so it need not be wider than that.
+    rows, columns = (
+        min(lrn.size // 2, lrn.size if side is None else side - 1)
+        for side in x.shape[1:3]
+    )
+    window = (2 * rows + 1, 2 * columns + 1)
     # Padded here, because TensorFlow's "SAME" average does not count padded zeros.
-    squares = tf.pad(tf.square(wide), [[0, 0], [reach, reach], [reach, reach], [0, 0]])
-    means = tf.nn.avg_pool2d(squares, lrn.size, strides=1, padding="VALID")
-    normal = wide * tf.pow(lrn.k + lrn.alpha * means, -lrn.beta)
+    around = [[0, 0], [rows, rows], [columns, columns], [0, 0]]
+    squares = tf.pad(tf.square(wide), around)
+    means = tf.nn.avg_pool2d(squares, window, strides=1, padding="VALID")
+    alpha = lrn.alpha * (window[0] * window[1] / lrn.size**2)
+    normal = wide * tf.pow(lrn.k + alpha * means, -lrn.beta)
     return tf.cast(normal, x.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.reasons import shown
 from keras_alexnet.two_towers.placement import check_devices
 from keras_alexnet.whole_numbers import as_whole
 
@@ -42,7 +43,8 @@ def with_towers(record: Architecture, towers: int | None) -> Architecture:
     count = as_whole(towers)
     if count not in _COUNTS:
         raise ValueError(
-            f"towers must be one of {_COUNTS}, or None. Received: towers={towers!r}"
+            f"towers must be one of {_COUNTS}, or None. "
+            f"Received: towers={shown(towers)}"
         )
     _check_towers(record, f"towers={count}")
     convolutions = (

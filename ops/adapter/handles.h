@@ -51,6 +51,8 @@ void report_failure(Work work, Report report) noexcept {
     return work();
   } catch (const Failure& failure) {
     TF_SetStatus(status.get(), failure.code, failure.what());
+  } catch (const std::length_error& error) {
+    TF_SetStatus(status.get(), TF_INVALID_ARGUMENT, error.what());
   } catch (const std::bad_alloc&) {
     TF_SetStatus(status.get(), TF_RESOURCE_EXHAUSTED,
                  "out of memory for scratch rows");

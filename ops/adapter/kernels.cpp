@@ -4,6 +4,7 @@
 #include "adapter/handles.h"
 #include "core/planning.h"
 #include "core/seam.h"
+#include "core/sizes.h"
 
 namespace keras_alexnet {
 namespace {
@@ -45,17 +46,12 @@ Maps read_maps(const Kernel& kernel, TF_OpKernelContext* context, int count) {
   return maps;
 }
 
-size_t elements_in(const Shape& shape) {
-  size_t elements = 1;
-  for (const int64_t extent : shape) elements *= static_cast<size_t>(extent);
-  return elements;
-}
-
 Tensor allocate(TF_OpKernelContext* context, DType dtype, const Shape& shape) {
   const Status status(TF_NewStatus());
   Tensor tensor(TF_AllocateOutput(
       context, 0, TF_ExpectedOutputDataType(context, 0), shape.data(),
-      static_cast<int>(shape.size()), elements_in(shape) * bytes_of(dtype),
+      static_cast<int>(shape.size()),
+      static_cast<size_t>(elements_in(shape)) * bytes_of(dtype),
       status.get()));
   throw_if_bad(status);
   return tensor;
@@ -79,7 +75,6 @@ void forward(const Kernel& kernel, TF_OpKernelContext* context) {
   const Maps maps = read_maps(kernel, context, TF_NumInputs(context));
   const Shape shape = joined_shape(maps.request);
   const Tensor joined = allocate(context, kernel.dtype, shape);
-  if (elements_in(shape) == 0) return;
   cross_connect(maps.request, maps.data.data(), TF_TensorData(joined.get()));
 }
 

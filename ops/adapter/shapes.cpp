@@ -1,6 +1,7 @@
 #include "adapter/shapes.h"
 
 #include "adapter/handles.h"
+#include "core/sizes.h"
 
 namespace keras_alexnet {
 namespace {
@@ -49,6 +50,19 @@ class Shapes {
     return known ? TF_DimensionHandleValue(extent.get()) : kUnknown;
   }
 
+  int64_t added(int64_t channels, int64_t own) const {
+    if (channels == kUnknown || own == kUnknown) return kUnknown;
+    try {
+      return sum(channels, own);
+    } catch (const TooLarge&) {
+      const std::string fault = "maps must have fewer than 2^63 channels together, got " +
+                                std::to_string(channels) + " and " +
+                                std::to_string(own);
+      TF_SetStatus(status_, TF_INVALID_ARGUMENT, fault.c_str());
+      return kUnknown;
+    }
+  }
+
  private:
   TF_ShapeInferenceContext* context_;
   TF_Status* status_;
@@ -68,7 +82,8 @@ void infer_joined_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
     const ShapeHandle maps = shapes.maps(i);
     if (!shapes.good()) return;
     const int64_t own = shapes.channels(maps);
-    channels = own == kUnknown || channels == kUnknown ? kUnknown : channels + own;
+    channels = shapes.added(channels, own);
+    if (!shapes.good()) return;
     if (i == 0) joined = shapes.batch(maps);
   }
   for (const int64_t extent : {kUnknown, kUnknown, channels}) {

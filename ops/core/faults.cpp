@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/planning.h"
 #include "core/seam.h"
 
 namespace keras_alexnet {
@@ -121,6 +122,15 @@ std::string fault_in_fit(const Request& request) {
 
 }  // namespace
 
+std::string described(const Request& request) {
+  std::string text = "maps of shape";
+  for (const Shape& shape : request.maps) text += " " + shape_text(shape);
+  const Pool& pool = request.stages.pool;
+  text += ", lrn_size " + number(request.stages.lrn.size) + ", pool " +
+          number(pool.height) + "x" + number(pool.width);
+  return text;
+}
+
 std::string fault_in(const Stages& stages) {
   const std::string fault = fault_in_lrn(stages.lrn);
   return fault.empty() ? fault_in_pool(stages.pool) : fault;
@@ -131,6 +141,7 @@ std::string fault_in(const Request& request) {
   if (fault.empty()) fault = fault_in_maps(request.maps);
   if (fault.empty()) fault = fault_in_towers(request);
   if (fault.empty()) fault = fault_in_fit(request);
+  if (fault.empty()) fault = fault_in_sizes(request);
   return fault;
 }
 

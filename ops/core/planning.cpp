@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/sizes.h"
+
 namespace keras_alexnet {
 namespace {
 
@@ -14,8 +16,6 @@ constexpr int64_t kBandElements = 16384;
 // that is slowed down by other work. But few, because map rows that two neighbouring
 // bands need are computed twice when there is pooling.
 constexpr int64_t kBandsPerThread = 4;
-
-int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t pooled(int64_t extent, int64_t window, int64_t stride) {
   return (extent - window) / stride + 1;
@@ -41,7 +41,7 @@ std::vector<Tower> towers_of(const Request& request, int64_t gap) {
     const Place in_joined{0, offset, joined};
     const Place own{static_cast<int64_t>(towers.size()), 0, channels};
     towers.push_back({channels, slot, packed ? in_joined : own, in_joined});
-    slot += channels + gap;
+    slot = sum(slot, sum(channels, gap));
     offset += channels;
   }
   return towers;
@@ -88,14 +88,32 @@ void set_pool(const Pool& pool, Plan& plan) {
 
 void set_scratch(const std::vector<Tower>& towers, int64_t gap, Plan& plan) {
   plan.tower_count = static_cast<int64_t>(towers.size());
-  plan.pixel = towers.back().slot + towers.back().channels + gap;
+  plan.pixel = sum(towers.back().slot, sum(towers.back().channels, gap));
   const int64_t block = kBlockElements / std::max<int64_t>(plan.pixel, 1);
   plan.block = std::max<int64_t>(block, 1);
   const int64_t row = std::max(plan.pooling ? plan.width : 0, plan.block);
-  plan.margin = ceiling(gap, kOverrun) * kOverrun + kOverrun;
-  plan.row_stride =
-      ceiling(row * plan.pixel, kOverrun) * kOverrun +
-      2 * plan.margin;
+  plan.margin = sum(rounded_up(gap, kOverrun), kOverrun);
+  plan.row_stride = sum(rounded_up(product(row, plan.pixel), kOverrun),
+                        product(2, plan.margin));
+}
+
+size_t scratch_bytes(const Request& request, const Plan& plan,
+                     const ScratchRows& rows) {
+  const int64_t element = request.dtype == DType::kFloat64 ? 8 : 4;
+  const int64_t ring = plan.pooling ? plan.pool_height : 1;
+  const int64_t count = sum(product(rows.rings, ring), rows.more);
+  return static_cast<size_t>(product(product(count, plan.row_stride), element));
+}
+
+// Also of the working memory, which grows with windows and towers.
+std::string too_large(const Request& request) {
+  return "maps, window and pool must be smaller: the sizes of their memory must be "
+         "below 2^63, got " + described(request);
+}
+
+// Where the band `i` of `bands` begins.
+int64_t cut_at(int64_t i, int64_t count, int64_t bands) {
+  return count / bands * i + std::min(count % bands, i);
 }
 
 // Cuts 0 ... count - 1 of one image into up to `bands` bands, each of `least` or more.
@@ -103,7 +121,7 @@ void cut(int64_t image, int64_t count, int64_t bands, int64_t least,
          std::vector<Band>& into) {
   bands = std::max<int64_t>(1, std::min(bands, count / std::max<int64_t>(least, 1)));
   for (int64_t i = 0; i < bands; ++i) {
-    const Band band{image, i * count / bands, (i + 1) * count / bands};
+    const Band band{image, cut_at(i, count, bands), cut_at(i + 1, count, bands)};
     if (band.first < band.last) into.push_back(band);
   }
 }
@@ -113,7 +131,7 @@ std::vector<Band> cut_rows(const Plan& plan, int64_t rows, int threads) {
   if (plan.batch == 0) return bands;
   const int64_t bands_per_image =
       plan.batch >= threads ? 1 : ceiling(threads * kBandsPerThread, plan.batch);
-  const int64_t row = std::max<int64_t>(plan.width * plan.pixel, 1);
+  const int64_t row = std::max<int64_t>(product(plan.width, plan.pixel), 1);
   const int64_t least = std::max(ceiling(kBandElements, row), plan.pool_height);
   for (int64_t image = 0; image < plan.batch; ++image) {
     cut(image, rows, bands_per_image, least, bands);
@@ -123,7 +141,7 @@ std::vector<Band> cut_rows(const Plan& plan, int64_t rows, int threads) {
 
 std::vector<Band> cut_pixels(const Plan& plan, int threads) {
   std::vector<Band> bands;
-  const int64_t pixels = plan.batch * plan.height * plan.width;
+  const int64_t pixels = elements_in({plan.batch, plan.height, plan.width});
   cut(0, pixels, threads * kBandsPerThread,
       ceiling(kBandElements, std::max<int64_t>(plan.pixel, 1)), bands);
   return bands;
@@ -138,7 +156,9 @@ size_t bytes_of(DType dtype) {
 
 Shape joined_shape(const Request& request) {
   Shape shape = request.maps[0];
-  for (size_t i = 1; i < request.maps.size(); ++i) shape[3] += request.maps[i][3];
+  for (size_t i = 1; i < request.maps.size(); ++i) {
+    shape[3] = sum(shape[3], request.maps[i][3]);
+  }
   const Pool& pool = request.stages.pool;
   if (pool.on()) {
     shape[1] = pooled(shape[1], pool.height, pool.stride_height);
@@ -147,7 +167,24 @@ Shape joined_shape(const Request& request) {
   return shape;
 }
 
-Planned plan_for(const Request& request) {
+std::string fault_in_sizes(const Request& request) {
+  const int64_t element = static_cast<int64_t>(bytes_of(request.dtype));
+  try {
+    for (const Shape& shape : request.maps) product(elements_in(shape), element);
+    product(elements_in(joined_shape(request)), element);
+  } catch (const TooLarge&) {
+    return too_large(request);
+  }
+  return "";
+}
+
+bool is_empty(const Request& request) {
+  return elements_in(joined_shape(request)) == 0;
+}
+
+namespace {
+
+Planned planned_for(const Request& request) {
   Planned planned{};
   Plan& plan = planned.plan;
   set_shape(request, plan);
@@ -157,7 +194,19 @@ Planned plan_for(const Request& request) {
   const int64_t gap = std::max(plan.below, plan.above);
   planned.towers = towers_of(request, gap);
   set_scratch(planned.towers, gap, plan);
+  planned.forward_scratch = scratch_bytes(request, plan, kForwardRows);
+  planned.gradient_scratch = scratch_bytes(request, plan, kGradientRows);
   return planned;
+}
+
+}  // namespace
+
+Planned plan_for(const Request& request) {
+  try {
+    return planned_for(request);
+  } catch (const std::length_error&) {
+    throw TooLarge(too_large(request));
+  }
 }
 
 bool only_joins(const Request& request) {

@@ -13,13 +13,22 @@ namespace keras_alexnet {
 
 size_t bytes_of(DType dtype);
 
-// A plan and the towers that it points to.
+// A fault if the maps, each or joined, have 2^63 bytes or more.
+std::string fault_in_sizes(const Request& request);
+
+// Whether there is nothing to compute. Then the other extents may be of any size, so
+// no plan can be made.
+bool is_empty(const Request& request);
+
+// A plan, the towers that it points to, and the bytes of scratch memory for a band.
 struct Planned {
   Plan plan;
   std::vector<Tower> towers;
+  size_t forward_scratch, gradient_scratch;
 };
 
-// The caller sets `plan.towers`: only it knows where `towers` will be in memory.
+// Throws TooLarge, which names the shapes, if a size would be 2^63 or more. The caller
+// sets `plan.towers`: only it knows where `towers` will be in memory.
 Planned plan_for(const Request& request);
 
 // Whether no stage is on: the maps are only joined, and the gradient only split.

@@ -19,12 +19,6 @@ void over_bands(const std::vector<Band>& bands, size_t scratch_bytes, Work work)
   });
 }
 
-size_t scratch_bytes(const Request& request, const Plan& plan, int64_t rows) {
-  const size_t element = request.dtype == DType::kFloat64 ? 8 : 4;
-  return static_cast<size_t>(rows) * static_cast<size_t>(plan.row_stride) *
-         element;
-}
-
 const Kernel& kernel_for(DType dtype) {
   return active_kernels().kernels[static_cast<int>(dtype)];
 }
@@ -59,6 +53,7 @@ void copy_towers(const Request& request, const void* const* from,
 
 void cross_connect(const Request& request, const void* const* maps,
                    void* joined) {
+  if (is_empty(request)) return;
   if (only_joins(request)) {
     return copy_towers<&Tower::map, &Tower::joined>(request, maps, &joined);
   }
@@ -66,8 +61,7 @@ void cross_connect(const Request& request, const void* const* maps,
   Plan& plan = planned.plan;
   plan.towers = planned.towers.data();
   const Kernel& kernel = kernel_for(request.dtype);
-  over_bands(forward_bands(plan, threads()),
-             scratch_bytes(request, plan, forward_rows(plan)),
+  over_bands(forward_bands(plan, threads()), planned.forward_scratch,
              [&](const Band& band, void* scratch) {
                kernel.forward(plan, maps, joined, band, scratch);
              });
@@ -75,6 +69,7 @@ void cross_connect(const Request& request, const void* const* maps,
 
 void cross_connect_gradient(const Request& request, const void* const* maps,
                             const void* gradient, void* const* map_gradients) {
+  if (is_empty(request)) return;
   if (only_joins(request)) {
     return copy_towers<&Tower::joined, &Tower::map>(request, &gradient,
                                                     map_gradients);
@@ -83,8 +78,7 @@ void cross_connect_gradient(const Request& request, const void* const* maps,
   Plan& plan = planned.plan;
   plan.towers = planned.towers.data();
   const Kernel& kernel = kernel_for(request.dtype);
-  over_bands(gradient_bands(plan, threads()),
-             scratch_bytes(request, plan, gradient_rows(plan)),
+  over_bands(gradient_bands(plan, threads()), planned.gradient_scratch,
              [&](const Band& band, void* scratch) {
                kernel.gradient(plan, maps, gradient, map_gradients, band,
                                scratch);

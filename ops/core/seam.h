@@ -63,8 +63,13 @@ std::string fault_in_gradient(const Request& request, const Shape& gradient);
 // The shape of the joined maps. The request must have no fault.
 Shape joined_shape(const Request& request);
 
-// Both functions throw std::bad_alloc if there is not enough scratch memory. The
-// request must have no fault. `maps` holds one pointer for each tensor.
+// The tensors, window and pool of a request, for messages.
+std::string described(const Request& request);
+
+// Both functions throw std::bad_alloc if there is not enough scratch memory, and
+// std::length_error, whose message names the shapes, if its size would be 2^63 bytes or
+// more. The request must have no fault. `maps` holds one pointer for each tensor. With
+// empty maps there is nothing to do, and nothing is read or written.
 void cross_connect(const Request& request, const void* const* maps,
                    void* joined);
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from keras_alexnet.data.record_files import LARGEST_SIZE
+
 ENCODINGS = ("jpeg", "raw")
-_LARGEST = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Settings:
     encoding: str = "jpeg"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= _LARGEST:
+        if not 1 <= self.size <= LARGEST_SIZE:
             raise ValueError(
-                f"size must be from 1 to {_LARGEST}. Received: size={self.size}"
+                f"size must be from 1 to {LARGEST_SIZE}. Received: size={self.size}"
             )
         if not 1 <= self.quality <= 100:
             raise ValueError(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
-from collections.abc import Iterable
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,12 +20,15 @@ from keras_alexnet import files
 from keras_alexnet.data.preparation.pixel_worker.sums import ColourSums
 from keras_alexnet.data.preparation.settings import Settings
 from keras_alexnet.data.sources import TRAIN, Source, Stored
+from keras_alexnet.reasons import reason
 
 # Files of this size are read at full speed and are easy to copy.
 SHARD_BYTES = 128 * 2**20
 # A JPEG of a photo takes about 0.5 bytes a pixel at quality 95 and 1 at 100.
 _JPEG_BYTES_PER_PIXEL, _JPEG_HEADER = 0.75, 700
 _SEED = 2012
+# What NumPy raises for a file that is no archive of arrays, or of others.
+_DAMAGED = (ValueError, KeyError, EOFError, TypeError, AttributeError)
 
 # An example with its prepared picture or, as text, the reason why there is none.
 Prepared = tuple[Stored, "bytes | str"]
@@ -125,16 +132,32 @@ class Report:
 
     @classmethod
     def load(cls, path: Path) -> Report:
-        """Reads a report that `save` wrote."""
-        with np.load(path, allow_pickle=False) as held:
+        """Reads a report that `save` wrote.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        with _held(path) as held:
             skipped = [(name, why) for name, why in json.loads(str(held["skipped"]))]
             return cls(held["counts"], skipped, int(held["size"]))
 
 
 def merge_sums(path: Path, total: ColourSums) -> None:
     """Adds to a total the sums that `Report.save` wrote."""
-    with np.load(path, allow_pickle=False) as held:
+    with _held(path) as held:
         total.merge(held["pixels"], held["products"])
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            yield held
+    except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            "the report of a shard must be as prepare wrote it; remove it, and the "
+            f"shard is prepared again. Received: {str(path)!r} ({reason(error)})"
+        ) from None
 
 
 def record(name: str, label: int, image: bytes) -> bytes:

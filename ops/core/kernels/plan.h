@@ -65,13 +65,13 @@ struct Kernel {
                    void* const* map_gradients, const Band&, void* scratch);
 };
 
-// How many rows of scratch memory a kernel uses.
-inline int64_t forward_rows(const Plan& plan) {
-  return plan.pooling ? plan.pool_height + 2 : 2;
-}
-inline int64_t gradient_rows(const Plan& plan) {
-  return 5 * (plan.pooling ? plan.pool_height : 1) + 3;
-}
+// How many rows of scratch memory a kernel uses: rings as high as the pool, of one row
+// without pooling, and some more rows.
+struct ScratchRows {
+  int64_t rings, more;
+};
+constexpr ScratchRows kForwardRows = {1, 2};
+constexpr ScratchRows kGradientRows = {5, 3};
 
 // Indexed by DType.
 struct KernelTable {
