@@ -68,7 +68,7 @@ def on_page_content(html: str, **_: object) -> str:
         return f'{match["link"]}#__codelineno-0-{line}"><code>{match["name"]}</code>'
 
     def whole(match: re.Match[str]) -> str:
-        return re.sub(r"(?<!\S)-\S+", r'<span class="flag">\g<0></span>', match[0])
+        return re.sub(r"(?<!\S)-\S{1,28}(?!\S)", r'<span class="flag">\g<0></span>', match[0])
 
     return CODE.sub(whole, NAMED.sub(with_line, html))
 
@@ -185,7 +185,7 @@ def _add(path: Path, files: Files, config: MkDocsConfig) -> None:
         inside = [path / each.name for each in sorted(file.iterdir()) if _shown(each)]
         for each in inside:
             _add(each, files, config)
-        lines = [f"- [{each.name}]({each.relative_to(path.parent)})" for each in inside]
+        lines = [f"- [`{each.name}`]({path.name}/{each.name})" for each in inside]
         text = _moved("\n".join(lines), path.parent.as_posix(), uri)
     else:
         language = LANGUAGES.get(file.suffix[1:], "text")
