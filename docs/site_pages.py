@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,14 +31,13 @@ AS_MEMBER = (
     "show_root_toc_entry: true",
 )
 LANGUAGES = {"py": "python", "yaml": "yaml", "json": "json"}
-LINK = re.compile(
-    r"\[(?P<text>[^][]*)\]\((?P<path>[^()#:\s]+)(?P<place>#[^()\s]*)?\)"
-)
+LINK = re.compile(r"\[(?P<text>[^][]*)\]\((?P<path>[^()#:\s]+)(?P<place>#[^()\s]*)?\)")
 # In HTML: links to source pages whose text is a name, and code in a line.
 NAMED = re.compile(
     r'(?P<link><a href="[^"]*?source/(?P<path>[^"]+\.py)/)"><code>(?P<name>\w+)</code>'
 )
 CODE = re.compile(r"(?<=<code>)[^<]+(?=</code>)")
+FLAG = re.compile(r"(?<!\S)-\S{1,28}(?!\S)")  # a longer one needs a telephone's width
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -68,7 +67,7 @@ def on_page_content(html: str, **_: object) -> str:
         return f'{match["link"]}#__codelineno-0-{line}"><code>{match["name"]}</code>'
 
     def whole(match: re.Match[str]) -> str:
-        return re.sub(r"(?<!\S)-\S{1,28}(?!\S)", r'<span class="flag">\g<0></span>', match[0])
+        return FLAG.sub(r'<span class="flag">\g<0></span>', match[0])
 
     return CODE.sub(whole, NAMED.sub(with_line, html))
 
