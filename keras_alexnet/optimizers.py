@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from keras_alexnet.whole_numbers import number
 
+__all__ = ["PaperSGD", "momentum_step"]
+
 # Names of the weights that no update rule decays, here and in the trainer.
 WITHOUT_DECAY = ("bias", "gamma", "beta")
 _WRITTEN_BY_KERAS_2 = "is_legacy_optimizer"  # in its configurations, False

@@ -25,13 +25,14 @@ Script = Callable[..., subprocess.CompletedProcess]
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Deselects what needs a GPU, unless it is asked for, as by `-m gpu`."""
-    if "gpu" in config.getoption("markexpr"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("gpu")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+    """Deselects what needs a GPU, or the extra `docs`, unless `-m` asks for it."""
+    for marker in ("gpu", "site"):
+        if marker in config.getoption("markexpr"):
+            continue
+        left_out = [item for item in items if item.get_closest_marker(marker)]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 def write_pictures(folder: Path, label: int, count: int, seed: int) -> None:

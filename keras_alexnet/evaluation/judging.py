@@ -25,7 +25,8 @@ from keras_alexnet.evaluation.scores import (
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.classes import class_names, imagenet_classes
 
-CENTRE, TEN = "centre", "ten views"
+CENTRE = "centre"
+TEN = "ten views"
 _CENTRAL = 2  # index of the central view among the ten
 
 Predict = Callable[[tf.Tensor], tf.Tensor]

@@ -98,8 +98,8 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
-    def open(self, file: Path, width: int, scheme: str = "light") -> None:
-        """Opens a file, as wide as that and in a light or dark scheme."""
+    def open(self, page: Path | str, width: int, scheme: str = "light") -> None:
+        """Opens a file or an address, as wide as that, in a light or dark scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -110,7 +110,7 @@ class Browser:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.call("Emulation.setEmulatedMedia", features=[feature])
         self.events.clear()
-        self.call("Page.navigate", url=file.as_uri())
+        self.call("Page.navigate", url=_address(page))
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
             self.events.append(self._next())
 
@@ -209,8 +209,12 @@ def browser(profile: Path) -> Iterator[Browser]:
             process.wait()
 
 
-def faults(browser: Browser, file: Path) -> list[Any]:
-    """Console messages, errors, and requests of anything but the file."""
+def _address(page: Path | str) -> str:
+    return page if isinstance(page, str) else page.as_uri()
+
+
+def faults(browser: Browser, page: Path | str) -> list[Any]:
+    """Console messages, errors, and requests of anything but the file or its server."""
     kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
     said = [e for e in browser.events if e.get("method") in kinds]
     sent = [
@@ -218,5 +222,7 @@ def faults(browser: Browser, file: Path) -> list[Any]:
         for e in browser.events
         if e.get("method") == "Network.requestWillBeSent"
     ]
-    assert file.as_uri() in sent
-    return said + [u for u in sent if u != file.as_uri() and not u.startswith("data:")]
+    address = _address(page)
+    assert address in sent
+    server = "/".join(address.split("/")[:3]) + "/" if page == address else address
+    return said + [u for u in sent if not u.startswith((server, "data:"))]
