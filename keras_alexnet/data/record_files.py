@@ -40,7 +40,7 @@ class _Division:
 class _Identity:
     size: Annotated[int, Within(1, LARGEST_SIZE)]
     encoding: Literal["jpeg", "raw"]
-    data_fingerprint: str
+    data_fingerprint: str = ""
     quality: int | None = None
     division: _Division | None = None
 

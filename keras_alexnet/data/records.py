@@ -125,7 +125,7 @@ class RecordsSource(SourceOfShards):
 
     def _files(self, split: str) -> Shards:
         counts = [each.pictures for each in self._shards(split)]
-        return Shards(self._paths(split), counts, self._examples)
+        return Shards(self._paths(split), counts, self._parsed)
 
     def shuffled(
         self, split: str, seed: int, start: int, keep: Keep | None = None
@@ -143,7 +143,10 @@ class RecordsSource(SourceOfShards):
 
         # Parsed last, so that records before the start are not parsed at all.
         return endless(epoch, count, start, keep).map(
-            lambda position, record: {**self._example(record), "position": position}
+            lambda position, record: {
+                **self._labelled(_example(record)),
+                "position": position,
+            }
         )
 
     def damaged(self) -> str | None:
@@ -161,7 +164,7 @@ class RecordsSource(SourceOfShards):
         number = -1
         try:
             for number, record in enumerate(tf.data.TFRecordDataset(path)):
-                label = int(_parsed_one(record)["label"])
+                label = int(_example(record)["label"])
                 if not 0 <= label < len(self.class_names):
                     classes = len(self.class_names)
                     return f"record {number}: label {label}, of {classes} classes"
@@ -173,11 +176,8 @@ class RecordsSource(SourceOfShards):
             return f"record {number}: no example"
         return None
 
-    def _example(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._labelled(_parsed_one(record))
-
-    def _examples(self, numbers: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._labelled(tf.io.parse_example(records, _FEATURES))
+    def _parsed(self, numbers: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._labelled(_examples(numbers, records))
 
     def _labelled(self, examples: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The examples, if their labels are numbers of classes: else an error."""
@@ -225,5 +225,9 @@ def _validation_split(directory: str, split: str | None) -> str:
     )
 
 
-def _parsed_one(record: tf.Tensor) -> dict[str, tf.Tensor]:
+def _example(record: tf.Tensor) -> dict[str, tf.Tensor]:
     return tf.io.parse_single_example(record, _FEATURES)
+
+
+def _examples(numbers: tf.Tensor, records: tf.Tensor) -> dict[str, tf.Tensor]:
+    return tf.io.parse_example(records, _FEATURES)
