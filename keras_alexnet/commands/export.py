@@ -147,7 +147,7 @@ def main(config: Config, rest: list[str]) -> None:
         say(console, f"weights     {opened.taken}")
     for label, text in lines:
         say(console, f"{label:<12}{text}")
-    if config.format in ("saved_model", "keras"):
+    if config.format in ("saved_model", "safetensors", "keras"):
         show_next(console, [("predict", f"--model={lines[0][1]}", "PICTURE")])
 
 
