@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_alexnet.data import Source, training_batches
 from keras_alexnet.data.batches import distribute
 from keras_alexnet.data.sources import TRAIN
-from keras_alexnet.data.unreadable import explained
+from keras_alexnet.data.unreadable import READING, explained
 from keras_alexnet.evaluation import Confusion, Scores
 from keras_alexnet.training import nonfinite
 from keras_alexnet.training.checkpoints import Checkpoints
@@ -224,7 +224,7 @@ class Loop:
         try:
             with self._watch.waiting():
                 return next(batches)
-        except tf.errors.OpError as error:
+        except READING as error:
             raise self._explained(error, step) from error
 
     def _inputs(self, step: int) -> StepInputs:
