@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -198,12 +199,25 @@ class Experiment:
                 self.sweeps[name] = dict(
                     zip(map(_named, arm.tries), errors, strict=True)
                 )
-                own |= arm.tries[errors.index(min(errors))]
+                own |= arm.tries[self._choice(errors)]
             self._chosen[name] = own
         return self._chosen[name]
 
+    def _choice(self, errors: Sequence[float]) -> int:
+        """The first setting that is as good as the best, to within a standard error.
+
+        Of rates that are equally good the higher ones fail with one seed or another,
+        which a sweep of few seeds does not see (Breiman et al. 1984, "Classification
+        and regression trees", section 3.4.3, have the rule). In a race the best.
+        """
+        best = min(errors)
+        if self.claim.race_to is None:
+            judged = int(self.size.pictures * _HELD_OUT) * self.size.sweep_seeds
+            best += math.sqrt(best * (1 - best) / judged)
+        return next(index for index, error in enumerate(errors) if error <= best)
+
     def _error(self, name: str, arm: Arm, tried: Mapping[str, Any]) -> float:
-        """What a setting costs, the mean over the sweep's seeds: the lowest is chosen.
+        """What a setting costs, the mean over the sweep's seeds.
 
         It is the error on a part of the training pictures that was held out; in a race,
         how many epochs the others take to the target, or at least as many as there are.

@@ -44,8 +44,8 @@ class Arm:
         settings: Settings of training in place of the claim's.
         differs: The names in which it differs from the first arm, as `differences`
             returns them; learning rates are not named.
-        tries: Settings that a sweep tries, each in place of the arm's own, which are
-            those that a sweep of ours chose.
+        tries: Settings that a sweep tries, the most cautious first, each in place of
+            the arm's own, which are those that a sweep of ours chose.
     """
 
     architecture: Architecture

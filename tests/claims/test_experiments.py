@@ -249,6 +249,31 @@ def test_a_rate_is_tried_with_each_seed_of_the_sweep(source, tmp_path):
         assert tried[name] == pytest.approx(np.mean([error for _, error in found]))
 
 
+@pytest.mark.parametrize(
+    ("errors", "race_to", "chosen"),
+    [
+        ((0.50, 0.46), None, 0.001),  # √(0.46 · 0.54 / 100) = 0.0498
+        ((0.52, 0.46), None, 0.003),
+        ((0.46, 0.50), None, 0.001),
+        ((12.1, 12.0), 0.75, 0.003),  # epochs, not parts of 100 pictures
+    ],
+)
+def test_the_lowest_rate_that_is_as_good_as_the_best_is_chosen(
+    source, tmp_path, monkeypatch, errors, race_to, chosen
+) -> None:
+    size = Size(1, pictures=500, held_out=12, epochs=1, sweep_epochs=1)
+    claim = dataclasses.replace(_claim(accuracy(PAIR)), whole=size, race_to=race_to)
+    costs = dict(zip((0.001, 0.003), errors, strict=True))
+    monkeypatch.setattr(
+        Experiment,
+        "_error",
+        lambda self, name, arm, tried: costs[tried["learning_rate"]],
+    )
+    experiment = Experiment(claim, size, None, tmp_path, print, sweep=True)
+    assert experiment.chosen("3×3")["learning_rate"] == chosen
+    assert list(experiment.sweeps["3×3"].values()) == list(errors)
+
+
 def test_pictures_are_copied_whole_balanced_and_once(source, tmp_path):
     copied = claim_pictures.copied(source, tmp_path, train=20, held_out=6)
     opened = open_source(copied.spec)

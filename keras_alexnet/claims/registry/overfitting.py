@@ -121,7 +121,7 @@ DROPOUT = Claim(
         "none": Arm(_NO_DROPOUT, differs=("dropout",), tries=SMALL_RATES),
         "L2": Arm(
             _NO_DROPOUT,
-            {"weight_decay": 0.005},
+            {"weight_decay": 0.002},
             differs=("dropout", "weight_decay"),
             tries=tuple({"weight_decay": each} for each in (0.002, 0.005, 0.02)),
         ),
