@@ -25,8 +25,16 @@ EVERY_SETTING = [
     for field in dataclasses.fields(config)
 ]
 SERVER = {"server": "grpc://localhost:8500"}
+CALIBRATED = {"format": "tflite", "precision": "int8", "calibrate": True}
 # Settings that others must come with.
-NEEDED = {"model_version": SERVER, "version_label": SERVER}
+NEEDED = {
+    predict.Config: {"model_version": SERVER, "version_label": SERVER},
+    export.Config: {
+        **dict.fromkeys(("data", "data_dir", "manual_dir"), CALIBRATED),
+        **dict.fromkeys(("val_share", "seed"), CALIBRATED),
+        "out": {"format": "onnx"},
+    },
+}
 # Values where the default is None; each type's forms, and values of other types.
 VALUES: dict[type, Any] = {int: 3, float: 0.5, bool: True, str: "a", tuple: ("a",)}
 FORMS: dict[type, list[Any]] = {
@@ -162,7 +170,8 @@ def test_settings_that_do_not_go_together_are_named(name: str, more: dict) -> No
 
 def made(config: type, name: str, value: Any) -> Any:
     least = {"data": "shapes", "out": "records"} if config is prepare.Config else {}
-    return config(**{**least, **NEEDED.get(name, {}), name: value})
+    needed = NEEDED.get(config, {}).get(name, {})
+    return config(**{**least, **needed, name: value})
 
 
 @pytest.mark.compat
