@@ -1,4 +1,7 @@
-"""Runs exported files in the runtimes that they are made for."""
+"""Runs exported files in the runtimes that they are made for.
+
+Files are given by their content where a runtime takes it: their names may be no UTF-8.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ def opened(path: Path) -> Runtime:
 
 def _onnx(path: Path) -> Runtime:
     library = needed("onnxruntime", "onnx", _EXPECTED)
-    session = library.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = library.InferenceSession(
+        path.read_bytes(), providers=["CPUExecutionProvider"]
+    )
     (taken,) = session.get_inputs()
     return Runtime(
         f"ONNX Runtime {library.__version__}",
@@ -94,6 +99,7 @@ def lite_interpreter(path: Path) -> tuple[str, Any]:
     except ValueError:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of TensorFlow's own deprecations
-            return f"TensorFlow {tf.__version__}", tf.lite.Interpreter(str(path))
+            own = tf.lite.Interpreter(model_content=path.read_bytes())
+            return f"TensorFlow {tf.__version__}", own
     version = importlib.metadata.version("ai-edge-litert")
-    return f"LiteRT {version}", litert.Interpreter(str(path))
+    return f"LiteRT {version}", litert.Interpreter(model_content=path.read_bytes())

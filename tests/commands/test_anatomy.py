@@ -63,7 +63,7 @@ sys.argv = ["keras-alexnet", "anatomy", "--json"]
 try:
     keras_alexnet_command.main()
 finally:
-    print(sorted({"tensorflow", "keras"} & set(sys.modules)), file=sys.__stderr__)
+    print(sorted({"tensorflow", "keras"} & set(sys.modules)), file=sys.stderr)
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
