@@ -121,12 +121,12 @@ def shown(value: Any) -> str:
     Example:
 
     >>> shown(10**5000)
-    'a int that is too long to show'
+    'int, too long to show'
     """
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # thousands of digits, or levels
-        return f"a {type(value).__name__} that is too long to show"
+        return f"{type(value).__name__}, too long to show"
     return text if isinstance(value, str) else shortened(" ".join(text.split()))
 
 

@@ -41,44 +41,8 @@ def main(config: Config, rest: list[str]) -> None:
         print(json.dumps({"variants": variants, "weights": weights}, indent=2))
         return
     console = new_console()
-    _say(
-        console,
-        "variant",
-        [
-            (
-                each["name"],
-                f"{each['parameters']:,}",
-                f"{each['multiply_adds']:,}",
-                _square(each["input"]),
-                ", ".join(each["weights"]) or "–",
-            )
-            for each in variants
-        ],
-        ("parameters", "multiply-adds", "input"),
-        ("weights",),
-    )
-    say(console, f"For {_CLASSES} classes; multiply-adds of one picture, forward.\n")
-    _say(
-        console,
-        "weights",
-        [
-            (
-                each["name"],
-                f"{each['top1'] or '–'} / {each['top5'] or '–'}",
-                _square(each["input"]),
-                each["variant"],
-                each["licence"],
-                each["cached"] or "no",
-            )
-            for each in weights
-        ],
-        ("top-1 / top-5", "input"),
-        ("variant", "licence", "cached"),
-    )
-    say(
-        console,
-        "Accuracies in per cent are the publishers'; – where none is stated in words.",
-    )
+    _say_variants(console, variants)
+    _say_weights(console, weights)
     if console.is_terminal:
         show_next(console, NEXT)
 
@@ -113,23 +77,49 @@ def _weights(name: str) -> dict[str, Any]:
     }
 
 
+def _say_variants(console: Console, variants: Sequence[dict[str, Any]]) -> None:
+    table = _table("variant", ("parameters", "multiply-adds", "input"), ("weights",))
+    for each in variants:
+        table.add_row(
+            each["name"],
+            f"{each['parameters']:,}",
+            f"{each['multiply_adds']:,}",
+            _square(each["input"]),
+            ", ".join(each["weights"]) or "–",
+        )
+    say_table(console, table)
+    say(console, f"For {_CLASSES} classes; multiply-adds of one picture, forward.\n")
+
+
+def _say_weights(console: Console, weights: Sequence[dict[str, Any]]) -> None:
+    numbers, texts = ("top-1 / top-5", "input"), ("variant", "licence", "cached")
+    table = _table("weights", numbers, texts)
+    for each in weights:
+        table.add_row(
+            each["name"],
+            f"{each['top1'] or '–'} / {each['top5'] or '–'}",
+            _square(each["input"]),
+            each["variant"],
+            each["licence"],
+            each["cached"] or "no",
+        )
+    say_table(console, table)
+    say(
+        console,
+        "Accuracies in per cent are the publishers'; – where none is stated in words.",
+    )
+
+
 def _square(side: int) -> str:
     return f"{side}×{side}"
 
 
-def _say(
-    console: Console,
-    first: str,
-    rows: Sequence[Sequence[str]],
-    numbers: Sequence[str],
-    texts: Sequence[str],
-) -> None:
+def _table(first: str, numbers: Sequence[str], texts: Sequence[str]) -> Table:
+    """A table with these columns, of which the texts may be broken."""
     table = Table(box=None, pad_edge=False)
     table.add_column(first, no_wrap=True)
     for title in numbers:
         table.add_column(title, justify="right", no_wrap=True)
     for title in texts:
         table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    say_table(console, table)
+    return table

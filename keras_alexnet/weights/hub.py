@@ -38,6 +38,14 @@ _ADDRESS = "hf://OWNER/REPOSITORY, hf://OWNER/REPOSITORY/FILE, and @REVISION beh
 
 
 @dataclasses.dataclass(frozen=True)
+class _Listed:
+    """What the Hub states of a file: its bytes, and SHA-256 or git's hash of it."""
+
+    size: int
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
 class _Place:
     """What an address names.
 
@@ -115,7 +123,7 @@ def local(address: str, suffixes: Sequence[str]) -> Path:
     def make(work: Path, made: Path) -> None:
         name = file.rpartition("/")[2]
         path = f"{place.repository}/resolve/{commit}/{urllib.parse.quote(file)}"
-        size, digest = listed[file]
+        size, digest = listed[file].size, listed[file].digest
         algorithm = GIT if len(digest) == 40 else "sha256"
         wanted = dataclasses.replace(
             place.remote(name, path), size=size, digests=((algorithm, digest),)
@@ -163,22 +171,23 @@ def _commit(place: _Place, folder: Path) -> str:
     return commit
 
 
-def _listing(place: _Place, folder: Path, commit: str) -> dict[str, tuple[int, str]]:
+def _listing(place: _Place, folder: Path, commit: str) -> dict[str, _Listed]:
     """Size and hash of each file of a commit, by its path."""
     kept = folder / "listings" / f"{commit}.json"
 
     def make(work: Path, made: Path) -> None:
         _, listed = _asked(dataclasses.replace(place, revision=commit))
-        made.write_text(json.dumps(listed), encoding="utf-8")
+        held = {
+            "files": {name: dataclasses.asdict(each) for name, each in listed.items()}
+        }
+        made.write_text(json.dumps(held), encoding="utf-8")
 
     cache.kept(kept, repr(place.address), _BY_HAND, make)
-    return {
-        name: (int(size), str(digest))
-        for name, (size, digest) in files.read_json(kept).items()
-    }
+    held = files.read_json(kept, files=dict[str, _Listed])["files"]
+    return {name: _Listed(**each) for name, each in held.items()}
 
 
-def _asked(place: _Place) -> tuple[str, dict[str, tuple[int, str]]]:
+def _asked(place: _Place) -> tuple[str, dict[str, _Listed]]:
     """What the Hub says of a revision: its commit, and size and hash of its files."""
     revision = urllib.parse.quote(place.revision, safe="")
     path = f"api/models/{place.repository}/revision/{revision}?blobs=true"
@@ -196,9 +205,9 @@ def _asked(place: _Place) -> tuple[str, dict[str, tuple[int, str]]]:
         ) from None
 
 
-def _files(siblings: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
+def _files(siblings: list[dict[str, Any]]) -> dict[str, _Listed]:
     """Size and hash of the files of an answer; files without them are left out."""
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, _Listed] = {}
     for each in siblings:
         large = each.get("lfs") or {}
         name, size = each.get("rfilename"), large.get("size", each.get("size"))
@@ -207,17 +216,15 @@ def _files(siblings: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
             continue
         safe = all(map(_PART.fullmatch, name.split("/")))
         if safe and _HASH.fullmatch(digest) and type(size) is int and size >= 0:
-            found[name] = (size, digest)
+            found[name] = _Listed(size, digest)
     return found
 
 
-def _readable(listed: dict[str, tuple[int, str]], suffixes: Sequence[str]) -> list[str]:
+def _readable(listed: dict[str, _Listed], suffixes: Sequence[str]) -> list[str]:
     return sorted(name for name in listed if name.endswith(tuple(suffixes)))
 
 
-def _only(
-    place: _Place, listed: dict[str, tuple[int, str]], suffixes: Sequence[str]
-) -> str:
+def _only(place: _Place, listed: dict[str, _Listed], suffixes: Sequence[str]) -> str:
     """The file of a repository that can be read, if there is a single one."""
     found = _readable(listed, suffixes)
     preferred = [name for name in found if name.endswith(".safetensors")]

@@ -130,6 +130,19 @@ def test_other_bytes_than_the_hub_states_are_refused(
     assert hub.local(f"{HERE}/model.pth", SUFFIXES).read_bytes() == b"first"
 
 
+@pytest.mark.parametrize(
+    "content", ['{"model.pth": 3}', '{"files": {"model.pth": [5, "0"]}}', "[]"]
+)
+def test_a_damaged_listing_in_the_cache_is_named(
+    server: HubServer, home: Path, content: str
+) -> None:
+    hub.local(f"{HERE}/model.pth", SUFFIXES)
+    listing = home / "listings" / f"{ONE}.json"
+    assert listing.is_file()
+    listing.write_text(content)
+    assert str(listing) in refused(f"{HERE}/model.pth")
+
+
 def test_a_file_that_is_not_there_is_named(server: HubServer) -> None:
     message = refused(f"{HERE}/other.pth")
     assert "a file of its repository, as model.pth, more/b.pth. Received" in message
