@@ -10,14 +10,13 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from finished_runs import quiet, rows
 from grouped_reference import convolved
 from seam_reference import crossed
-from small_models import double_precision
+from small_models import computing_in, double_precision
 from tower_nets import arguments, small_net
 
 from keras_alexnet.ops import LRN, cross_connect, grouped_conv2d
@@ -142,12 +141,9 @@ def loss_and_gradients(device: str, policy: str) -> list[np.ndarray]:
     pictures, labels = arguments(0)[:2]
     pictures *= 50.0
     with tf.device(f"/{device}"):
-        keras.mixed_precision.set_global_policy(policy)
-        try:
+        with computing_in(policy):
             model = small_net("paper")
             model.set_weights(weights())
-        finally:
-            keras.mixed_precision.set_global_policy("float32")
 
         @tf.function
         def run(pictures: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:

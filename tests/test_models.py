@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import computing_in
 
 import keras_alexnet
 from keras_alexnet import AlexNet, architectures
@@ -208,11 +209,8 @@ def test_both_kernels_give_one_network() -> None:
 
 
 def test_softmax_is_in_float32_under_a_mixed_policy() -> None:
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
+    with computing_in("mixed_bfloat16"):
         model = small()
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
     assert model.get_layer("conv2").compute_dtype == "bfloat16"
     assert model(np.zeros((1, 64, 64, 3), "float32")).dtype == tf.float32
 

@@ -18,8 +18,8 @@ from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN
 from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.network import Given, Network
-from keras_alexnet.export.precision import is_quantised
 from keras_alexnet.export.targets import file_target
+from keras_alexnet.half_precision import is_quantised
 from keras_alexnet.ops.normalization import in_one_op
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe

@@ -13,8 +13,8 @@ from keras_alexnet.export.heads import scores_of
 from keras_alexnet.export.network import Given, Network
 from keras_alexnet.export.onnx_graph import Graph, add_preprocessing
 from keras_alexnet.export.onnx_network import add_network
-from keras_alexnet.export.precision import is_quantised
 from keras_alexnet.export.targets import file_target
+from keras_alexnet.half_precision import is_quantised
 from keras_alexnet.reasons import must_be
 from keras_alexnet.weights.formats.keras_files import DESCRIPTION
 

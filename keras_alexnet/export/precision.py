@@ -1,4 +1,4 @@
-"""Kernels stored in fewer bits, and widened when the network runs."""
+"""Kernels in fewer bits: computed with as they are, or widened in each call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet.half_precision import in_half_precision, is_quantised, layers_of
 from keras_alexnet.weights.names import tensorflow_variable
 
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+# Computed with as it is. CPUs that serve multiply bfloat16, but neither float16 nor
+# int8 with the stock ops of TensorFlow's runtime.
+_COMPUTED = "bfloat16"
 _LARGEST = 127  # of int8; -128 stays unused, so that the range is symmetric
 
 
@@ -27,14 +31,19 @@ class _Kernel(NamedTuple):
 class Weights(tf.Module):
     """The weights of a model as an export stores them.
 
-    Kernels of convolutions and of dense layers are stored in `precision`; biases and
-    other vectors, a thousandth of the whole, keep their type. `int8` is symmetric with
-    a scale for each output channel: `kernel[…, c] ≈ scale[c] · stored[…, c]`, where
+    In `bfloat16` the layers compute with what is stored. In `float16` and `int8`
+    kernels of convolutions and of dense layers are stored and widened in each call,
+    while biases and other vectors, a thousandth of the whole, keep their type. `int8`
+    is symmetric with a scale for each output channel:
+    `kernel[…, c] ≈ scale[c] · stored[…, c]`, where
     `scale[c] = max |kernel[…, c]| / 127`.
 
     Args:
         model: The model.
         precision: One of `PRECISIONS`; `"float32"` changes nothing.
+
+    Attributes:
+        model: The model to call, within `widened()`.
 
     Raises:
         ValueError: If there is no such precision, Keras has quantised the model
@@ -54,6 +63,8 @@ class Weights(tf.Module):
                 "kernels are stored in fewer bits already. "
                 f"Received: precision={precision!r}"
             )
+        if precision == _COMPUTED:
+            model, precision = in_half_precision(model, precision), "float32"
         kernels = [] if precision == "float32" else list(_kernels(model))
         stored = {id(kernel.weight) for kernel in kernels}
         # Only the variables: tracking the Keras object would save its own traces.
@@ -64,6 +75,11 @@ class Weights(tf.Module):
         ]
         self.narrow = [_Narrow(kernel, precision) for kernel in kernels]
         self._kernels = lambda: kernels  # hidden from tracking, as above
+        self._model = lambda: model
+
+    @property
+    def model(self) -> keras.Model:
+        return self._model()
 
     @contextlib.contextmanager
     def widened(self) -> Iterator[None]:
@@ -116,23 +132,8 @@ def _check_range(stored: tf.Tensor, layer: str, precision: str) -> None:
 
 
 def _kernels(model: keras.Model) -> Iterator[_Kernel]:
-    for layer in _layers(model):
+    for layer in layers_of(model):
         own = {id(weight) for weight in layer.weights}
         for attribute, value in vars(layer).items():
             if id(value) in own and len(value.shape) >= 2:
                 yield _Kernel(layer, attribute, value)
-
-
-def is_quantised(model: keras.Model) -> bool:
-    """Whether Keras' `model.quantize` has changed a layer (Keras 3 has it)."""
-    return any(getattr(each, "quantization_mode", None) for each in _layers(model))
-
-
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """All layers, also those of nested models; each once."""
-    within = (
-        each
-        for layer in model.layers
-        for each in (_layers(layer) if hasattr(layer, "layers") else [layer])
-    )
-    yield from {id(layer): layer for layer in within}.values()

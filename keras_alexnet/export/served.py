@@ -29,7 +29,7 @@ class Served(tf.Module):
         recipe: How a picture becomes the model's input.
         class_names: Name of each class.
         top_k: Number of classes in an answer.
-        precision: The type in which the kernels are stored.
+        precision: As for `Weights`.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class Served(tf.Module):
         self._class_names = tf.constant(list(class_names))
         self._top_k = top_k
         # Functions: a model among the attributes would be saved as well.
-        self._classify = _function(model)
-        self._describe = _describing(model)
+        self._classify = _function(self.weights.model)
+        self._describe = _describing(self.weights.model)
         if self._describe is None:
             # Otherwise saving would trace it, although it is no signature.
             self.features = None

@@ -73,10 +73,11 @@ def export_saved_model(
             package `tensorflow-serving-api`; without it the log says so.
         views: 1 for the central view, 10 for the mean over the ten views of the
             paper's section 4.1, at ten times the work.
-        precision: The type in which the kernels are stored: `"float32"`, `"bfloat16"`
-            or `"float16"` (half the size), or `"int8"` (a quarter, with a scale for
-            each output channel). They are widened on every run: the export is
-            smaller, not faster.
+        precision: What the kernels are stored in: `"float32"`; `"bfloat16"` (half the
+            size), in which layers compute as well, for servers whose CPUs multiply it
+            (AVX-512 BF16, AMX; others run it slowly); `"float16"` (half) or `"int8"` (a
+            quarter, with a scale for each output channel), which are widened in each
+            call: the export is smaller, not faster.
 
     Returns:
         The path of the version.

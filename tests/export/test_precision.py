@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from served_models import NAMES, SIDE, picture, served_model
+from small_models import computing_in
 
 import keras_alexnet
 from keras_alexnet import architectures
@@ -63,18 +64,21 @@ def test_every_variant_in_a_precision(place: int, tmp_path: Path) -> None:
 @pytest.mark.compat
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_network_is_the_one_whose_kernels_numpy_rounds(precision: str) -> None:
-    model, views = (
-        served_model(),
-        np.stack([picture(i, (SIDE, SIDE)) for i in range(3)]),
-    )
+    model = served_model()
+    views = np.stack([picture(i, (SIDE, SIDE)) for i in range(3)])
     x = keras_alexnet.preprocess_input(views)
-    with Weights(model, precision).widened():
-        found = model(x).numpy()
     exact = model(x).numpy()
-    for layer in model.layers:
-        if hasattr(layer, "kernel"):
-            kernel, *bias = layer.get_weights()
-            layer.set_weights([rounded(kernel, precision), *bias])
+    weights = Weights(model, precision)
+    with weights.widened():
+        found = weights.model(x).numpy()
+    values = [
+        rounded(each, precision) if each.ndim > 1 else each
+        for each in model.get_weights()
+    ]
+    # In bfloat16 layers compute too.
+    with computing_in("mixed_bfloat16" if precision == "bfloat16" else "float32"):
+        model = served_model()
+    model.set_weights(values)
     np.testing.assert_allclose(found, model(x), atol=1e-6)
     assert np.abs(found - exact).max() > 1e-5
 

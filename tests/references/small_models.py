@@ -35,6 +35,16 @@ def double_precision() -> Iterator[None]:
         keras.mixed_precision.set_global_policy("float32")
 
 
+@contextlib.contextmanager
+def computing_in(policy: str) -> Iterator[None]:
+    """Layers made within it have this policy of Keras."""
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
 def small_model(variant: str) -> keras.Model:
     """A variant of few maps and units, in float64, to its logits."""
     record = architectures.get(variant)

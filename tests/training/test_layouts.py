@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import pytest
 import tensorflow as tf
+from small_models import computing_in
 from virtual_gpu import moved, optimised
 from virtual_gpu import ops as ops_of
 
@@ -44,11 +44,8 @@ def a_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[int, int]], Option
 
 def gradients(precision: str) -> tuple[Callable, list[tf.TensorSpec]]:
     """Loss and gradients of the paper's network for a batch, and its inputs."""
-    keras.mixed_precision.set_global_policy(precision)
-    try:
+    with computing_in(precision):
         model = AlexNet(classifier_activation=None)
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
     variables = [tensorflow_variable(each) for each in model.trainable_variables]
 
     def step(pictures: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:

@@ -12,6 +12,7 @@ from network_reference import forward, gradients
 from small_models import (
     CLASSES,
     by_tower,
+    computing_in,
     packed_weights,
     pictures,
     small_model,
@@ -187,12 +188,8 @@ def without_dropout(model: keras.Model) -> keras.Model:
 
 
 def test_bfloat16_and_untrained_models_are_converted() -> None:
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
+    with computing_in("mixed_bfloat16"):
         packed = small_net()
-    finally:
-        keras.mixed_precision.set_global_policy(before)
     spread = convert_towers(packed, TWICE)
     exchanged = spread.get_layer("to_conv3")
     assert exchanged.compute_dtype == "bfloat16"
