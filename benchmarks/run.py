@@ -33,9 +33,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from libraries import OURS, PRECISIONS, TASKS, Peers, Row, rows, with_policy
 from network import CLASSES, SIDE
 from roof import Rates, Share, rates, shares
+from tasks import OURS, PRECISIONS, TASKS, Peers, Row, rows, with_policy
 
 import keras_alexnet
 from keras_alexnet import AlexNet
