@@ -16,9 +16,11 @@ class StockLRN(keras.layers.Layer):
     """`tf.nn.local_response_normalization` within each of two towers."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        halves = tf.split(x, 2, axis=-1)
+        # Its kernel has no bfloat16.
+        halves = tf.split(tf.cast(x, tf.float32), 2, axis=-1)
         norm = tf.nn.local_response_normalization
-        return tf.concat([norm(half, 2, 2.0, 1e-4, 0.75) for half in halves], axis=-1)
+        parts = [norm(half, 2, 2.0, 1e-4, 0.75) for half in halves]
+        return tf.cast(tf.concat(parts, axis=-1), x.dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape

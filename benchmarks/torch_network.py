@@ -14,7 +14,9 @@ class TowerLRN(nn.Module):
         self.norm = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.norm(half) for half in x.chunk(2, dim=1)], dim=1)
+        # PyTorch's has no kernel for bfloat16 on CPUs.
+        halves = x.float().chunk(2, dim=1)
+        return torch.cat([self.norm(half) for half in halves], dim=1).to(x.dtype)
 
 
 def network(classes: int = 1000) -> nn.Module:
