@@ -109,7 +109,7 @@ def machine() -> dict[str, Any]:
         "processor": fields.get("model name") or platform.machine(),
         "family": fields.get("cpu family"),
         "cores": len(os.sched_getaffinity(0)),
-        "features": [each for each in _FEATURES if each in flags],
+        "features": " ".join(each for each in _FEATURES if each in flags),
         "system": platform.system(),
         "python": platform.python_version(),
         "keras_alexnet": keras_alexnet.__version__,
@@ -118,10 +118,16 @@ def machine() -> dict[str, Any]:
     }
 
 
+def said(about: dict[str, Any]) -> str:
+    """A machine in a line."""
+    return ", ".join(f"{key} {value}" for key, value in about.items() if value)
+
+
 def markdown(found: dict[str, Any], results: list[Row], lines: list[str]) -> str:
     """The same as a page."""
-    about = ", ".join(f"{key} {value}" for key, value in found.items())
-    text = [f"`{' '.join(['python', 'benchmarks/run.py', *sys.argv[1:]])}`", "", about]
+    asked = [each for each in sys.argv[1:] if not each.startswith("--out")]
+    asked = ["--peers=PYTHON" if each.startswith("--peers") else each for each in asked]
+    text = [f"`{' '.join(['python', 'benchmarks/run.py', *asked])}`", "", said(found)]
     for task in TASKS:
         for precision in PRECISIONS:
             group = [r for r in results if (r.task, r.precision) == (task, precision)]
@@ -207,7 +213,7 @@ def main() -> None:
         if arguments.peers:
             peers = Peers(arguments.peers, write_onnx(Path(folder)))
             about.update(peers.ask(do="versions"))
-        print(", ".join(f"{key} {value}" for key, value in about.items()), flush=True)
+        print(said(about), flush=True)
         results = list(measured(arguments, repetitions, peers))
         if peers is not None:
             peers.close()
