@@ -109,10 +109,15 @@ DENSE_WIDTH = Claim(
     data=CIFAR10,
     settings=SMALL_SETTINGS,
     arms={
-        "4096": Arm(dataclasses.replace(SMALL, dense=(4096, 4096)), tries=SMALL_RATES),
+        "4096": Arm(
+            dataclasses.replace(SMALL, dense=(4096, 4096)),
+            {"learning_rate": 0.003},
+            tries=SMALL_RATES,
+        ),
         "512": Arm(SMALL, differs=("dense",), tries=SMALL_RATES),
         "global average": Arm(
             dataclasses.replace(SMALL, dense=(), averaged_size=1),
+            {"learning_rate": 0.003},
             differs=("averaged_size", "dense"),
             tries=SMALL_RATES,
         ),
