@@ -155,7 +155,12 @@ MODERN = Claim(
     arms={
         "paper": Arm(
             SMALL,
-            {"schedule": "plateau", "patience": 2, "warmup": 0.0},
+            {
+                "learning_rate": 0.003,
+                "patience": 2,
+                "schedule": "plateau",
+                "warmup": 0.0,
+            },
             tries=SMALL_RATES,
         ),
         "modern": Arm(
