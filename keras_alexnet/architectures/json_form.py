@@ -18,6 +18,7 @@ from keras_alexnet.architectures.records import (
 )
 from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import shown
 
 _KINDS = (*ACTIVATIONS, BatchNorm, LRN, WithinChannelLRN, Pool)
 _STAGES = {kind.__name__: kind for kind in _KINDS}
@@ -130,7 +131,8 @@ def _check(name: str, value: Any, holds: bool) -> None:
     if not holds:
         raise ValueError(
             f"{name} of an architecture must be in range; see "
-            f"keras_alexnet.architectures.Architecture. Received: {name}={value!r}"
+            "keras_alexnet.architectures.Architecture. Received: "
+            f"{name}={shown(value)}"
         )
 
 
@@ -155,7 +157,7 @@ def _stage(content: Any) -> Any:
     if kind not in _STAGES:
         raise ValueError(
             f"a stage of an architecture must be one of {sorted(_STAGES)}. "
-            f"Received: {content!r}"
+            f"Received: {shown(content)}"
         )
     own = {name: value for name, value in content.items() if name != "stage"}
     return _made(_STAGES[kind], own)
@@ -174,7 +176,7 @@ def _made(kind: type[Record], content: Any) -> Record:
     if not isinstance(content, dict) or given - set(fields) or needed - given:
         raise ValueError(
             f"a {kind.__name__} must be an object with {sorted(needed)} and some of "
-            f"{sorted(set(fields) - needed - {'sources'})}. Received: {content!r}"
+            f"{sorted(set(fields) - needed - {'sources'})}. Received: {shown(content)}"
         )
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
     return kind(**values)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet import json_schema
 from keras_alexnet.given_pictures import check_labels, check_prepared
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
@@ -53,9 +54,9 @@ class Description:
         Raises:
             ValueError: If it is damaged.
         """
-        found = json.loads(held)
+        found = json_schema.loaded(held)
         names = found.get("class_names") if isinstance(found, dict) else None
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        if json_schema.fault(names, list[str]) is not None:
             raise ValueError("its description is no object with class_names")
         recipe = found.get("recipe")
         return cls(None if recipe is None else Recipe.from_dict(recipe), tuple(names))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.reasons import outside
 from keras_alexnet.weights.described import UNKNOWN
 from keras_alexnet.weights.names import Named, named_weights
 from keras_alexnet.weights.opening import Weights
@@ -176,7 +177,7 @@ def _warn_of_unread(model: keras.Model, values: Named, origin: str) -> None:
         _log.warning(
             "%s: not read, since the model has no such layers: %s",
             origin,
-            ", ".join(unread),
+            outside(", ".join(unread)),
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.reasons import near
-from keras_alexnet.weights import hub, published, runs
+from keras_alexnet.weights import hub, published, run_weights, runs
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.classes import class_names as class_list
 from keras_alexnet.weights.described import UNKNOWN, Description, description_in
@@ -206,9 +206,9 @@ def _run(run: Path, path: Path, origin: str) -> Weights:
     side = int(settings["image_size"])
     return Weights(
         origin,
-        lambda record: runs.read_weights(checkpoint),
+        lambda record: run_weights.read_weights(checkpoint),
         variants=() if own else (settings["variant"],),
-        classes=runs.classes(checkpoint, run),
+        classes=run_weights.classes(checkpoint, run),
         input_shape=(side, side, 3),
         checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
