@@ -151,7 +151,7 @@ def _answered(
     for _ in range(1 + _MOST_REDIRECTS):
         plain, own = _credentials(url)
         request = urllib.request.Request(plain, body, {**headers, **own})
-        with opener.open(request, timeout=min(silence, deadline.left)) as response:
+        with _opened(opener, request, min(silence, deadline.left)) as response:
             target = response.headers.get("Location")
             if response.status not in _REDIRECTS or target is None:
                 yield response
@@ -160,6 +160,15 @@ def _answered(
                 raise OSError(f"HTTP {response.status}, which redirects a question")
             url = _followed(plain, target)
     raise OSError(f"more than {_MOST_REDIRECTS} redirects")
+
+
+def _opened(
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, wait: float
+) -> Any:
+    try:
+        return opener.open(request, timeout=wait)
+    except ValueError as error:  # such as a name that no server can have
+        raise OSError(reason(error)) from None
 
 
 def _followed(url: str, target: str) -> str:
@@ -188,7 +197,8 @@ def _credentials(url: str) -> tuple[str, dict[str, str]]:
 def _opener(deadline: _Deadline) -> urllib.request.OpenerDirector:
     """What opens http and https alone, and leaves statuses to the caller."""
     opener = urllib.request.OpenerDirector()
-    for handler in (urllib.request.ProxyHandler(), _Http(deadline), _Https(deadline)):
+    given = urllib.request.ProxyHandler(), urllib.request.UnknownHandler()
+    for handler in (*given, _Http(deadline), _Https(deadline)):
         opener.add_handler(handler)
     return opener
 

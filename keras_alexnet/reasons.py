@@ -59,8 +59,8 @@ def outside(value: Any, limit: int = _LIMIT) -> str:
 
     Example:
 
-    >>> print(outside("\x1b[31mred\x1b[0m,\nand \u202e"))
-    red, and \u202e
+    >>> print(outside("\\x1b[31mred\\x1b[0m,\\nand \\u202e"))
+    red, and \\u202e
     """
     text = _COLOURS.sub("", shortened(str(value), _FAR_TOO_LONG))
     return shortened(printable(" ".join(text.split())), limit)
