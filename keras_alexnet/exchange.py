@@ -209,7 +209,7 @@ class _Http(urllib.request.HTTPHandler):
         self._deadline = deadline
 
     def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(self._connection, request)  # type: ignore[arg-type]
+        return self.do_open(self._connection, request)
 
     def _connection(self, host: str, **options: Any) -> http.client.HTTPConnection:
         return self._deadline.watched(http.client.HTTPConnection(host, **options))
@@ -221,7 +221,7 @@ class _Https(urllib.request.HTTPSHandler):
         self._deadline = deadline
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(self._connection, request)  # type: ignore[arg-type]
+        return self.do_open(self._connection, request)
 
     def _connection(self, host: str, **options: Any) -> http.client.HTTPConnection:
         return self._deadline.watched(http.client.HTTPSConnection(host, **options))

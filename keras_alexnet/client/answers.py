@@ -63,9 +63,9 @@ def from_outputs(outputs: Mapping[str, Any], count: int, where: str) -> list[Ans
             f"{where} must answer with {', '.join(OUTPUTS)}. "
             f"Received: {outside(', '.join(sorted(outputs))) or 'nothing'}"
         )
-    classes, scores = (_rows(outputs[name], count) for name in _NEEDED)
+    classes, scores = (_rows(outputs[name]) for name in _NEEDED)
     valid = _listed(outputs.get("valid", [True] * count))
-    fits = classes is not None and scores is not None and len(valid) == count
+    fits = len(classes) == len(scores) == len(valid) == count
     if not fits or list(map(len, classes)) != list(map(len, scores)):
         raise ValueError(
             f"{where} must answer with classes and scores [{count}, k] and valid "
@@ -84,11 +84,11 @@ def _listed(values: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _rows(values: Any, count: int) -> list[list[Any]] | None:
-    """`[count, k]` as lists; None if it has another shape."""
+def _rows(values: Any) -> list[list[Any]]:
+    """`[count, k]` as lists; no rows if it has another shape."""
     rows = _listed(values)
-    inner = len(rows) == count and all(isinstance(each, list) for each in rows)
-    return rows if inner and len(set(map(len, rows))) == 1 else None
+    inner = all(isinstance(each, list) for each in rows)
+    return rows if inner and len(set(map(len, rows))) == 1 else []
 
 
 def _shape(values: Any) -> str:

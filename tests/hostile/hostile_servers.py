@@ -173,9 +173,9 @@ def _tensors(rng: random.Random) -> bytes:
         del response.outputs[name]
     elif how == "values":
         value = rng.choice([float("nan"), float("inf"), 1e300, 0.5])
-        response.outputs["scores"].CopyFrom(
-            tf.make_tensor_proto([[0.5, value]], rng.choice([tf.float32, tf.float64]))
-        )
+        kind = tf.float64 if value == 1e300 else rng.choice([tf.float32, tf.float64])
+        scores = tf.make_tensor_proto([[0.5, value]], kind)
+        response.outputs["scores"].CopyFrom(scores)
     elif how == "bytes":
         tensor.tensor_content = rng.choice([b"", b"a", b"ab" * 50_000])
     return response.SerializeToString()
