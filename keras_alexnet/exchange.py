@@ -83,7 +83,7 @@ class Answer:
         for piece in self.pieces():
             content += piece
             if len(content) > most:
-                raise ValueError(f"an answer of more than {most:,} bytes")
+                raise ValueError(f"more than {most:,} bytes")
         return bytes(content)
 
 
