@@ -109,6 +109,9 @@ def checked(architecture: Architecture) -> Architecture:
     for index, convolution in enumerate(architecture.convolutions, start=1):
         _check_convolution(f"conv{index}", convolution, maps, architecture.towers)
         maps = convolution.filters
+    for each, kind in (("initialization", str), ("dropout_before", bool)):
+        value = getattr(architecture, each)
+        _check(each, value, isinstance(value, kind))
     activation = architecture.dense_activation
     _check("dense_activation", activation, isinstance(activation, ACTIVATIONS))
     left = architecture.final_map_size(architecture.input_size)
@@ -121,7 +124,9 @@ def _check_convolution(
 ) -> None:
     groups, filters = convolution.groups, convolution.filters
     _check(f"{name}.groups", groups, not maps % groups and not filters % groups)
-    for stage in convolution.stages:
+    stages = convolution.stages
+    _check(f"{name}.stages", stages, isinstance(stages, tuple))
+    for stage in stages:
         _check(f"{name}.stages", stage, isinstance(stage, _KINDS))
         if isinstance(stage, LRN):  # within each tower
             _check(f"{name}.filters", filters, not filters % towers)
@@ -147,14 +152,14 @@ def _convolutions(contents: list[Any]) -> tuple[Convolution, ...]:
 
 
 def _convolution(content: Any) -> Convolution:
-    if isinstance(content, dict) and "stages" in content:
+    if isinstance(content, dict) and isinstance(content.get("stages"), list):
         content = {**content, "stages": tuple(map(_stage, content["stages"]))}
     return _made(Convolution, content)
 
 
 def _stage(content: Any) -> Any:
     kind = content.get("stage") if isinstance(content, dict) else None
-    if kind not in _STAGES:
+    if not isinstance(kind, str) or kind not in _STAGES:
         raise ValueError(
             f"a stage of an architecture must be one of {sorted(_STAGES)}. "
             f"Received: {shown(content)}"

@@ -34,7 +34,7 @@ from keras_alexnet.data.division import Division
 from keras_alexnet.evaluation.confusion import Confusion
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.run_settings import config_of_run
-from keras_alexnet.weights import recipe_of, runs
+from keras_alexnet.weights import recipe_of, run_weights, runs
 from keras_alexnet.weights.opening import open_weights
 
 warnings.simplefilter("ignore")
