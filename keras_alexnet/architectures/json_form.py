@@ -125,7 +125,7 @@ def _check_convolution(
     groups, filters = convolution.groups, convolution.filters
     _check(f"{name}.groups", groups, not maps % groups and not filters % groups)
     stages = convolution.stages
-    _check(f"{name}.stages", stages, isinstance(stages, tuple))
+    _check(f"{name}.stages", stages, isinstance(stages, (tuple, list)))
     for stage in stages:
         _check(f"{name}.stages", stage, isinstance(stage, _KINDS))
         if isinstance(stage, LRN):  # within each tower
