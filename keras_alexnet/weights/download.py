@@ -190,12 +190,15 @@ def _from_folder(file: RemoteFile, folder: Path, directory: Path) -> Path:
             f"{file}",
             f"{VARIABLE}={str(folder)!r}, which {found}",
         )
-    copy = directory / file.name
-    if path.stat().st_size <= (MOST if file.size is None else file.size):
-        shutil.copyfile(path, copy)
-    else:
-        copy = path  # which `check` refuses
-    check(file, copy, f"the file {str(path)!r}", "it is not used")
+    what, then = f"the file {str(path)!r}", "it is not used"
+    if path.stat().st_size > (MOST if file.size is None else file.size):
+        check(file, path, what, then)
+    copy = Path(shutil.copyfile(path, directory / file.name))
+    try:
+        check(file, copy, what, then)
+    except Refused:
+        copy.unlink()
+        raise
     return copy
 
 
