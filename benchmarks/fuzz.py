@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tests" / "hostile"))
+sys.path += [str(ROOT / "tests" / each) for each in ("hostile", "references")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import kinds  # noqa: E402

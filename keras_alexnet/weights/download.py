@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import http.client
 import os
+import shutil
 import string
 import time
 import urllib.parse
@@ -46,7 +47,7 @@ def fetch(record: WeightSet, directory: Path) -> Path:
     a mirror, which must have the very same bytes. The environment variable
     `KERAS_ALEXNET_WEIGHTS` names another source instead: a mirror's `http://` or
     `https://` address, to which the file's name is added, or a folder that holds the
-    file. A file in a folder is used where it is.
+    file, of which a copy is made: what is checked is what is read.
 
     Args:
         record: The weight set.
@@ -65,7 +66,7 @@ def fetch(record: WeightSet, directory: Path) -> Path:
     file = _remote(record)
     source = os.environ.get(VARIABLE, "")
     if source and "://" not in source:
-        return _from_folder(file, Path(files.expanded(source)))
+        return _from_folder(file, Path(files.expanded(source)), directory)
     if source:
         mirror = checked_address(VARIABLE, source, " or a folder")
         file = dataclasses.replace(file, urls=(f"{mirror}/{file.name}",))
@@ -190,7 +191,7 @@ def _remote(record: WeightSet) -> RemoteFile:
     )
 
 
-def _from_folder(file: RemoteFile, folder: Path) -> Path:
+def _from_folder(file: RemoteFile, folder: Path, directory: Path) -> Path:
     path = folder / file.name
     if not path.is_file():
         found = "has no such file" if folder.is_dir() else "is no folder"
@@ -199,8 +200,16 @@ def _from_folder(file: RemoteFile, folder: Path) -> Path:
             f"{file}",
             f"{VARIABLE}={str(folder)!r}, which {found}",
         )
-    check(file, path, f"the file {str(path)!r}", "it is not used")
-    return path
+    what, then = f"the file {str(path)!r}", "it is not used"
+    if path.stat().st_size > (MOST if file.size is None else file.size):
+        check(file, path, what, then)
+    copy = Path(shutil.copyfile(path, directory / file.name))
+    try:
+        check(file, copy, what, then)
+    except Refused:
+        copy.unlink()
+        raise
+    return copy
 
 
 def _download(file: RemoteFile, url: str, path: Path) -> None:

@@ -55,10 +55,10 @@ def load_weights(
     if weights.unfinished:
         _log.warning("%s: %s", weights.origin, weights.unfinished)
     values = weights.read(record)
-    if weights.checked:
-        warn_if_untrained(values, weights.origin, weights.description != UNKNOWN)
     other = _other_classes(model, weights, class_names)
     assign_weights(model, values, weights.origin, frozenset({LAST} if other else ()))
+    if weights.checked:
+        warn_if_untrained(values, weights.origin, weights.description != UNKNOWN)
     if other:
         units = model.get_layer(LAST).units
         theirs = "others" if weights.classes in (None, units) else weights.classes
@@ -142,7 +142,7 @@ def _check_names(
         raise ValueError(
             f"weights must hold only {', '.join(variables)} for {layer}: with others "
             f"they have another meaning. Received: {origin!r} with "
-            f"{layer}/{unexpected[0]}"
+            f"{printable(shortened(f'{layer}/{unexpected[0]}'))}"
         )
 
 
