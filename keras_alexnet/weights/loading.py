@@ -142,7 +142,7 @@ def _check_names(
         raise ValueError(
             f"weights must hold only {', '.join(variables)} for {layer}: with others "
             f"they have another meaning. Received: {origin!r} with "
-            f"{printable(shortened(f'{layer}/{unexpected[0]}'))}"
+            f"{outside(f'{layer}/{unexpected[0]}')}"
         )
 
 
