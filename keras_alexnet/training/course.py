@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Annotated
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
 from keras_alexnet.json_schema import COUNT, Within
 
 
@@ -101,12 +101,14 @@ class Course:
         """
         if not path.is_file():
             return cls(epochs)
-        held = files.read_json(path, before=list[Stretch])["before"]
-        before = tuple(Stretch(**each) for each in held)
-        steps = [0, *(each.last_step for each in before)]
+        held = files.read_json(path, before=list)["before"]
+        fault = json_schema.fault(held, list[Stretch], "before")
+        steps = [0] if fault else [0, *(each["last_step"] for each in held)]
         if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+            fault = "its steps do not grow"
+        if fault is not None:
             raise ValueError(
                 "course.json of a run must be as train wrote it; restore the file. "
-                f"Received: {str(path)!r} (its steps do not grow)"
+                f"Received: {str(path)!r} ({fault})"
             )
-        return cls(epochs, before)
+        return cls(epochs, tuple(Stretch(**each) for each in held))
