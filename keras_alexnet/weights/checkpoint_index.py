@@ -1,8 +1,8 @@
 """The index of a checkpoint, checked before TensorFlow reads it.
 
-TensorFlow ends the process at an index that is no index in spite of right checksums, and
-makes room for whatever shape one states. Here every value must be as long as its shape
-says, and lie within the file of the values.
+TensorFlow ends the process at an index that is no index in spite of right checksums,
+and makes room for whatever shape one states. Here every value must be as long as its
+shape says, and be within the file of the values.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def _check_values(path: Path, head: bytes, entries: list[bytes]) -> None:
     header = protos.BundleHeaderProto.FromString(head)
     if not 1 <= header.num_shards <= 1000:
         raise ValueError(f"its index names {header.num_shards} files of values")
-    sizes = [_size(path, shard, header.num_shards) for shard in range(header.num_shards)]
+    sizes = [
+        _size(path, shard, header.num_shards) for shard in range(header.num_shards)
+    ]
     total = 0
     for content in entries:
         entry = protos.BundleEntryProto.FromString(content)

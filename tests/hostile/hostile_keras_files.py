@@ -1,4 +1,4 @@
-"""`.weights.h5` and `.keras` files: headers that lie, blocks that expand, other JSON."""
+"""`.weights.h5` and `.keras` files: blocks that expand, other kinds and JSON."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def wide(file: h5py.File, place: str, rng: random.Random) -> None:
 
 def composed(file: h5py.File, place: str, rng: random.Random) -> None:
     """A single value of a type that is an array of many."""
-    kind = h5py.h5t.array_create(h5py.h5t.IEEE_F32LE, (2**rng.choice([3, 20, 29]),))
+    kind = h5py.h5t.array_create(h5py.h5t.IEEE_F32LE, (2 ** rng.choice([3, 20, 29]),))
     space = h5py.h5s.create(h5py.h5s.SCALAR)
     group, _, name = place.rpartition("/")
     parent = file.require_group(group or "/")
@@ -132,7 +132,7 @@ def composed(file: h5py.File, place: str, rng: random.Random) -> None:
 
 
 def unwritten(file: h5py.File, place: str, rng: random.Random) -> None:
-    file.create_dataset(place, (2**rng.choice([3, 20, 40]), 3), "f4")
+    file.create_dataset(place, (2 ** rng.choice([3, 20, 40]), 3), "f4")
 
 
 def filtered(file: h5py.File, place: str, rng: random.Random) -> None:
@@ -143,7 +143,9 @@ def filtered(file: h5py.File, place: str, rng: random.Random) -> None:
 def other_kind(file: h5py.File, place: str, rng: random.Random) -> None:
     kinds = ["i4", "i8", "u1", "?", "c8", "S5", "V3", "f2", ">f4", "f8"]
     kind = rng.choice(kinds)
-    file[place] = np.ones((8, 3), "f8").astype(kind) if kind != "V3" else np.zeros(9, kind)
+    file[place] = (
+        np.ones((8, 3), "f8").astype(kind) if kind != "V3" else np.zeros(9, kind)
+    )
 
 
 def texts(file: h5py.File, place: str, rng: random.Random) -> None:
@@ -179,7 +181,9 @@ def around(file: h5py.File, place: str, rng: random.Random) -> None:
 
 
 def named(file: h5py.File, place: str, rng: random.Random) -> None:
-    name = rng.choice(["\x1b[2J\u202e\n" * 9, "a" * 60_000, "a/" * 3000 + "a", "\x9b1m"])
+    name = rng.choice(
+        ["\x1b[2J\u202e\n" * 9, "a" * 60_000, "a/" * 3000 + "a", "\x9b1m"]
+    )
     file[f"layers/{name}/vars/0"] = np.zeros(3, "f4")
 
 
@@ -209,7 +213,9 @@ def change_h5(file: h5py.File, rng: random.Random) -> None:
         content = rng.choice([json.dumps(described).encode(), b"[" * 10**6, b"\xff"])
         file["keras_alexnet"] = np.frombuffer(content, np.uint8)
         return
-    group = rng.choice([name for name in file["layers"] if "vars" in file["layers"][name]])
+    group = rng.choice(
+        [name for name in file["layers"] if "vars" in file["layers"][name]]
+    )
     place = rng.choice([f"layers/{group}/vars/0", "keras_alexnet", "optimizer/vars/0"])
     if place in file:
         del file[place]

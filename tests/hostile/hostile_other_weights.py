@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import struct
@@ -62,7 +63,11 @@ def safetensors(state: State, rng: random.Random | None = None) -> bytes:
         start, content = len(content), content + held.tobytes()
         kind = _KINDS[held.dtype.str[1:]]
         places = [start, len(content)]
-        header[name] = {"dtype": kind, "shape": list(held.shape), "data_offsets": places}
+        header[name] = {
+            "dtype": kind,
+            "shape": list(held.shape),
+            "data_offsets": places,
+        }
     text = json.dumps(header).encode()
     if rng is not None:
         how = rng.randrange(4)
@@ -73,7 +78,9 @@ def safetensors(state: State, rng: random.Random | None = None) -> bytes:
         elif how == 2:
             text = b'{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
             text += b"".join(b',"a%d":{}' % n for n in range(10**6)) + b"}"
-    size = len(text) if rng is None else rng.choice([len(text)] * 5 + [2**40, 2**64 - 1])
+    size = (
+        len(text) if rng is None else rng.choice([len(text)] * 5 + [2**40, 2**64 - 1])
+    )
     return struct.pack("<Q", size) + text + content
 
 
@@ -126,7 +133,7 @@ def onnx(rng: random.Random) -> bytes:
         maps = [b"x", *(b"x%d" % index for index in range(2000))]
         nodes = b"".join(
             field(1, field(1, a) + field(1, b"w") + field(2, b) + field(4, b"Gemm"))
-            for a, b in zip(maps, maps[1:], strict=False)
+            for a, b in itertools.pairwise(maps)
         )
         ends = field(11, field(1, b"x")) + field(12, field(1, maps[-1]))
         return field(7, nodes + held + ends)

@@ -122,7 +122,9 @@ def wide_text(rng: random.Random) -> bytes:
 
 
 def claimed(rng: random.Random) -> bytes:
-    opcode, form = rng.choice([(b"X", "<I"), (b"T", "<I"), (b"B", "<I"), (b"\x8e", "<Q")])
+    opcode, form = rng.choice(
+        [(b"X", "<I"), (b"T", "<I"), (b"B", "<I"), (b"\x8e", "<Q")]
+    )
     return opcode + struct.pack(form, rng.choice([2**31, 2**32 - 1, 1000])) + b"abc"
 
 
@@ -260,7 +262,9 @@ def npy(body: bytes) -> bytes:
 
 def header(rng: random.Random) -> bytes:
     """A `.npy` file with another header."""
-    inner = rng.choice([b"(" * 9000, b"-" * 9000 + b"1", b"9" * 9000, b"[" * 100, b"\0"])
+    inner = rng.choice(
+        [b"(" * 9000, b"-" * 9000 + b"1", b"9" * 9000, b"[" * 100, b"\0"]
+    )
     text = b"{'descr': '|O8', 'fortran_order': False, 'shape': " + inner + b"}\n"
     size = rng.choice([len(text), 2**32 - 1])
     return b"\x93NUMPY\x02\x00" + struct.pack("<I", size) + text

@@ -157,4 +157,3 @@ def test_what_is_read_of_a_folder_is_what_was_checked(
         convert(raw, made)
 
     assert cached(published(CONTENT), late).read_bytes() == CONTENT.upper()
-

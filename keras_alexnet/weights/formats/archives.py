@@ -41,7 +41,9 @@ def opened(file: BinaryIO, writer: str) -> Iterator[zipfile.ZipFile]:
             for entry in entries
         )
         if not stored or sum(entry.file_size for entry in entries) > size:
-            raise ValueError(f"its entries are compressed or overlap; {writer}'s do not")
+            raise ValueError(
+                f"its entries are compressed or overlap; {writer}'s do not"
+            )
         yield archive
 
 
