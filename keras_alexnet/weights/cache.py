@@ -1,7 +1,7 @@
 """The cache of what was downloaded: each file is made once, whole or not at all.
 
-Beside each file, `.NAME.sha256` has the checksum of what was written. A file with another
-one, or without, is not used: it is made anew, and a line says so.
+Beside each file, `.NAME.sha256` has the checksum of what was written. A file with
+another one, or without, is not used: it is made anew, and a line says so.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class CheckpointReader:
         """
         if name not in self._types:
             raise ValueError(
-                f"the checkpoint must hold {name.removesuffix(VALUE)}, as those of train "
-                f"do; restore the file. Received: {str(self._path)!r} without it"
+                f"the checkpoint must hold {name.removesuffix(VALUE)}, as those of "
+                f"train do; restore the file. Received: {str(self._path)!r} without it"
             )
         return self._restore(name, self._types[name])
 

@@ -1,8 +1,8 @@
 """The index of a checkpoint, checked before TensorFlow reads it.
 
-TensorFlow ends the process at an index that is no index in spite of right checksums, and
-makes room for whatever shape one states. Here every value must be as long as its shape
-says, and lie within the file of the values.
+TensorFlow ends the process at an index that is no index in spite of right checksums,
+and makes room for whatever shape one states. Here every value must be as long as its
+shape says, and be within the file of the values.
 """
 
 from __future__ import annotations

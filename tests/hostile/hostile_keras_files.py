@@ -1,4 +1,4 @@
-"""`.weights.h5` and `.keras` files: headers that lie, blocks that expand, other JSON."""
+"""`.weights.h5` and `.keras` files: blocks that expand, other kinds and JSON."""
 
 from __future__ import annotations
 

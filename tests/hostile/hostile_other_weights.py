@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import struct
@@ -132,7 +133,7 @@ def onnx(rng: random.Random) -> bytes:
         maps = [b"x", *(b"x%d" % index for index in range(2000))]
         nodes = b"".join(
             field(1, field(1, a) + field(1, b"w") + field(2, b) + field(4, b"Gemm"))
-            for a, b in zip(maps, maps[1:], strict=False)
+            for a, b in itertools.pairwise(maps)
         )
         ends = field(11, field(1, b"x")) + field(12, field(1, maps[-1]))
         return field(7, nodes + held + ends)

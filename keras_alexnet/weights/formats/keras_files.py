@@ -245,11 +245,13 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     Raises:
         ValueError: If it is damaged or of the other Keras generation.
     """
-    with one_line(_WHOLE_KERAS, origin):
+    with (
+        one_line(_WHOLE_KERAS, origin),
         # Keras 2 follows links out of the file, and unpickles an .npz.
-        with hdf5_files.opened_entry(path, WEIGHTS) as found:
-            _check_kinds(found)
-            held = sum(each.size for each in found.values())
+        hdf5_files.opened_entry(path, WEIGHTS) as found,
+    ):
+        _check_kinds(found)
+        held = sum(each.size for each in found.values())
     _check_generation(path, origin)
     with one_line(_WHOLE_KERAS, origin):
         _check_configuration(path, held)

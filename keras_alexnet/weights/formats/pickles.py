@@ -1,8 +1,8 @@
 """Pickles, read without executing anything that they name.
 
 `pickle_program` runs the opcodes, with a short table of our own stand-ins in place of
-what a pickle names; they store their arguments and do nothing else. The values are built
-from the stand-ins afterwards.
+what a pickle names; they store their arguments and do nothing else. The values are
+built from the stand-ins afterwards.
 """
 
 from __future__ import annotations
