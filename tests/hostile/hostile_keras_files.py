@@ -167,8 +167,11 @@ def nothing(file: h5py.File, place: str, rng: random.Random) -> None:
 
 
 def shared(file: h5py.File, place: str, rng: random.Random) -> None:
-    for index in range(rng.choice([3, 3000])):
-        file[f"{place}/../{index}"] = file["layers/dense/vars/0"]
+    held = "layers/dense/vars/0"
+    if held not in file:  # it is the one that is replaced
+        file[held] = np.zeros((8, 3), "f4")
+    for index in range(1, rng.choice([3, 3000])):
+        file[f"{place}/../{index}"] = file[held]
 
 
 def elsewhere(file: h5py.File, place: str, rng: random.Random) -> None:
