@@ -76,7 +76,7 @@ def test_what_was_not_written_there_is_fetched_anew_and_said(
         assert len(server.requests) == 2
     said = capsys.readouterr().err
     assert f"{path} is not used, since it has not the checksum" in said
-    assert "weights='imagenet' is fetched anew" in said
+    assert "weights='bvlc_alexnet' is fetched anew" in said
     assert path.read_bytes() == CONTENT.upper()
     assert not path.is_symlink()
     assert checksum(home).read_text() == sum_line
@@ -115,7 +115,9 @@ def test_folders_and_links_in_the_place_of_files_are_one_line(
     change, named = IN_PLACE[name]
     change(home)
     with WeightsServer(CONTENT) as server:
-        with pytest.raises(ValueError, match="the cache of weights='imagenet'") as e:
+        with pytest.raises(
+            ValueError, match="the cache of weights='bvlc_alexnet'"
+        ) as e:
             ask(server.url)
         assert server.requests == []
     assert "\n" not in str(e.value)
@@ -130,7 +132,7 @@ def test_a_link_in_the_place_of_the_lock_truncates_nothing(
     in_place(home / f".{NAME}.lock").symlink_to(victim)
     with (
         WeightsServer(CONTENT) as server,
-        pytest.raises(ValueError, match=r"the cache of weights='imagenet' must be"),
+        pytest.raises(ValueError, match=r"the cache of weights='bvlc_alexnet' must be"),
     ):
         ask(server.url)
     assert victim.read_bytes() == b"somebody's"

@@ -134,8 +134,8 @@ def _parse(path: Path) -> Any:
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("it is larger than a NetParameter can be, 2 GiB")
     net, content = net_parameter()(), path.read_bytes()
-    check_fields(content, net.DESCRIPTOR)
     try:
+        check_fields(content, net.DESCRIPTOR)
         net.ParseFromString(content)
     except message.DecodeError:
         raise ValueError("it is damaged, or no NetParameter") from None

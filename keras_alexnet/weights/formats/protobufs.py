@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 _MOST_FIELDS = 50_000
 _DEEPEST = 32
 _MOST_OF_NUMBERS = 2**20  # bytes; whole numbers of 1 byte take up to 8 when parsed
@@ -16,11 +18,15 @@ _VARINT, _LONG, _BYTES, _SHORT = 0, 1, 2, 5
 
 
 def check_fields(content: bytes, descriptor: Any) -> None:
-    """Raises ValueError for a message with far more fields than a network has.
+    """Checks that a message has no more fields than a network may have.
 
     Args:
         content: A message.
         descriptor: Of its type.
+
+    Raises:
+        ValueError: If it has.
+        DecodeError: If it is none.
     """
     _Counted().walk(content, descriptor, 0, len(content), 0)
 
@@ -42,7 +48,7 @@ class _Counted:
             tag, place = _varint(content, place)
             start, place = _value(content, place, tag & 7)
             if place > end:
-                raise ValueError("it is damaged: a field ends behind its message")
+                raise DecodeError("it is damaged: a field ends behind its message")
             field = known.get(tag >> 3)
             if tag & 7 != _BYTES or field is None:
                 continue
@@ -67,15 +73,17 @@ def _value(content: bytes, place: int, wire: int) -> tuple[int, int]:
         return place, place + size
     if wire in (_LONG, _SHORT):
         return place, place + (8 if wire == _LONG else 4)
-    raise ValueError("it is damaged: a field is of no known kind")
+    raise DecodeError("it is damaged: a field is of no known kind")
 
 
 def _varint(content: bytes, place: int) -> tuple[int, int]:
     number = 0
     for shift in range(0, 70, 7):
+        if place >= len(content):
+            raise DecodeError("it is damaged: it ends too early")
         byte = content[place]
         place += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             return number, place
-    raise ValueError("it is damaged: a number is too long")
+    raise DecodeError("it is damaged: a number is too long")
