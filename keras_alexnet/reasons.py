@@ -151,7 +151,9 @@ def shown(value: Any) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # thousands of digits, or levels
         return f"{type(value).__name__}, too long to show"
-    return outside(text, _LONGEST if isinstance(value, str) else _LIMIT)
+    if isinstance(value, str):
+        return shortened(printable(text), _LONGEST)
+    return outside(text)
 
 
 def warn_caller(message: str) -> None:

@@ -21,7 +21,7 @@ from keras_alexnet.commands.named_pictures import MISSING, NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.data.formats import unread
 from keras_alexnet.live_line import PictureCount
-from keras_alexnet.reasons import outside, printable, reason
+from keras_alexnet.reasons import outside, printable, reason, shortened
 from keras_alexnet.settings import setting
 from keras_alexnet.terminal import new_console, say, say_json
 
@@ -236,6 +236,6 @@ def _cells(row: Row) -> list[tuple[str, str, str]]:
     if row.fault:
         return [(printable(row.path), f"({outside(row.fault)})", "")]
     return [
-        (printable(row.path), outside(name), f"{score:.4f}")
+        (printable(row.path), shortened(printable(name)), f"{score:.4f}")
         for name, score in row.classes
     ]
