@@ -87,7 +87,7 @@ def kept(
 
 
 def _is_as_written(path: Path) -> bool:
-    """Whether a file has the checksum that stands beside it."""
+    """Whether a file has the checksum that is kept beside it."""
     if not path.is_file() or not _checksum(path).is_file():
         return False
     with contextlib.suppress(OSError, ValueError):

@@ -37,8 +37,11 @@ def check_index(path: Path) -> None:
         - TensorFlow, tensorflow/core/protobuf/tensor_bundle.proto.
     """
     try:
-        (_, head), *entries = _entries(_content(path.with_name(f"{path.name}.index")))
-        _check_values(path, head, [value for _, value in entries])
+        index = _content(path.with_name(f"{path.name}.index"))
+        values = [value for _, value in _entries(index)]
+        if not values:
+            raise ValueError("its index is empty")
+        _check_values(path, values[0], values[1:])
     except (struct.error, IndexError, message.DecodeError) as error:
         raise ValueError(f"its index is damaged: {error}") from None
 

@@ -11,6 +11,7 @@ from keras_alexnet.weights.names import Named
 
 # Standard errors: independent draws pass for trained once in 30,000 times.
 _STANDARD_ERRORS = 4.0
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def warn_if_untrained(weights: Named, origin: str, ours: bool = False) -> None:
@@ -84,7 +85,7 @@ def neighbour_correlation(kernel: np.ndarray) -> tuple[float, float]:
 def _numeric(weights: Named) -> Named:
     """Those that hold floating-point numbers: a file may have layers of other kinds."""
     return {
-        layer: {n: v for n, v in values.items() if v.dtype.kind == "f" and v.size}
+        layer: {n: v for n, v in values.items() if v.dtype.name in _FLOATS and v.size}
         for layer, values in weights.items()
     }
 

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.compat
 
 # How many files of each kind, and which of them are as they should be.
 KINDS = {
-    hostile_pickles: (200, (0, 1)),
-    hostile_keras_files: (100, (0, 2)),
-    hostile_checkpoints: (150, (0, 1)),
+    hostile_pickles: (150, (0, 1)),
+    hostile_keras_files: (60, (0, 2)),
+    hostile_checkpoints: (120, (0, 1)),
     hostile_other_weights: (100, (0, 1, 2)),
 }
 
