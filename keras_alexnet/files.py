@@ -6,7 +6,6 @@ import collections
 import contextlib
 import errno
 import io
-import json
 import os
 import shutil
 import stat
@@ -30,6 +29,7 @@ PACKAGE, RECIPES = Path(__file__).parent, "configs"
 PREFIX = ".keras_alexnet."
 # Python needs up to 36 bytes for one of JSON.
 _MOST_JSON = 2**24
+_MOST_TEXT = 2**24
 
 
 def expanded(path: str | bytes | os.PathLike) -> str:
@@ -94,8 +94,22 @@ def recipe(path: str | os.PathLike) -> Path:
     return own if here or not (PACKAGE / own).is_file() else PACKAGE / own
 
 
-def read_text(path: Path, errors: str = "strict") -> str:
+def read_text(path: Path, most_bytes: int = _MOST_TEXT) -> str:
     """Reads a text file in UTF-8, with a byte order mark or without.
+
+    Args:
+        path: Of the file.
+        most_bytes: How long it may be.
+
+    Raises:
+        ValueError: If it is no UTF-8, too long or another kind of file.
+        OSError: If it cannot be read.
+    """
+    return _decoded(path, _bytes_of_file(path, most_bytes))
+
+
+def read_given_text(path: Path, errors: str = "strict") -> str:
+    """Reads a text file in UTF-8 that a person names; it may be a pipe.
 
     Args:
         path: Of the file.
@@ -151,7 +165,8 @@ def read_json(
         path: Of the file.
         most_bytes: How long it may be.
         **fields: The members that it must have, and the kind of each: a type, or what
-            else `json_schema` knows, such as `list[str]`.
+            else `json_schema` knows, such as `list[str]`. What may be None may be
+            missing too, and is None then.
 
     Raises:
         ValueError: If it is damaged, too long or another kind of file; the message
@@ -164,16 +179,16 @@ def read_json(
     """
     text = _decoded(path, _bytes_of_file(path, most_bytes))
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = json_schema.loaded(text)
+    except ValueError as error:
         raise _damaged(path, str(error)) from None
     if not isinstance(content, dict):
         raise _damaged(path, f"a {type(content).__name__}, no object")
     for name, kind in fields.items():
-        missing = f"{name!r} is missing" if name not in content else None
-        found = missing or json_schema.fault(content[name], kind, name)
+        missing = name not in content
+        found = json_schema.fault(content.setdefault(name, None), kind, name)
         if found:
-            raise _damaged(path, found)
+            raise _damaged(path, f"{name!r} is missing" if missing else found)
     return content
 
 
@@ -182,14 +197,21 @@ def _bytes_of_file(path: Path, most: int) -> bytes:
     with open(path, "rb", opener=_without_waiting) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise _damaged(path, "a pipe or a device, no file")
+            raise _no_file(path, "a pipe or a device, no file")
         if status.st_size > most:
-            raise _damaged(path, f"{status.st_size:,} bytes, of {most:,} at most")
+            raise _no_file(path, f"{status.st_size:,} bytes, of {most:,} at most")
         return file.read(most)
 
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _no_file(path: Path, what: str) -> ValueError:
+    return ValueError(
+        "a text file must be a file, as it was written; restore or remove it. "
+        f"Received: {str(path)!r} ({what})"
+    )
 
 
 def _damaged(path: Path, reason: str) -> ValueError:

@@ -1,21 +1,23 @@
 """What a JSON file must hold, declared as types: the one place that checks it.
 
 A kind is `int`, `float`, `str`, `bool`, `dict` or `list`; `list[KIND]`,
-`dict[str, KIND]`, `KIND | None` or a `Literal`; a dataclass, whose fields are the
-members of an object, those with a default optional; or `Annotated[KIND, …]` with a
-`Within` or a `Length`.
+`dict[str, KIND]`, `KIND | None` or a `Literal`; `tuple[KIND, ...]` or
+`tuple[KIND, KIND]`, lists in JSON; a dataclass, whose fields are the members of an
+object, those with a default optional; or `Annotated[KIND, …]` with a `Within` or a
+`Length`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import os
 import sys
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from keras_alexnet.reasons import printable, shortened
+from keras_alexnet.reasons import outside, reason
 
 _LARGEST = 2**63 - 1
 
@@ -40,11 +42,28 @@ FINITE = Annotated[float, Within(-sys.float_info.max, sys.float_info.max)]
 THREE = Annotated[list[FINITE], Length(3)]
 
 
+def loaded(text: str | bytes) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: If it is none, or lists within lists are too deep.
+
+    Example:
+
+    >>> loaded("[1, 2]")
+    [1, 2]
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(reason(error)) from None
+
+
 def fault(value: Any, kind: Any, name: str = "") -> str | None:
     """The first member of a JSON value that is not what it must be.
 
     Args:
-        value: What `json.loads` returned.
+        value: What `loaded` returned.
         kind: What it must be, as above.
         name: Its own name; empty for the whole file.
 
@@ -67,6 +86,8 @@ def fault(value: Any, kind: Any, name: str = "") -> str | None:
         return None if value in parts else _said(name, f"is none of {list(parts)}")
     if dataclasses.is_dataclass(kind):
         return _fault_in_object(value, kind, name)
+    if origin is tuple:
+        return _fault_in_tuple(value, parts, name)
     if not _is(value, origin or kind):
         return _said(name, f"is no {getattr(origin or kind, '__name__', kind)}")
     return _fault_in_entries(value, parts, name)
@@ -80,6 +101,8 @@ def _is(value: Any, kind: Any) -> bool:
         return whole and abs(value) <= _LARGEST
     if kind is str:
         return isinstance(value, str) and _is_text(value)
+    if kind is list:  # or what will be one in JSON
+        return isinstance(value, (list, tuple))
     return isinstance(value, kind)
 
 
@@ -93,7 +116,7 @@ def _is_text(value: str) -> bool:
 
 
 def _fault_in_entries(value: Any, parts: tuple[Any, ...], name: str) -> str | None:
-    if isinstance(value, list) and parts:
+    if isinstance(value, (list, tuple)) and parts:
         named = ((f"{name}[{index}]", each) for index, each in enumerate(value))
     elif isinstance(value, dict) and parts:
         if not all(map(_is_text, value)):
@@ -102,6 +125,17 @@ def _fault_in_entries(value: Any, parts: tuple[Any, ...], name: str) -> str | No
     else:
         return None
     faults = (fault(each, parts[-1], inner) for inner, each in named)
+    return next(filter(None, faults), None)
+
+
+def _fault_in_tuple(value: Any, parts: tuple[Any, ...], name: str) -> str | None:
+    if parts[-1] is Ellipsis:
+        return fault(value, types.GenericAlias(list, parts[:1]), name)
+    found = fault(value, Annotated[list, Length(len(parts))], name)
+    if found:
+        return found
+    pairs = enumerate(zip(value, parts, strict=True))
+    faults = (fault(each, kind, f"{name}[{index}]") for index, (each, kind) in pairs)
     return next(filter(None, faults), None)
 
 
@@ -148,5 +182,5 @@ def _joined(name: str, member: str) -> str:
 
 
 def _said(name: str, what: str) -> str:
-    shown = f"'{shortened(printable(name), 80)}'" if name else "the file"
+    shown = f"'{outside(name, 80)}'" if name else "the file"
     return f"{shown} {what}"

@@ -52,10 +52,7 @@ class LRN:
         for name in ("k", "alpha", "beta"):
             object.__setattr__(self, name, number(name, getattr(self, name)))
         if self.alpha_mode not in ALPHA_MODES:
-            raise ValueError(
-                f"alpha_mode must be one of {ALPHA_MODES}. "
-                f"Received: alpha_mode={self.alpha_mode!r}"
-            )
+            raise must_be("alpha_mode", f"one of {ALPHA_MODES}", self.alpha_mode)
 
     @property
     def scale(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_alexnet.reasons import must_be
+from keras_alexnet.reasons import must_be, shown
 from keras_alexnet.whole_numbers import entries, number
 
 CHANNEL_ORDERS = ("RGB", "BGR")
@@ -48,7 +48,7 @@ class Preprocessing:
         if self.channel_order not in CHANNEL_ORDERS:
             raise ValueError(
                 f"channel_order must be one of {CHANNEL_ORDERS}. "
-                f"Received: channel_order={self.channel_order!r}"
+                f"Received: channel_order={shown(self.channel_order)}"
             )
         for name in ("mean", "scale"):
             object.__setattr__(self, name, _three(name, getattr(self, name)))

@@ -10,10 +10,14 @@ from collections.abc import Iterable
 from typing import Any
 
 _LIMIT = 200
+_LONGEST = 1000  # of a text: paths can be copied from a message
+_FAR_TOO_LONG = 100_000
 _WRAPPING = re.compile(
     r"\[\[\{\{.*?\}\}\]\]|\{\{.*?\}\}|\[Op:.*|Traceback \(most recent call last\):.*",
     re.DOTALL,
 )
+# What turns colours on and off (ECMA-48, SGR), as in Keras' messages.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def reason(error: BaseException, limit: int = _LIMIT) -> str:
@@ -38,8 +42,28 @@ def reason(error: BaseException, limit: int = _LIMIT) -> str:
     if isinstance(error, KeyError) and error.args:
         error = ValueError(error.args[0])  # KeyError's own text is a repr
     words = str(getattr(error, "message", error))  # TensorFlow's own, without its type
-    text = " ".join(_WRAPPING.sub(" ", words).split())
-    return shortened(text, limit) or type(error).__name__
+    words = shortened(words, _FAR_TOO_LONG)
+    return outside(_WRAPPING.sub(" ", words), limit) or type(error).__name__
+
+
+def outside(value: Any, limit: int = _LIMIT) -> str:
+    """What a file, a server or a library says, for a message or the terminal.
+
+    Args:
+        value: What it is; its `str` is taken.
+        limit: The most characters to return.
+
+    Returns:
+        One line of what can be printed, without colours; its middle is cut out if it
+        is too long.
+
+    Example:
+
+    >>> print(outside("\\x1b[31mred\\x1b[0m,\\nand \\u202e"))
+    red, and \\u202e
+    """
+    text = _COLOURS.sub("", shortened(str(value), _FAR_TOO_LONG))
+    return shortened(printable(" ".join(text.split())), limit)
 
 
 def shortened(text: str, limit: int = _LIMIT) -> str:
@@ -127,7 +151,9 @@ def shown(value: Any) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # thousands of digits, or levels
         return f"{type(value).__name__}, too long to show"
-    return text if isinstance(value, str) else shortened(" ".join(text.split()))
+    if isinstance(value, str):
+        return shortened(printable(text), _LONGEST)
+    return outside(text)
 
 
 def warn_caller(message: str) -> None:

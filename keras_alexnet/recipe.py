@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
 from keras_alexnet.data.formats import READ
 from keras_alexnet.data.sources import TRAIN, Source
 from keras_alexnet.data.views import TEN, Views, bordered_size, ten_views
 from keras_alexnet.pixels import pixels_of
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.reasons import must_be, reason
+from keras_alexnet.reasons import must_be, reason, shown
 from keras_alexnet.whole_numbers import whole_number
 
 RESIZES = ("shorter_side", "warp")
@@ -57,15 +58,11 @@ class Recipe:
         if not isinstance(self.preprocessing, Preprocessing):
             raise must_be("preprocessing", "a Preprocessing", self.preprocessing)
         if self.resize not in RESIZES:
-            raise ValueError(
-                f"resize must be one of {RESIZES}. Received: resize={self.resize!r}"
-            )
+            raise must_be("resize", f"one of {RESIZES}", self.resize)
         expected = f"one of {VIEWS}"
         views = whole_number("views", self.views, expected=expected)
         if views not in VIEWS:
-            raise ValueError(
-                f"views must be {expected}. Received: views={self.views!r}"
-            )
+            raise must_be("views", expected, self.views)
         object.__setattr__(self, "views", views)
         for name, least in (("image_size", 1), ("resize_size", self.image_size)):
             value = whole_number(name, getattr(self, name), least)
@@ -272,11 +269,28 @@ class Recipe:
         Raises:
             ValueError: If a field is missing or unknown.
         """
-        try:
-            colours = Preprocessing(**held["preprocessing"])
-            return cls(**{**held, "preprocessing": colours})
-        except (LookupError, TypeError):
+        fault = json_schema.fault(held, cls)
+        if fault is not None:
             raise ValueError(
                 "a recipe must have the fields preprocessing, resize, resize_size, "
-                f"image_size and views. Received: {held!r}"
+                f"image_size and views. Received: {shown(held)} ({fault})"
+            )
+        colours = Preprocessing(**held["preprocessing"])
+        return cls(**{**held, "preprocessing": colours})
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """The recipe in a JSON file.
+
+        Raises:
+            ValueError: If it is damaged.
+            OSError: If it cannot be read.
+        """
+        held = files.read_json(path)
+        try:
+            return cls.from_dict(held)
+        except ValueError as error:
+            raise ValueError(
+                "a recipe must be as it was written; restore the file. "
+                f"Received: {str(path)!r} ({reason(error)})"
             ) from None

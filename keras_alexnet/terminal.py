@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from keras_alexnet.reasons import printable
+from keras_alexnet.reasons import printable, shortened
 
 _INDENT = "    "  # of what belongs to the line above
 _WIDE = 4096
+_LONGEST = 10_000  # characters of a line
 _FIELDS = re.compile(r"\s*\S+(?: \S+)*")  # between them are two spaces or more
 _WORDS = re.compile(r"\s*\S+")
 
@@ -42,6 +46,21 @@ def say(console: Console, text: str) -> None:
             wide = cell_len(field) + len(_INDENT) > width
             parts += _WORDS.findall(field) if wide else [field]
         _print(console, broken(parts, width))
+
+
+def say_json(value: Any) -> None:
+    """Prints a JSON value on one line of standard output.
+
+    What cannot be printed, and in other encodings than UTF-8 all but ASCII, is escaped
+    as JSON allows: a name that somebody else chose does not control a terminal.
+    """
+    utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+    text = json.dumps(value, ensure_ascii=not utf8)
+    if not text.isprintable():
+        text = "".join(
+            each if each.isprintable() else json.dumps(each)[1:-1] for each in text
+        )
+    print(text, flush=True)
 
 
 def say_command(console: Console, words: Sequence[str]) -> None:
@@ -89,5 +108,5 @@ def _width(console: Console) -> int:
 
 def _print(console: Console, text: str) -> None:
     # Text, so that neither markup nor the name of an emoji in a path is one.
-    lines = "\n".join(map(printable, text.split("\n")))
+    lines = "\n".join(shortened(printable(line), _LONGEST) for line in text.split("\n"))
     console.print(Text(lines), soft_wrap=True)

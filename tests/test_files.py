@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from keras_alexnet import files
-from keras_alexnet.reasons import reason, shortened
+from keras_alexnet import files, json_schema
+from keras_alexnet.reasons import outside, reason, shortened, shown
 
 
 @pytest.fixture
@@ -91,3 +93,55 @@ def test_a_long_reason_keeps_its_end() -> None:
     assert reason(ValueError(long)).endswith("No space left on device")
     assert reason(KeyError("a name")) == "a name"
     assert reason(EOFError()) == "EOFError"
+
+
+HOSTILE = "\x1b[31mred\x1b[0m\x9b2J\u202e\x85end"
+
+
+def test_what_others_say_is_one_short_line_without_signs() -> None:
+    # Keras colours its messages; C1 and signs of direction can control a terminal.
+    assert outside(HOSTILE) == r"red\x9b2J\u202e end"
+    assert reason(ValueError(HOSTILE)) == outside(HOSTILE)
+    for text in (
+        outside(HOSTILE * 10**5),
+        shown([HOSTILE] * 10**5),
+        shown("a" * 10**6),
+    ):
+        assert text.isprintable()
+        assert len(text) <= 1000
+
+
+@dataclasses.dataclass
+class Inner:
+    pair: tuple[int, float]
+    more: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "fault"),
+    [
+        ([1, 0.5], tuple[int, float], None),
+        ((1, 0.5), tuple[int, float], None),
+        ([1, "a"], tuple[int, float], "'x[1]' is no float"),
+        ([1], tuple[int, float], "'x' has not 2 entries"),
+        (3, tuple[int, float], "'x' is no list"),
+        (["a", 1], tuple[str, ...], "'x[1]' is no str"),
+        ({"pair": [1, 2]}, Inner, None),
+        ({"pair": [1, None]}, Inner, "'x.pair[1]' is no float"),
+        ({"pair": [1, 2], "more": [None]}, Inner, "'x.more[0]' is no str"),
+        ({"pair": [1, 2], "other": 1}, Inner, "'x.other' is unknown"),
+    ],
+)
+def test_lists_of_a_fixed_length_are_declared(
+    value: Any, kind: Any, fault: str | None
+) -> None:
+    assert json_schema.fault(value, kind, "x") == fault
+
+
+def test_what_may_be_none_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"order": 2}')
+    kinds = {"order": int | None, "seed": int | None}
+    assert files.read_json(tmp_path / "a.json", **kinds) == {"order": 2, "seed": None}
+    (tmp_path / "a.json").write_text('{"order": "2"}')
+    with pytest.raises(ValueError, match="'order' is no int"):
+        files.read_json(tmp_path / "a.json", **kinds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import re
 import shlex
 import types
@@ -187,3 +188,20 @@ def test_output_that_is_no_terminal_stays_where_it_goes(
 
 def test_an_unknown_total_has_no_bar() -> None:
     assert fitted(["3.0 MiB", "1.0 MiB/s"], 3, 0, 40).plain == "3.0 MiB 1.0 MiB/s"
+
+
+def test_json_holds_the_same_and_controls_no_terminal(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    value = {"name": "a\x1b[2J\x9b\x7f\u202e\U000e0001 ü 猫", "score": 0.5}
+    terminal.say_json(value)
+    out = capsys.readouterr().out
+    assert out.removesuffix("\n").isprintable()
+    assert "猫" in out
+    assert json.loads(out) == value
+
+
+def test_a_line_has_a_bound() -> None:
+    console = screen(80)
+    terminal.say(console, "a" * 10**6)
+    assert len(console.file.getvalue()) < 11_000

@@ -15,7 +15,7 @@ from keras_alexnet.architectures.records import (
     ReLU,
     Tanh,
 )
-from keras_alexnet.reasons import near
+from keras_alexnet.reasons import near, shown
 
 __all__ = [
     "ELU",
@@ -75,7 +75,7 @@ def get(variant: str) -> Architecture:
     if not isinstance(variant, str) or variant not in _ARCHITECTURES:
         raise ValueError(
             f"variant must be one of {names()}{near(variant, names())}. "
-            f"Received: variant={variant!r}"
+            f"Received: variant={shown(variant)}"
         )
     return _ARCHITECTURES[variant]
 

@@ -18,6 +18,7 @@ from keras_alexnet.architectures.records import (
 )
 from keras_alexnet.normalizations import LRN, WithinChannelLRN
 from keras_alexnet.preprocessing import Preprocessing
+from keras_alexnet.reasons import shown
 
 _KINDS = (*ACTIVATIONS, BatchNorm, LRN, WithinChannelLRN, Pool)
 _STAGES = {kind.__name__: kind for kind in _KINDS}
@@ -108,6 +109,9 @@ def checked(architecture: Architecture) -> Architecture:
     for index, convolution in enumerate(architecture.convolutions, start=1):
         _check_convolution(f"conv{index}", convolution, maps, architecture.towers)
         maps = convolution.filters
+    for each, kind in (("initialization", str), ("dropout_before", bool)):
+        value = getattr(architecture, each)
+        _check(each, value, isinstance(value, kind))
     activation = architecture.dense_activation
     _check("dense_activation", activation, isinstance(activation, ACTIVATIONS))
     left = architecture.final_map_size(architecture.input_size)
@@ -120,7 +124,9 @@ def _check_convolution(
 ) -> None:
     groups, filters = convolution.groups, convolution.filters
     _check(f"{name}.groups", groups, not maps % groups and not filters % groups)
-    for stage in convolution.stages:
+    stages = convolution.stages
+    _check(f"{name}.stages", stages, isinstance(stages, (tuple, list)))
+    for stage in stages:
         _check(f"{name}.stages", stage, isinstance(stage, _KINDS))
         if isinstance(stage, LRN):  # within each tower
             _check(f"{name}.filters", filters, not filters % towers)
@@ -130,7 +136,8 @@ def _check(name: str, value: Any, holds: bool) -> None:
     if not holds:
         raise ValueError(
             f"{name} of an architecture must be in range; see "
-            f"keras_alexnet.architectures.Architecture. Received: {name}={value!r}"
+            "keras_alexnet.architectures.Architecture. Received: "
+            f"{name}={shown(value)}"
         )
 
 
@@ -145,17 +152,17 @@ def _convolutions(contents: list[Any]) -> tuple[Convolution, ...]:
 
 
 def _convolution(content: Any) -> Convolution:
-    if isinstance(content, dict) and "stages" in content:
+    if isinstance(content, dict) and isinstance(content.get("stages"), list):
         content = {**content, "stages": tuple(map(_stage, content["stages"]))}
     return _made(Convolution, content)
 
 
 def _stage(content: Any) -> Any:
     kind = content.get("stage") if isinstance(content, dict) else None
-    if kind not in _STAGES:
+    if not isinstance(kind, str) or kind not in _STAGES:
         raise ValueError(
             f"a stage of an architecture must be one of {sorted(_STAGES)}. "
-            f"Received: {content!r}"
+            f"Received: {shown(content)}"
         )
     own = {name: value for name, value in content.items() if name != "stage"}
     return _made(_STAGES[kind], own)
@@ -174,7 +181,7 @@ def _made(kind: type[Record], content: Any) -> Record:
     if not isinstance(content, dict) or given - set(fields) or needed - given:
         raise ValueError(
             f"a {kind.__name__} must be an object with {sorted(needed)} and some of "
-            f"{sorted(set(fields) - needed - {'sources'})}. Received: {content!r}"
+            f"{sorted(set(fields) - needed - {'sources'})}. Received: {shown(content)}"
         )
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
     return kind(**values)

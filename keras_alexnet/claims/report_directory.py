@@ -13,6 +13,7 @@ from keras_alexnet.reasons import must_be
 
 PAGE = "index.html"
 _NAME = re.compile(r"[a-z0-9_]+")
+_MOST_BYTES = 2**28  # of a page with its pictures
 _OURS = f'<meta name="generator" content="{page.GENERATOR}">'
 
 
@@ -90,6 +91,6 @@ def write(results: Sequence[Result], directory: Path) -> Path:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return _OURS in files.read_text(path)
+        return _OURS in files.read_text(path, _MOST_BYTES)
     except (OSError, ValueError):
         return False

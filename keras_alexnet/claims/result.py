@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
 
 QUICK, WHOLE = "quick", "whole"
 
@@ -178,31 +178,48 @@ def read(path: Path) -> Result:
         ValueError: If it is not that.
         OSError: If it cannot be read.
     """
-    content = files.read_json(path, name=str, comparisons=list, arms=dict)
-    try:
-        values = {each.name: content[each.name] for each in dataclasses.fields(Result)}
-        values["others"] = tuple(values["others"])
-        values["comparisons"] = tuple(_comparison(c) for c in values["comparisons"])
-        values["arms"] = {k: ArmResult(**v) for k, v in values["arms"].items()}
-        chart = {**values["chart"], "x": tuple(values["chart"]["x"])}
-        values["chart"] = Chart(**chart)
-        return Result(**values)
-    except (KeyError, TypeError) as error:
+    content = files.read_json(path, comparisons=list[dict], arms=dict[str, dict])
+    names = [each.name for each in dataclasses.fields(Result)]
+    values = {name: content[name] for name in names if name in content}
+    values["comparisons"] = [_with_ends(each) for each in values["comparisons"]]
+    values["arms"] = {k: _with_numbers(arm) for k, arm in values["arms"].items()}
+    fault = json_schema.fault(values, Result)
+    if fault is not None or not values["comparisons"]:
         raise ValueError(
             "the result of a claim must be as claims wrote it; run the claim again. "
-            f"Received: {str(path)!r} ({type(error).__name__}: {error})"
-        ) from None
+            f"Received: {str(path)!r} ({fault or 'without a comparison'})"
+        )
+    values["others"] = tuple(values["others"])
+    values["comparisons"] = tuple(Comparison(**each) for each in values["comparisons"])
+    values["arms"] = {k: ArmResult(**v) for k, v in values["arms"].items()}
+    values["chart"] = Chart(**{**values["chart"], "x": tuple(values["chart"]["x"])})
+    return Result(**values)
 
 
-def _comparison(content: dict[str, Any]) -> Comparison:
+def _with_numbers(arm: dict[str, Any]) -> dict[str, Any]:
+    """An arm whose results that are null in JSON are NaN."""
+    held = {name: arm[name] for name in ("sweep", "results", "curves") if name in arm}
+    return {**arm, **_nan_for_null(held)}
+
+
+def _nan_for_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nan_for_null(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_nan_for_null(each) for each in value]
+    return math.nan if value is None else value
+
+
+def _with_ends(content: dict[str, Any]) -> dict[str, Any]:
+    """A comparison with the numbers that are null in JSON, as they are not finite."""
     absent = {
         "value": math.nan,
         "low": -math.inf,
         "high": math.inf,
         "smallest": math.inf,
     }
-    ends = {name: each for name, each in absent.items() if content[name] is None}
-    return Comparison(**{**content, **ends})
+    ends = {n: each for n, each in absent.items() if content.get(n, 0) is None}
+    return {**content, **ends}
 
 
 def _finite(value: Any) -> Any:

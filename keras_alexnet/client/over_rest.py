@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from typing import Any
 
+from keras_alexnet import exchange, json_schema
 from keras_alexnet.client.answers import (
     OUTPUTS,
     Answer,
@@ -22,12 +21,16 @@ from keras_alexnet.client.answers import (
     from_outputs,
 )
 from keras_alexnet.client.target import SIGNATURE, Target
+from keras_alexnet.reasons import reason
 
 # What TensorFlow Serving answers for DEADLINE_EXCEEDED, for UNAVAILABLE (its queue is
 # full, say), and what a proxy before it does where it is not there: response codes in
 # tensorflow_serving/model_servers/http_server.cc.
 _LATE = (504,)
 _UNREACHABLE = (502, 503)
+_OK = 200
+_MOST = 2**24  # bytes of an answer: Python needs up to 36 for one of JSON
+_MOST_WORDS = 2**16
 
 
 def rest_classifier(target: Target) -> Classify:
@@ -70,15 +73,14 @@ def _body(pictures: Pictures) -> bytes:
 
 
 def _ask(target: Target, body: bytes) -> bytes:
-    request = urllib.request.Request(
-        url(target), data=body, headers={"Content-Type": "application/json"}
-    )
+    headers, seconds = {"Content-Type": "application/json"}, target.timeout
     try:
-        with urllib.request.urlopen(request, timeout=target.timeout) as response:
-            return response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _explained(target, error) from None
+        with exchange.exchanged(
+            url(target), headers, body, silence=seconds, whole=seconds
+        ) as answer:
+            if answer.status != _OK:
+                raise _explained(target, answer)
+            return _content(target, answer)
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)  # URLError wraps it
         if isinstance(cause, TimeoutError):
@@ -86,30 +88,40 @@ def _ask(target: Target, body: bytes) -> bytes:
         raise target.unreachable(_words(cause)) from None
 
 
-def _words(cause: Any) -> str:
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-
-
-def _explained(target: Target, error: urllib.error.HTTPError) -> ValueError:
-    if error.code in _LATE:
-        return target.late()
-    reason = f"HTTP {error.code} {error.reason}"
+def _content(target: Target, answer: exchange.Answer) -> bytes:
     try:
-        said = json.loads(error.read())["error"]
+        content = answer.read(_MOST)
+    except ValueError as error:
+        raise target.refused(f"HTTP {_OK} with {error}; lower --batch_size") from None
+    if answer.length not in (None, len(content)):
+        raise target.unreachable("it ended the connection within its answer")
+    return content
+
+
+def _words(cause: Any) -> str:
+    return reason(cause) if isinstance(cause, BaseException) else str(cause)
+
+
+def _explained(target: Target, answer: exchange.Answer) -> ValueError:
+    if answer.status in _LATE:
+        return target.late()
+    words = f"HTTP {answer.status} {answer.reason}"
+    try:
+        said = json_schema.loaded(answer.read(_MOST_WORDS))["error"]
+        words += "" if said is None else f": {said}"
     except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException):
-        said = None  # it is no TensorFlow Serving, or a proxy before it
-    reason = reason if said is None else f"{reason}: {said}"
-    if error.code in _UNREACHABLE:
-        return target.unreachable(reason)
-    return target.refused(reason)
+        pass  # it is no TensorFlow Serving, or a proxy before it
+    if answer.status in _UNREACHABLE:
+        return target.unreachable(words)
+    return target.refused(words)
 
 
 def _rows(target: Target, answer: bytes) -> list[dict[str, Any]]:
     """The answer in rows, a dictionary of outputs for each picture."""
     try:
-        rows = json.loads(answer)["predictions"]
+        rows = json_schema.loaded(answer)["predictions"]
     except (ValueError, TypeError, KeyError):
         raise target.refused(f"HTTP 200 with {answer[:60]!r}") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if json_schema.fault(rows, list[dict]) is not None:
         raise target.refused("HTTP 200 with predictions that are no list of objects")
     return rows

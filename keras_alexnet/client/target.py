@@ -7,6 +7,11 @@ import math
 import string
 import urllib.parse
 
+from keras_alexnet.exchange import without_password
+from keras_alexnet.reasons import outside, shown
+
+_LONG = 500  # characters of what a server says
+
 SCHEMES = ("grpc", "grpcs", "http", "https")
 SIGNATURE = "classify_bytes"
 
@@ -43,7 +48,8 @@ class Target:
         if not _is_address(self.server):
             raise ValueError(
                 "server must be grpc://host:port or http://host:port (grpcs:// and "
-                f"https:// with encryption). Received: server={self.server!r}"
+                "https:// with encryption). "
+                f"Received: server={shown(without_password(self.server))}"
             )
         if not self.model or set(self.model) & set("/:"):
             raise ValueError(
@@ -88,14 +94,14 @@ class Target:
         """The error of a server that answers, but not with an answer."""
         return ValueError(
             f"{self.server} must serve {self._served()} with the signature {SIGNATURE}."
-            f" Received: {' '.join(reason.split())}"
+            f" Received: {outside(reason, _LONG)}"
         )
 
     def unreachable(self, reason: str) -> ValueError:
         """The error of a server that cannot be reached or takes no more requests."""
         return ValueError(
             "server must be the address of a server that is running and has room. "
-            f"Received: server={self.server!r} ({' '.join(reason.split())})"
+            f"Received: server={self.server!r} ({outside(reason, _LONG)})"
         )
 
     def late(self) -> ValueError:
@@ -117,5 +123,6 @@ def _is_address(server: str) -> bool:
         sound = parts.scheme in SCHEMES and bool(parts.hostname) and bool(parts.port)
     except ValueError:
         return False
-    rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username
-    return sound and not rest and not set(server) & set(string.whitespace)
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    plain = server.isprintable() and not set(server) & set(string.whitespace)
+    return sound and plain and not rest and parts.username is None

@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures.anatomy import Anatomy, anatomy
 from keras_alexnet.commands.running import no_arguments
+from keras_alexnet.reasons import printable
 from keras_alexnet.settings import Settings, setting
 
 WRITES = False
@@ -60,4 +61,7 @@ def main(config: Config, rest: list[str]) -> None:
     shown = config.anatomy()
     if config.svg is not None:
         files.write_text(Path(config.svg), shown.to_svg())
-    print(shown.to_json() if config.json else shown, end="" if config.json else "\n")
+    if config.json:
+        print(shown.to_json(), end="")
+    else:  # a name from a file is shown as it is
+        print("\n".join(map(printable, str(shown).split("\n"))))

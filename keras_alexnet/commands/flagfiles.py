@@ -71,7 +71,9 @@ def _lines(filename: str) -> list[str]:
 
     Bytes that are not UTF-8 are kept as Python keeps them on the command line.
     """
-    lines = files.read_text(_found(filename), errors="surrogateescape").split("\n")
+    lines = files.read_given_text(_found(filename), errors="surrogateescape").split(
+        "\n"
+    )
     stripped = (line.strip() for line in lines)
     return [line for line in stripped if line and not line.startswith(_COMMENTS)]
 

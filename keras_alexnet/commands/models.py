@@ -13,6 +13,7 @@ from rich.table import Table
 from keras_alexnet import architectures
 from keras_alexnet.architectures.anatomy import anatomy
 from keras_alexnet.commands.running import no_arguments, show_next
+from keras_alexnet.reasons import printable
 from keras_alexnet.settings import Settings, setting
 from keras_alexnet.terminal import new_console, say, say_table
 from keras_alexnet.weights import cache, published
@@ -101,7 +102,7 @@ def _say_weights(console: Console, weights: Sequence[dict[str, Any]]) -> None:
             _square(each["input"]),
             each["variant"],
             each["licence"],
-            each["cached"] or "no",
+            printable(each["cached"] or "no"),
         )
     say_table(console, table)
     say(

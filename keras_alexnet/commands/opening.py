@@ -84,4 +84,4 @@ class ModelOptions(OpeningOptions):
 def _read_names(path: str | None) -> tuple[str, ...] | None:
     if path is None:
         return None
-    return tuple(files.read_text(Path(path)).splitlines())
+    return tuple(files.read_given_text(Path(path)).splitlines())

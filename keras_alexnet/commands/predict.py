@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,9 +21,9 @@ from keras_alexnet.commands.named_pictures import MISSING, NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.data.formats import unread
 from keras_alexnet.live_line import PictureCount
-from keras_alexnet.reasons import printable, reason
+from keras_alexnet.reasons import outside, printable, reason, shortened
 from keras_alexnet.settings import setting
-from keras_alexnet.terminal import new_console, say
+from keras_alexnet.terminal import new_console, say, say_json
 
 _WIDE = 4096
 _SHOWN = 3  # names of pictures in a message
@@ -197,9 +196,7 @@ def _print_line(rows: list[Row]) -> None:
         line = {"picture": path, "valid": not fault, "classes": classes}
         if fault:
             line["fault"] = fault
-        # In other encodings all but ASCII is escaped, as JSON allows.
-        utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
-        print(json.dumps(line, ensure_ascii=not utf8), flush=True)
+        say_json(line)
 
 
 class _Table:
@@ -237,8 +234,8 @@ class _Table:
 
 def _cells(row: Row) -> list[tuple[str, str, str]]:
     if row.fault:
-        return [(printable(row.path), f"({row.fault})", "")]
+        return [(printable(row.path), f"({outside(row.fault)})", "")]
     return [
-        (printable(row.path), printable(name), f"{score:.4f}")
+        (printable(row.path), shortened(printable(name)), f"{score:.4f}")
         for name, score in row.classes
     ]

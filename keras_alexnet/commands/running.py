@@ -16,11 +16,12 @@ from absl import flags as absl_flags
 from rich.console import Console
 
 from keras_alexnet.commands import flags, output
-from keras_alexnet.reasons import reason
+from keras_alexnet.reasons import outside, reason
 from keras_alexnet.terminal import new_console, say, say_command
 
 USAGE_ERROR = 2
 _LONG = 1000  # characters of an error of TensorFlow
+_LONGEST = 3000  # and of our own, which may name several paths
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
@@ -117,7 +118,7 @@ def _one_line(error: Exception) -> str:
         )
     if isinstance(error, _of_tensorflow()):
         return reason(error, _LONG)
-    return " ".join(str(error).split())
+    return outside(error, _LONGEST)
 
 
 def _program(script: str, name: str) -> list[str]:

@@ -6,10 +6,16 @@ import collections
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_alexnet import files
+from keras_alexnet.reasons import outside
+from keras_alexnet.whole_numbers import LARGEST
+
+_MOST_BYTES = 2**27  # a million pairs, of a thousand classes
 _COLUMNS = ("label", "predicted", "pictures", "class", "predicted_class")
 
 
@@ -107,6 +113,27 @@ class Confusion:
         return text.getvalue()
 
     @classmethod
+    def read(cls, path: Path, classes: int) -> Confusion:
+        """What `as_csv` has written to a file.
+
+        Args:
+            path: Of the file.
+            classes: How many classes there are.
+
+        Raises:
+            ValueError: If it is damaged.
+            OSError: If it cannot be read.
+        """
+        found = cls.from_csv(files.read_text(path, _MOST_BYTES))
+        if any(max(each.label, each.predicted) >= classes for each in found.pairs):
+            raise ValueError(
+                "confusion.csv must be as train wrote it; remove it, and run the same "
+                f"train command again. Received: {str(path)!r} with a class that is "
+                f"none of the {classes}"
+            )
+        return found
+
+    @classmethod
     def from_csv(cls, text: str) -> Confusion:
         """What `as_csv` has written.
 
@@ -119,11 +146,13 @@ class Confusion:
             if table.fieldnames != list(_COLUMNS):
                 raise ValueError(f"the columns {table.fieldnames}")
             for row in table:
-                pair = int(row["label"]), int(row["predicted"])
-                found._counts[pair] = int(row["pictures"])
+                each = Confused(*(int(row[name]) for name in Confused._fields))
+                if not 0 <= min(each) <= max(each) <= LARGEST:
+                    raise ValueError(f"line {table.line_num} has another number")
+                found._counts[each[:2]] = each.pictures
         except (csv.Error, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 "confusion.csv must be as train wrote it; remove it, and run the same "
-                f"train command again. Received: {error}"
+                f"train command again. Received: {outside(error)}"
             ) from error
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import tensorflow as tf
@@ -12,9 +13,12 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet._version import __version__
 from keras_alexnet.export.heads import DISTRIBUTION
+from keras_alexnet.json_schema import Within
 from keras_alexnet.reasons import reason
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.recipes import EXPORT_CARD
+
+_FROM_ONE = Annotated[int, Within(1, 2**31)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +62,14 @@ class Card:
         Raises:
             ValueError: If it has none, or a damaged one.
         """
-        fields = {"recipe": dict, "classes": int, "top_k": int, "precision": str}
+        fields = {
+            "recipe": dict,
+            "classes": _FROM_ONE,
+            "top_k": _FROM_ONE,
+            "precision": str,
+            "scores": str | None,
+            "class_names": list[str] | None,
+        }
         try:
             held = files.read_json(export / EXPORT_CARD, **fields)
             recipe = Recipe.from_dict(held["recipe"])
@@ -72,6 +83,6 @@ class Card:
             held["classes"],
             held["top_k"],
             held["precision"],
-            held.get("scores", DISTRIBUTION),
-            tuple(held.get("class_names", ())),
+            held["scores"] or DISTRIBUTION,
+            tuple(held["class_names"] or ()),
         )

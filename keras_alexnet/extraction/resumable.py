@@ -20,14 +20,16 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from keras_alexnet import files
-from keras_alexnet.reasons import reason, shortened
+from keras_alexnet import files, json_schema
+from keras_alexnet.reasons import outside, reason, shortened
 
 PARTIAL = ".partial"
 _REQUEST = "request"
 _ROWS, _VALID = "rows", "valid"
 _COUNTER = np.dtype("<i8")
 _FLAG = np.dtype("u1")
+# What h5py and JSON raise for what is no such file.
+_DAMAGED = (LookupError, ValueError, TypeError, AttributeError, RuntimeError)
 
 
 class ResumableFile:
@@ -47,17 +49,19 @@ class ResumableFile:
         # Where each dataset begins, its type and the shape of a row.
         self._places: dict[str, tuple[int, np.dtype, tuple[int, ...]]] = {}
         with h5py.File(path, "r") as file:
-            self.request = json.loads(file.attrs[_REQUEST])
+            self.request = json_schema.loaded(file.attrs[_REQUEST])
             layers = self.request["layers"]
             for name in (_ROWS, _VALID, *layers):
                 held = file[name]
                 place = (held.id.get_offset(), held.dtype, held.shape[1:])
+                if place[0] is None:
+                    raise ValueError(f"{outside(name)} is not in one piece")
                 self._places[name] = place
             self.count = int(file[_VALID].shape[0])
             # Of hashes, what a person calls them.
             self.words = {
-                "model": str(file.attrs["model"]),
-                "pictures": f"{self.count} of {file.attrs['data']}",
+                "model": outside(file.attrs["model"]),
+                "pictures": f"{self.count} of {outside(file.attrs['data'])}",
             }
             self.rows = int(file[_ROWS][0])
 
@@ -193,7 +197,7 @@ def _checked(
 ) -> ResumableFile:
     try:
         found = ResumableFile(path, raw)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (*_DAMAGED, OSError) as error:
         raise ValueError(
             "out must be a new file, or one of features; name another one. "
             f"Received: {str(path)!r} ({reason(error)})"

@@ -9,17 +9,19 @@ replaced.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
 from keras_alexnet.extraction.identity import file_hash
+from keras_alexnet.json_schema import Within
 from keras_alexnet.reasons import reason
 from keras_alexnet.recipe import Recipe
 
@@ -29,6 +31,31 @@ _OURS = re.compile(r"[a-z0-9_]+\.[0-9a-f]{12}\.(npy|json|bin)")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LARGEST_BATCH = 4096  # a question fills one up
 _MOST = 1 << 40  # pictures, values or bytes: more is a damaged number
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """A file of the index."""
+
+    name: str
+    sha256: str
+    bytes: Annotated[int, Within(0, _MOST)]
+
+
+# What the manifest must hold, and more that is only shown.
+_KINDS: dict[str, Any] = {
+    "format": int,
+    "pictures": Annotated[int, Within(1, _MOST)],
+    "values": Annotated[int, Within(1, _MOST)],
+    "components": Annotated[int, Within(0, _MOST)],
+    "batch_size": Annotated[int, Within(1, _LARGEST_BATCH)],
+    "layer": str,
+    "codes": str,
+    "data": str,
+    "files": dict[str, _Entry],
+    "model": dict,
+    "recipe": dict | None,
+}
 
 
 def damaged(path: Path, what: str) -> ValueError:
@@ -131,45 +158,24 @@ def read(directory: Path) -> dict[str, Any]:
             "index must be a directory that retrieve build wrote. "
             f"Received: index={str(directory)!r}, without {MANIFEST}"
         )
-    kinds = {"format": int, "pictures": int, "values": int, "components": int}
-    texts = {"layer": str, "codes": str, "data": str}
-    more = {"files": dict, "model": dict, "batch_size": int}
-    found = files.read_json(path, **kinds, **texts, **more)
+    found = files.read_json(path, **_KINDS)
     if found["format"] != FORMAT:
         raise ValueError(
             f"an index must be of format {FORMAT}; build it again, or update "
             f"keras-alexnet. Received: {str(directory)!r} of {found['format']!r:.20}"
         )
-    for name in ("pictures", "values", "components", "batch_size"):
-        least = 0 if name == "components" else 1
-        most = _LARGEST_BATCH if name == "batch_size" else _MOST
-        if isinstance(found[name], bool) or not least <= found[name] <= most:
-            raise damaged(path, f"{name} of {found[name]!r:.40}")
     try:
         if found["recipe"] is not None:  # as of an export that records none
             Recipe.from_dict(found["recipe"])
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise damaged(path, f"the recipe: {reason(error)}") from None
-    if not isinstance(found["model"].get("path"), str):
+    if json_schema.fault(found["model"].get("path"), str) is not None:
         raise damaged(path, "the path of the model")
     for role, each in found["files"].items():
-        if not _is_entry(each):
+        whole = _OURS.fullmatch(each["name"]) and _HASH.fullmatch(each["sha256"])
+        if whole is None:
             raise damaged(path, f"the file of {role!r:.40}")
     return found
-
-
-def _is_entry(each: Any) -> bool:
-    if not isinstance(each, dict):
-        return False
-    name, digest, size = (each.get(key) for key in ("name", "sha256", "bytes"))
-    return (
-        isinstance(name, str)
-        and isinstance(digest, str)
-        and type(size) is int
-        and 0 <= size <= _MOST
-        and _OURS.fullmatch(name) is not None
-        and _HASH.fullmatch(digest) is not None
-    )
 
 
 def checked_path(directory: Path, manifest: Mapping[str, Any], role: str) -> Path:

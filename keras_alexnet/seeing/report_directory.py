@@ -92,10 +92,9 @@ class ReportDirectory:
     def _earlier(self) -> set[str]:
         """The files of an earlier report; none if there is no such."""
         try:
-            held = files.read_json(self.path / NUMBERS, files=list, made_by=str)
+            held = files.read_json(self.path / NUMBERS, files=list[str], made_by=str)
         except (OSError, ValueError):
             return set()
         if held["made_by"] != _MAKER:
             return set()
-        names = (each for each in held["files"] if isinstance(each, str))
-        return {each for each in names if _OWN.fullmatch(each)}
+        return {each for each in held["files"] if _OWN.fullmatch(each)}

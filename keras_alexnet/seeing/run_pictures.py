@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from keras_alexnet import files
 from keras_alexnet.evaluation import Confusion
 from keras_alexnet.reasons import reason
 from keras_alexnet.seeing import confusion, curves, figures, filters
-from keras_alexnet.weights import runs
+from keras_alexnet.weights import run_weights, runs
 
 
 def draw(run: Path, names: Iterable[str] = runs.PICTURES) -> list[str]:
@@ -42,19 +40,17 @@ def draw(run: Path, names: Iterable[str] = runs.PICTURES) -> list[str]:
 
 
 def _curves(run: Path) -> Figure:
-    return curves.draw(
-        list(csv.DictReader(io.StringIO(files.read_text(run / runs.METRICS))))
-    )
+    return curves.draw(runs.metrics(run))
 
 
 def _confusion(run: Path) -> Figure:
-    counts = Confusion.from_csv(files.read_text(run / runs.CONFUSION))
-    return confusion.draw(counts, runs.class_names(run))
+    names = runs.class_names(run)
+    return confusion.draw(Confusion.read(run / runs.CONFUSION, len(names)), names)
 
 
 def _filters(run: Path) -> Figure:
     return filters.draw(
-        runs.first_kernels(run),
+        run_weights.first_kernels(run),
         runs.architecture(run).towers,
         runs.recipe(run).preprocessing.channel_order,
     )

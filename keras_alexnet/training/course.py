@@ -7,15 +7,18 @@ that are done keep the rate that they had, even if they have to be repeated.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
+from keras_alexnet.json_schema import COUNT, Within
 
 
-class Stretch(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Stretch:
     """Steps for which a run had another length.
 
     Args:
@@ -23,8 +26,8 @@ class Stretch(NamedTuple):
         last_step: The last of these steps.
     """
 
-    epochs: int
-    last_step: int
+    epochs: Annotated[int, Within(1, 2**31)]
+    last_step: COUNT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Course:
 
     def write(self, path: Path) -> None:
         """Writes the stretches before the present one as JSON."""
-        before = [stretch._asdict() for stretch in self.before]
+        before = [dataclasses.asdict(stretch) for stretch in self.before]
         files.write_text(path, json.dumps({"before": before}, indent=2) + "\n")
 
     @classmethod
@@ -98,12 +101,14 @@ class Course:
         """
         if not path.is_file():
             return cls(epochs)
-        before = files.read_json(path, before=list)["before"]
-        try:
-            stretches = [Stretch(int(s["epochs"]), int(s["last_step"])) for s in before]
-        except (KeyError, TypeError, ValueError) as error:
+        held = files.read_json(path, before=list)["before"]
+        fault = json_schema.fault(held, list[Stretch], "before")
+        steps = [0] if fault else [0, *(each["last_step"] for each in held)]
+        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+            fault = "its steps do not grow"
+        if fault is not None:
             raise ValueError(
                 "course.json of a run must be as train wrote it; restore the file. "
-                f"Received: {str(path)!r} ({error!r})"
-            ) from error
-        return cls(epochs, tuple(stretches))
+                f"Received: {str(path)!r} ({fault})"
+            )
+        return cls(epochs, tuple(Stretch(**each) for each in held))

@@ -220,7 +220,8 @@ def rate_ahead(rates: Rates, start: int, errors: Sequence[float]) -> str:
     if rates.schedule != "cosine":
         return line
     begins = [1, *(stretch.last_step + 1 for stretch in course.before)]
-    for begin, (epochs, last) in zip(begins, course.before, strict=False):
+    for begin, stretch in zip(begins, course.before, strict=False):
+        epochs, last = stretch.epochs, stretch.last_step
         line += f"; {_span(begin, last, size)} had the one over {epochs}"
     return line
 

@@ -19,6 +19,7 @@ from keras_alexnet.architectures import Architecture
 from keras_alexnet.data import Source
 from keras_alexnet.data.sources import TRAIN, VALIDATION
 from keras_alexnet.evaluation import Confusion
+from keras_alexnet.reasons import outside, shown
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.settings import from_texts
 from keras_alexnet.training.config import TrainingConfig
@@ -30,8 +31,6 @@ from keras_alexnet.weights.checkpoint_files import (
     written_checkpoints,
     written_weights,
 )
-
-_FINGERPRINT = "fingerprint"
 
 
 class RunDirectory:
@@ -78,16 +77,16 @@ class RunDirectory:
                 )
             return
         theirs, ours = defining_settings(self.path, config)
-        if _FINGERPRINT not in runs.data(self.path):  # of an older version
+        if runs.data(self.path)[runs.FINGERPRINT] is None:  # of an older version
             theirs["data"] = runs.settings(self.path)["data"]
             ours["data"] = config.data
         for name in sorted(theirs.keys() | ours.keys()):
             if theirs.get(name) != ours.get(name):
                 raise ValueError(
                     "model_dir must hold a run of the same configuration; leave out "
-                    f"--{name} to continue this run, or {self._elsewhere}. Received: "
-                    f"{str(self.path)!r}, whose run has {name}={theirs.get(name)}, "
-                    f"not {ours.get(name)}"
+                    f"--{outside(name)} to continue this run, or {self._elsewhere}. "
+                    f"Received: {str(self.path)!r}, whose run has {outside(name)}="
+                    f"{outside(theirs.get(name))}, not {ours.get(name)}"
                 )
         own = runs.has_own_architecture(self.path)
         if architecture != (runs.architecture(self.path) if own else None):
@@ -120,7 +119,7 @@ class RunDirectory:
                 "a run that has ended must have its checkpoints; restore them, or give "
                 f"another --model_dir. Received: {str(self.path)!r}, which has none"
             )
-        steps = max(newest, int(result.get("steps", 0)))
+        steps = max(newest, result.get("steps") or 0)
         pictures = runs.data(self.path)["sizes"][TRAIN]
         one_pass = math.ceil(pictures / config.batch_size)
         begun = math.ceil(steps / (config.steps_per_epoch or one_pass))
@@ -226,9 +225,9 @@ class RunDirectory:
         described = _described(source)
         if runs.is_run(self.path):
             theirs = runs.data(self.path)
-            if _FINGERPRINT in theirs:
+            if theirs[runs.FINGERPRINT] is not None:
                 return
-            described = {**theirs, _FINGERPRINT: described[_FINGERPRINT]}
+            described = {**theirs, runs.FINGERPRINT: described[runs.FINGERPRINT]}
         files.write_text(self.path / runs.DATA, json.dumps(described, indent=2) + "\n")
 
     @contextlib.contextmanager
@@ -264,12 +263,7 @@ class RunDirectory:
     @property
     def result(self) -> dict[str, Any] | None:
         """The content of `result.json`, or None as long as the run is not finished."""
-        if not self._result_path.is_file():
-            return None
-        found = files.read_json(self._result_path, val_pictures=int)
-        kind = float if found["val_pictures"] else type(None)
-        scores = dict.fromkeys(("val_top1", "val_top5", "val_loss"), kind)
-        return files.read_json(self._result_path, **scores)
+        return runs.result(self.path) if self._result_path.is_file() else None
 
     def finish(self, result: dict[str, Any]) -> None:
         """Writes `result.json`, after which only pictures are drawn."""
@@ -290,7 +284,7 @@ def _described(source: Source) -> dict[str, Any]:
         "statistics": dataclasses.asdict(source.statistics),
         runs.DIVISION: source.division and source.division.as_dict(),
         runs.ORDER: source.order,
-        _FINGERPRINT: source.fingerprint(),
+        runs.FINGERPRINT: source.fingerprint(),
     }
 
 
@@ -301,15 +295,17 @@ def _changed(theirs: dict[str, Any], ours: dict[str, Any]) -> str | None:
         gone = [name for name in before if name not in now]
         new = [name for name in now if name not in before]
         words = [
-            f"{what} {names}" for what, names in (("gone", gone), ("new", new)) if names
+            f"{what} {shown(names)}"
+            for what, names in (("gone", gone), ("new", new))
+            if names
         ]
         if not gone and not new:
-            return f"the classes have another order: {now}, not {before}"
+            return f"the classes have another order: {shown(now)}, not {shown(before)}"
         return f"the classes are others: {', '.join(words)}"
     for split, size in ours["sizes"].items():
         if theirs["sizes"].get(split) != size:
             return f"{split} has {size} pictures, not {theirs['sizes'].get(split)}"
-    if theirs.get(_FINGERPRINT, ours[_FINGERPRINT]) != ours[_FINGERPRINT]:
+    if theirs[runs.FINGERPRINT] not in (None, ours[runs.FINGERPRINT]):
         return "there are as many pictures, but other ones"
     return None
 

@@ -1,4 +1,8 @@
-"""The cache of what was downloaded: each file is made once, whole or not at all."""
+"""The cache of what was downloaded: each file is made once, whole or not at all.
+
+Beside each file, `.NAME.sha256` has the checksum of what was written. A file with
+another one, or without, is not used: it is made anew, and a line says so.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ import dataclasses
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_alexnet import files
+from keras_alexnet.reasons import reason
 from keras_alexnet.weights.download import fetch
 from keras_alexnet.weights.published import WeightSet
 from keras_alexnet.weights.remote_files import WrongFile, digests_of
@@ -74,11 +78,47 @@ def kept(
         ValueError: As `make` does, or if the cache cannot be written.
     """
     # No lock for reading: the file is moved into place, so it is always complete.
-    if not os.path.isfile(path):
+    if not _is_as_written(path):
         with _locked(path, what, instead):
-            if not os.path.isfile(path):
-                _make(path, make)
+            if not _is_as_written(path):
+                _say_of(path, what)
+                _make(path, what, make)
     return path
+
+
+def _is_as_written(path: Path) -> bool:
+    """Whether a file has the checksum that is kept beside it."""
+    if not path.is_file() or not _checksum(path).is_file():
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        return files.read_text(_checksum(path)).split() == _sum_line(path).split()
+    return False
+
+
+def _checksum(path: Path) -> Path:
+    """The file with the checksum of a file of the cache."""
+    return path.with_name(f"{_prefix(path)}{_HELD_TO}")
+
+
+def _sum_line(path: Path) -> str:
+    """The checksum of a file, as sha256sum writes it."""
+    ((_, found),) = digests_of(path, (_HELD_TO,))
+    return f"{found}  {path.name}\n"
+
+
+def _say_of(path: Path, what: str) -> None:
+    """Says that a file is made anew, if there is one; a folder cannot be replaced."""
+    for each in (path, _checksum(path)):
+        if each.is_dir():
+            raise ValueError(
+                f"the cache of {what} must be a file, or not there yet; remove what is "
+                f"in its place. Received: {str(each)!r}, a folder"
+            )
+    if path.is_file():
+        _say(
+            f"{path} is not used, since it has not the checksum of what was written "
+            f"there, or none: {what} is fetched anew"
+        )
 
 
 def location(record: WeightSet) -> Path:
@@ -149,28 +189,35 @@ def _hold_to(record: WeightSet, cache: Path, found: str) -> None:
     """Keeps the hash of a first download, and shows it."""
     first = _first(record, cache)
     files.write_text(first, f"{found}  {record.file_name}\n")
-    print(
+    _say(
         f"no hash of {record.file_name} is published: it has {_HELD_TO} {found}, which "
-        f"is kept in {first}; a later download must have it, too",
-        file=sys.stderr,
-        flush=True,
+        f"is kept in {first}; a later download must have it, too"
     )
 
 
-def _make(path: Path, make: Callable[[Path, Path], None]) -> None:
-    _remove_leftovers(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_prefix(path)) as work:
-        made = Path(work) / path.name
-        make(Path(work), made)
-        with open(made, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(made, path)
+def _make(path: Path, what: str, make: Callable[[Path, Path], None]) -> None:
+    try:
+        _remove_leftovers(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=_prefix(path)) as work:
+            made = Path(work) / path.name
+            make(Path(work), made)
+            with open(made, "rb+") as file:
+                os.fsync(file.fileno())
+            line = _sum_line(made)
+            os.replace(made, path)
+            files.write_text(_checksum(path), line)
+    except OSError as error:
+        place = error.filename or path
+        raise ValueError(
+            f"the cache of {what} must be able to keep {str(path)!r}; see what is in "
+            f"its place. Received: {str(place)!r} ({reason(error)})"
+        ) from None
 
 
 def _remove_leftovers(path: Path) -> None:
     """Removes the folders of processes that were killed; the lock must be held."""
     for leftover in path.parent.glob(f"{_prefix(path)}*"):
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover)
 
 
@@ -178,12 +225,20 @@ def _prefix(path: Path) -> str:
     return f".{path.name}."
 
 
+def _say(message: str) -> None:
+    """Shows a line on standard error."""
+    from keras_alexnet import terminal
+
+    terminal.say(terminal.new_console(stderr=True), message)
+
+
 @contextlib.contextmanager
 def _locked(path: Path, what: str, instead: str) -> Iterator[None]:
     """Holds the lock of a file; the system releases it if the process dies."""
     import filelock
 
-    lock = filelock.FileLock(path.parent / f"{_prefix(path)}lock")
+    place = path.parent / f"{_prefix(path)}lock"
+    lock = filelock.FileLock(place)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The lock file may be writable in a folder that is not.
@@ -191,14 +246,14 @@ def _locked(path: Path, what: str, instead: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            message = f"waiting for another process that downloads {what}"
-            print(message, file=sys.stderr, flush=True)
+            _say(f"waiting for another process that downloads {what}")
             lock.acquire()
     except (OSError, NotImplementedError) as error:
+        named = Path(getattr(error, "filename", None) or "") == place
         raise ValueError(
             f"the cache of {what} must be a folder that can be written to; set "
             f"KERAS_HOME to another place, or give {instead} as weights. Received: "
-            f"{str(path.parent)!r} ({getattr(error, 'strerror', None) or error})"
+            f"{str(place if named else path.parent)!r} ({reason(error)})"
         ) from None
     try:
         yield

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras_alexnet import files
 from keras_alexnet.reasons import reason
 from keras_alexnet.tensorflow_paths import for_tensorflow
+from keras_alexnet.weights.checkpoint_index import check_index
 
 _STEP = "step-"
 _WEIGHTS = "weights-"
@@ -60,6 +61,12 @@ class CheckpointReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.prefix = checkpoint_prefix(path)
+        try:
+            check_index(path)
+        except ValueError as error:
+            raise Damaged(path, reason(error)) from None
+        except OSError:
+            pass  # why it cannot be read, TensorFlow says below
         self._restore(_OBJECTS, tf.string)
         reader = tf.train.load_checkpoint(self.prefix)
         self.shapes: dict[str, list[int]] = reader.get_variable_to_shape_map()
@@ -70,8 +77,13 @@ class CheckpointReader:
 
         Raises:
             Damaged: If its checksum is wrong.
-            ValueError: If it cannot be read for another reason.
+            ValueError: If there is none, or it cannot be read for another reason.
         """
+        if name not in self._types:
+            raise ValueError(
+                f"the checkpoint must hold {name.removesuffix(VALUE)}, as those of "
+                f"train do; restore the file. Received: {str(self._path)!r} without it"
+            )
         return self._restore(name, self._types[name])
 
     def check(self) -> None:

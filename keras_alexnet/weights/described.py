@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_alexnet import json_schema
 from keras_alexnet.given_pictures import check_labels, check_prepared
 from keras_alexnet.reasons import must_be
 from keras_alexnet.recipe import Recipe
@@ -25,6 +26,7 @@ from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.whole_numbers import entries, whole_number
 
 _DESCRIBED = (".keras", ".weights.h5", ".safetensors")
+_MOST_BYTES = 2**22  # of JSON, which takes up to 36 times as much in Python
 _FILE = "a whole .keras, .weights.h5 or .safetensors file"
 
 
@@ -53,11 +55,15 @@ class Description:
         Raises:
             ValueError: If it is damaged.
         """
-        found = json.loads(held)
-        names = found.get("class_names") if isinstance(found, dict) else None
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise ValueError("its description is no object with class_names")
-        recipe = found.get("recipe")
+        if len(held) > _MOST_BYTES:
+            raise ValueError(f"its description has {len(held):,} bytes")
+        found = json_schema.loaded(held)
+        wrong = json_schema.fault(found, dict)
+        for name, kind in {"class_names": list[str], "recipe": dict | None}.items():
+            wrong = wrong or json_schema.fault(found.get(name), kind, name)
+        if wrong:
+            raise ValueError(f"its description is damaged: {wrong}")
+        recipe, names = found.get("recipe"), found["class_names"]
         return cls(None if recipe is None else Recipe.from_dict(recipe), tuple(names))
 
 
@@ -193,7 +199,11 @@ def _file(store: Any) -> h5py.File:
 
 
 def _bytes(held: h5py.Dataset) -> bytes:
-    return np.asarray(held[()], np.uint8).tobytes()
+    if not isinstance(held, h5py.Dataset) or held.dtype != np.uint8:
+        raise ValueError("its description is no array of bytes")
+    if held.size > _MOST_BYTES:
+        raise ValueError(f"its description has {held.size:,} bytes")
+    return np.asarray(held[()]).tobytes()
 
 
 def _fitting(found: Description, model: keras.Model) -> Description:

@@ -6,16 +6,17 @@ import contextlib
 import dataclasses
 import http.client
 import os
+import shutil
 import string
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_alexnet import files
+from keras_alexnet import exchange, files
+from keras_alexnet.exchange import without_password
+from keras_alexnet.reasons import outside, reason, shown
 from keras_alexnet.weights.published import WeightSet
 from keras_alexnet.weights.remote_files import (
     MOST,
@@ -28,9 +29,13 @@ from keras_alexnet.weights.remote_files import (
 VARIABLE = "KERAS_ALEXNET_WEIGHTS"
 
 _ATTEMPTS = 3  # the first, and two that resume where a connection was cut
-_CHUNK = 1 << 20
 _MIB = 2**20
 _TIMEOUT = 30.0  # seconds without an answer or a byte
+# Seconds for the whole, and those that each byte adds: who sends less is not waited
+# for, nor holds the lock of the cache.
+_WHOLE = 60.0
+_LEAST_SPEED = 10_000.0  # bytes a second
+_ANSWERED = (http.client.OK, http.client.PARTIAL_CONTENT)
 
 _Show = Callable[[int], object]  # takes the number of bytes received so far
 
@@ -42,7 +47,7 @@ def fetch(record: WeightSet, directory: Path) -> Path:
     a mirror, which must have the very same bytes. The environment variable
     `KERAS_ALEXNET_WEIGHTS` names another source instead: a mirror's `http://` or
     `https://` address, to which the file's name is added, or a folder that holds the
-    file. A file in a folder is used where it is.
+    file, of which a copy is made: what is checked is what is read.
 
     Args:
         record: The weight set.
@@ -61,7 +66,7 @@ def fetch(record: WeightSet, directory: Path) -> Path:
     file = _remote(record)
     source = os.environ.get(VARIABLE, "")
     if source and "://" not in source:
-        return _from_folder(file, Path(files.expanded(source)))
+        return _from_folder(file, Path(files.expanded(source)), directory)
     if source:
         mirror = checked_address(VARIABLE, source, " or a folder")
         file = dataclasses.replace(file, urls=(f"{mirror}/{file.name}",))
@@ -94,12 +99,14 @@ def download(file: RemoteFile, directory: Path) -> Path:
     for url in file.urls:
         try:
             _download(file, url, path)
-            check(file, path, f"the file from {url}", "it was removed")
+            shown_url = without_password(url)
+            check(file, path, f"the file from {shown_url}", "it was removed")
         except Refused as error:
             path.unlink(missing_ok=True)
             refusals[url] = error
             if len(refusals) < len(file.urls):
-                _say(f"{url}: {error.received}; the next address is tried")
+                where = without_password(url)
+                _say(f"{where}: {error.received}; the next address is tried")
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -110,7 +117,10 @@ def download(file: RemoteFile, directory: Path) -> Path:
     raise Unavailable(
         f"{file.what} must be available at one of {len(refusals)} addresses; "
         f"{file.otherwise}",
-        "; ".join(f"{url}: {error.received}" for url, error in refusals.items()),
+        "; ".join(
+            f"{without_password(url)}: {error.received}"
+            for url, error in refusals.items()
+        ),
     )
 
 
@@ -139,7 +149,7 @@ def checked_address(variable: str, address: str, otherwise: str = "") -> str:
     if not valid or not address.isascii() or set(address) & set(string.whitespace):
         raise ValueError(
             f"{variable} must be an http:// or https:// address{otherwise}. "
-            f"Received: {variable}={address!r}"
+            f"Received: {variable}={shown(without_password(address))}"
         )
     return address.rstrip("/")
 
@@ -155,12 +165,13 @@ def read_address(file: RemoteFile, most: int) -> bytes:
         Unavailable: If it cannot be had, or is longer.
     """
     (url,) = file.urls
-    content = b""
-    with _opened(file, url, 0) as response:
-        for chunk in _chunks(response):
-            content += chunk
-            if len(content) > most:
-                raise _unavailable(file, url, f"more than {most:,} bytes")
+    with _opened(file, url, 0) as answer:
+        try:
+            content = answer.read(most)
+        except ValueError as error:
+            raise _unavailable(file, url, str(error)) from None
+    if answer.length not in (None, len(content)):
+        raise _unavailable(file, url, f"{len(content):,} bytes, then no more")
     return content
 
 
@@ -180,7 +191,7 @@ def _remote(record: WeightSet) -> RemoteFile:
     )
 
 
-def _from_folder(file: RemoteFile, folder: Path) -> Path:
+def _from_folder(file: RemoteFile, folder: Path, directory: Path) -> Path:
     path = folder / file.name
     if not path.is_file():
         found = "has no such file" if folder.is_dir() else "is no folder"
@@ -189,8 +200,16 @@ def _from_folder(file: RemoteFile, folder: Path) -> Path:
             f"{file}",
             f"{VARIABLE}={str(folder)!r}, which {found}",
         )
-    check(file, path, f"the file {str(path)!r}", "it is not used")
-    return path
+    what, then = f"the file {str(path)!r}", "it is not used"
+    if path.stat().st_size > (MOST if file.size is None else file.size):
+        check(file, path, what, then)
+    copy = Path(shutil.copyfile(path, directory / file.name))
+    try:
+        check(file, copy, what, then)
+    except Refused:
+        copy.unlink()
+        raise
+    return copy
 
 
 def _download(file: RemoteFile, url: str, path: Path) -> None:
@@ -208,22 +227,23 @@ def _receive(file: RemoteFile, url: str, path: Path, show: _Show) -> int | None:
     """Appends what arrives to the file; returns the size of the whole file."""
     start = path.stat().st_size if path.exists() else 0
     most = MOST if file.size is None else file.size
-    with _opened(file, url, start) as response:
-        resumed = response.status == http.client.PARTIAL_CONTENT
-        length = response.headers.get("Content-Length", "")
+    with _opened(file, url, start) as answer:
+        resumed = answer.status == http.client.PARTIAL_CONTENT
         total = file.size
-        if length.isdecimal():
-            total = int(length) + (start if resumed else 0)
+        if answer.length is not None:
+            total = answer.length + (start if resumed else 0)
         if file.size is None and total is not None and total > most:
             raise _unavailable(file, url, f"a file of {total:,} bytes, too many")
         try:
             with open(path, "ab" if resumed else "wb") as output:
-                for chunk in _chunks(response):
-                    output.write(chunk)
+                for piece in _pieces(answer):
+                    output.write(piece)
                     show(output.tell())
                     if output.tell() > most:
                         return None  # another file, perhaps an endless one
-        except OSError as error:  # the disk's; the network's are handled in _chunks
+        except TimeoutError:
+            raise
+        except OSError as error:  # the disk's; the network's are handled in _pieces
             raise ValueError(
                 f"there must be room for {file.name} ({_size(file)}) in "
                 f"{str(path.parent)!r}; free some, or set KERAS_HOME to another one. "
@@ -233,32 +253,32 @@ def _receive(file: RemoteFile, url: str, path: Path, show: _Show) -> int | None:
 
 
 @contextlib.contextmanager
-def _opened(
-    file: RemoteFile, url: str, start: int
-) -> Iterator[http.client.HTTPResponse]:
+def _opened(file: RemoteFile, url: str, start: int) -> Iterator[exchange.Answer]:
     """The answer to a request for the file, from byte `start` on."""
-    request = urllib.request.Request(url, headers={"User-Agent": "keras-alexnet"})
+    headers = {"User-Agent": "keras-alexnet"}
     if start:
-        request.add_header("Range", f"bytes={start}-")
+        headers["Range"] = f"bytes={start}-"
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        reason = f"HTTP {error.code} {error.reason}"
-        raise _unavailable(file, url, reason) from None
+        with exchange.exchanged(url, headers, silence=_TIMEOUT, whole=_WHOLE) as answer:
+            if answer.status not in _ANSWERED:
+                what = f"HTTP {answer.status} {answer.reason}"
+                raise _unavailable(file, url, what)
+            yield answer
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)  # URLError wraps it
-        reason = getattr(cause, "strerror", None) or str(cause)
-        raise _unavailable(file, url, reason) from None
-    with response:
-        yield response
+        what = reason(cause) if isinstance(cause, Exception) else outside(cause)
+        raise _unavailable(file, url, what) from None
 
 
-def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """What arrives until the end, or until the connection is cut or times out."""
+def _pieces(answer: exchange.Answer) -> Iterator[bytes]:
+    """What arrives until the end, or until the connection is cut or falls silent.
+
+    Raises:
+        TimeoutError: If it comes too slowly.
+    """
     with contextlib.suppress(OSError, http.client.HTTPException):
-        while chunk := response.read(_CHUNK):
-            yield chunk
+        yield from answer.pieces(_LEAST_SPEED)
+    answer.check()
 
 
 @contextlib.contextmanager
@@ -266,7 +286,9 @@ def _progress(file: RemoteFile, url: str) -> Iterator[_Show]:
     """Shows one line on standard error, and how much of the file has come."""
     from keras_alexnet.live_line import LiveLine
 
-    console = _say(f"downloading {file.name}, {_size(file)} from {url}")
+    console = _say(
+        f"downloading {file.name}, {_size(file)} from {without_password(url)}"
+    )
     began = time.monotonic()
     with LiveLine(console) as line:
 
@@ -292,7 +314,8 @@ def _size(file: RemoteFile) -> str:
     return "of unknown size" if file.size is None else f"{file.size / _MIB:.1f} MiB"
 
 
-def _unavailable(file: RemoteFile, url: str, reason: str) -> Unavailable:
+def _unavailable(file: RemoteFile, url: str, why: str) -> Unavailable:
     return Unavailable(
-        f"{file.what} must be available at {url}; {file.otherwise}", reason
+        f"{file.what} must be available at {without_password(url)}; {file.otherwise}",
+        why,
     )

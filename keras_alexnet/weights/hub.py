@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_alexnet import files
+from keras_alexnet import files, json_schema
 from keras_alexnet.reasons import reason
 from keras_alexnet.weights import cache
 from keras_alexnet.weights.download import checked_address, download, read_address
@@ -193,7 +193,7 @@ def _asked(place: _Place) -> tuple[str, dict[str, _Listed]]:
     path = f"api/models/{place.repository}/revision/{revision}?blobs=true"
     content = read_address(place.remote("its listing", path), _MOST)
     try:
-        held = json.loads(content)
+        held = json_schema.loaded(content)
         if not _COMMIT.fullmatch(held["sha"]):
             raise ValueError("no commit")
         return held["sha"], _files(held.get("siblings") or [])

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture
+from keras_alexnet.reasons import outside
 from keras_alexnet.weights.described import UNKNOWN
 from keras_alexnet.weights.names import Named, named_weights
 from keras_alexnet.weights.opening import Weights
@@ -54,10 +55,10 @@ def load_weights(
     if weights.unfinished:
         _log.warning("%s: %s", weights.origin, weights.unfinished)
     values = weights.read(record)
-    if weights.checked:
-        warn_if_untrained(values, weights.origin, weights.description != UNKNOWN)
     other = _other_classes(model, weights, class_names)
     assign_weights(model, values, weights.origin, frozenset({LAST} if other else ()))
+    if weights.checked:
+        warn_if_untrained(values, weights.origin, weights.description != UNKNOWN)
     if other:
         units = model.get_layer(LAST).units
         theirs = "others" if weights.classes in (None, units) else weights.classes
@@ -141,7 +142,7 @@ def _check_names(
         raise ValueError(
             f"weights must hold only {', '.join(variables)} for {layer}: with others "
             f"they have another meaning. Received: {origin!r} with "
-            f"{layer}/{unexpected[0]}"
+            f"{outside(f'{layer}/{unexpected[0]}')}"
         )
 
 
@@ -176,7 +177,7 @@ def _warn_of_unread(model: keras.Model, values: Named, origin: str) -> None:
         _log.warning(
             "%s: not read, since the model has no such layers: %s",
             origin,
-            ", ".join(unread),
+            outside(", ".join(unread)),
         )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
-from keras_alexnet.reasons import near
-from keras_alexnet.weights import hub, published, runs
+from keras_alexnet.reasons import near, outside
+from keras_alexnet.weights import hub, published, run_weights, runs
 from keras_alexnet.weights.cache import cached
 from keras_alexnet.weights.classes import class_names as class_list
 from keras_alexnet.weights.described import UNKNOWN, Description, description_in
@@ -26,6 +28,7 @@ from keras_alexnet.weights.formats import (
 )
 from keras_alexnet.weights.names import Named, is_of
 from keras_alexnet.weights.recipes import SUFFIXES, recorded_by_run
+from keras_alexnet.weights.remote_files import MOST
 
 _CAFFES = ("caffe", "caffenet")
 
@@ -122,11 +125,22 @@ def open_weights(weights: str | os.PathLike | Weights) -> Weights:
         return _run(run, path, origin)
     for suffix, opener in _FILES.items():
         if path.name.endswith(suffix) and path.is_file():
+            _check_size(path, origin)
             return opener(path, origin)
     found = "which is something else" if path.exists() else "which does not exist"
     found = variant_named(origin) or found
     meant = near(origin, published.names())
     raise ValueError(f"{_expected()}{meant}. Received: {origin!r}, {found}")
+
+
+def _check_size(path: Path, origin: str) -> None:
+    """Raises ValueError for a file that is no AlexNet's; one may be a hole."""
+    size = path.stat().st_size
+    if size > MOST:
+        raise ValueError(
+            f"a file of weights must have at most {MOST:,} bytes. "
+            f"Received: {origin!r} with {size:,}"
+        )
 
 
 def variant_named(weights: str | os.PathLike) -> str:
@@ -173,7 +187,7 @@ def _published(record: published.WeightSet, origin: str) -> Weights:
 
     def read(architecture: Architecture) -> Named:
         path = cached(record, functools.partial(_convert, record))
-        return keras_files.read_h5(path, origin, architecture)
+        return keras_files.read_h5(path, str(path), architecture)
 
     side, described = record.image_size, _description(record)
     classes = len(described.class_names)
@@ -206,9 +220,9 @@ def _run(run: Path, path: Path, origin: str) -> Weights:
     side = int(settings["image_size"])
     return Weights(
         origin,
-        lambda record: runs.read_weights(checkpoint),
+        lambda record: run_weights.read_weights(checkpoint),
         variants=() if own else (settings["variant"],),
-        classes=runs.classes(checkpoint, run),
+        classes=run_weights.classes(checkpoint, run),
         input_shape=(side, side, 3),
         checked=False,  # a run may have been stopped early on purpose
         architecture=runs.architecture(run) if own else None,
@@ -226,21 +240,58 @@ def _h5(path: Path, origin: str) -> Weights:
         if keras_files.fits(shapes, architectures.get(name))
     ]
     described = description_in(path)
-    side = None if described.recipe is None else described.recipe.image_size
+    inputs = shapes.get("dense", ())[:1]
     return Weights(
         origin,
         functools.partial(keras_files.read_h5, path, origin),
         tuple(fitting),
         classes=keras_files.classes(shapes),
-        input_shape=None if side is None else (side, side, 3),
+        input_shape=_input_shape(described, fitting, inputs, origin),
         foreign=None if fitting else f"a file of other layers: {_listed(shapes)}",
         description=described,
     )
 
 
+def _input_shape(
+    described: Description,
+    variants: Sequence[str],
+    inputs: Sequence[int],
+    origin: str,
+) -> tuple[int, int, int] | None:
+    """The shape of the pictures, by the recipe in a file.
+
+    Args:
+        described: What is recorded in it.
+        variants: Those that the file can be of.
+        inputs: How many values its `fc6` reads; empty if it has none.
+        origin: The file, for messages.
+
+    Raises:
+        ValueError: If its `fc6` is for pictures of another size. A network is built
+            for the size, and would be as large as the file says.
+    """
+    if described.recipe is None:
+        return None
+    side = described.recipe.image_size
+    records = [architectures.get(name) for name in variants]
+    if inputs and records and all(_inputs(r, side) != inputs[0] for r in records):
+        raise ValueError(
+            "a file of weights must have the recipe of its network. Received: "
+            f"{origin!r} for pictures of {side}x{side}, with {inputs[0]} inputs of fc6"
+        )
+    return (side, side, 3)
+
+
+def _inputs(record: Architecture, side: int) -> int:
+    last = record.averaged_size or record.final_map_size(side)
+    return last * last * record.convolutions[-1].filters
+
+
 def _listed(shapes: keras_files.Shapes) -> str:
     """The first few of a file's layers, each with the shape of its kernel."""
-    listed = [f"{group} {shape}" for group, shape in sorted(shapes.items())[:4]]
+    listed = [
+        f"{outside(group, 40)} {shape}" for group, shape in sorted(shapes.items())[:4]
+    ]
     return ", ".join(listed + ["…"] * (len(shapes) > len(listed))) or "none"
 
 
@@ -282,13 +333,13 @@ def _safetensors(path: Path, origin: str) -> Weights:
     fitting = [n for n in architectures.names() if is_of(named, architectures.get(n))]
     if variant in fitting:
         fitting = [variant]
-    side = None if described.recipe is None else described.recipe.image_size
+    inputs = np.shape(named.get("fc6", {}).get("kernel"))[:1]
     shapes = {
         layer: next(iter(values.values())).shape for layer, values in named.items()
     }
     return dataclasses.replace(
         _known(named, origin, tuple(fitting)),
-        input_shape=None if side is None else (side, side, 3),
+        input_shape=_input_shape(described, fitting, inputs, origin),
         foreign=None if fitting else f"a file of other layers: {_listed(shapes)}",
         description=described,
     )

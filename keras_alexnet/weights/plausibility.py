@@ -11,6 +11,7 @@ from keras_alexnet.weights.names import Named
 
 # Standard errors: independent draws pass for trained once in 30,000 times.
 _STANDARD_ERRORS = 4.0
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def warn_if_untrained(weights: Named, origin: str, ours: bool = False) -> None:
@@ -43,6 +44,7 @@ def warn_if_untrained(weights: Named, origin: str, ours: bool = False) -> None:
     Reference:
         - Krizhevsky et al. 2012, figure 3.
     """
+    weights = _numeric(weights)
     sign = _constant_kernel(weights) or _constant_biases(weights)
     if not ours:
         sign = sign or _noise(weights)
@@ -78,6 +80,14 @@ def neighbour_correlation(kernel: np.ndarray) -> tuple[float, float]:
     count = down.size + across.size
     correlation = (down.sum() + across.sum()) / count / np.square(centred).mean()
     return float(correlation), 1 / math.sqrt(count)
+
+
+def _numeric(weights: Named) -> Named:
+    """Those that hold floating-point numbers: a file may have layers of other kinds."""
+    return {
+        layer: {n: v for n, v in values.items() if v.dtype.name in _FLOATS and v.size}
+        for layer, values in weights.items()
+    }
 
 
 def _constant_kernel(weights: Named) -> str | None:

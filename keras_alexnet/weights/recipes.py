@@ -117,8 +117,8 @@ def recorded(path: str | os.PathLike) -> Description:
     card = (newest_version(place) or place) / EXPORT_CARD
     if not card.is_file():
         return UNKNOWN
-    held = files.read_json(card, recipe=dict)
-    names = held.get("class_names") or ()  # earlier versions wrote none
+    held = files.read_json(card, recipe=dict, class_names=list[str] | None)
+    names = held["class_names"] or ()  # earlier versions wrote none
     return Description(Recipe.from_dict(held["recipe"]), tuple(names))
 
 

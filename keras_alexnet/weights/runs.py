@@ -6,9 +6,10 @@ import csv
 import dataclasses
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from keras_alexnet import architectures, files
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.data.division import Division
 from keras_alexnet.data.order import NEWEST
+from keras_alexnet.json_schema import COUNT, FINITE, THREE, Within
+from keras_alexnet.reasons import outside, shown
 from keras_alexnet.recipe import Recipe
 from keras_alexnet.weights.checkpoint_files import (
     VALUE,
@@ -24,7 +27,6 @@ from keras_alexnet.weights.checkpoint_files import (
     written_checkpoints,
     written_weights,
 )
-from keras_alexnet.weights.names import Named
 
 # The names of what is in the directory of a run.
 SETTINGS = "config.flags"
@@ -61,13 +63,39 @@ LOCK = ".lock"
 DIVISION = "division"
 # A member of data.json: version of the order of the training examples.
 ORDER = "order"
-_MODEL = "model/"
-_AVERAGE = "average/"
+# A member of data.json: which pictures they are; earlier versions did not write it.
+FINGERPRINT = "fingerprint"
+_WHOLE = re.compile("[1-9][0-9]{0,8}")  # pixels of a side, or an epoch
 _ERRORS = f"errors{VALUE}"
 _TOTALS = f"totals{VALUE}"
 # RUN/best and RUN/last are not files: they name one of the checkpoints.
 BEST = "best"
 LAST = "last"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sizes:
+    train: COUNT
+    validation: COUNT = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Statistics:
+    mean: THREE
+    stddevs: list[FINITE] | None = None
+    vectors: list[list[FINITE]] | None = None
+    origin: str = ""
+
+
+_SCORE = Annotated[float, Within(0, 1)] | None
+_DATA: dict[str, Any] = {
+    "class_names": list[str],
+    "sizes": _Sizes,
+    "statistics": _Statistics,
+    FINGERPRINT: str | None,
+    DIVISION: Division | None,
+    ORDER: int | None,
+}
 
 
 def is_run(path: Path) -> bool:
@@ -94,7 +122,7 @@ def settings(run: Path) -> dict[str, str]:
     """
     path = run / SETTINGS
     found = parse(files.read_text(path))
-    if not found.get("variant") or not found.get("image_size", "").isdecimal():
+    if not found.get("variant") or not _WHOLE.fullmatch(found.get("image_size", "")):
         raise ValueError(
             "the settings of a run must be as train wrote them; restore the file. "
             f"Received: {str(path)!r}, without a variant or an image_size"
@@ -108,14 +136,7 @@ def data(run: Path) -> dict[str, Any]:
     Raises:
         ValueError: If the file is damaged.
     """
-    found = files.read_json(run / DATA, class_names=list, sizes=dict, statistics=dict)
-    mean = found["statistics"].get("mean")
-    if not isinstance(mean, list) or len(mean) != 3:
-        raise ValueError(
-            "data.json of a run must be as train wrote it; restore the file. "
-            f"Received: {str(run / DATA)!r}, with the mean colour {mean!r}"
-        )
-    return found
+    return files.read_json(run / DATA, **_DATA)
 
 
 def division(run: Path) -> Division | None:
@@ -124,13 +145,13 @@ def division(run: Path) -> Division | None:
     Raises:
         ValueError: If the file is damaged.
     """
-    found = data(run).get(DIVISION)
+    found = data(run)[DIVISION]
     try:
         return None if found is None else Division(**found)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(
             "data.json of a run must be as train wrote it; restore the file. "
-            f"Received: {str(run / DATA)!r}, with the division {found!r}"
+            f"Received: {str(run / DATA)!r}, with the division {shown(found)}"
         ) from error
 
 
@@ -140,7 +161,9 @@ def order(run: Path) -> int:
     Raises:
         ValueError: If there is none of that version, or the file is damaged.
     """
-    found = data(run).get(ORDER, 1)  # of runs that began before there was a second
+    found = data(run)[ORDER]
+    if found is None:  # of runs that began before there was a second
+        return 1
     if found not in range(1, NEWEST + 1):
         raise ValueError(
             "the order of a run's pictures must be one of this version of "
@@ -170,7 +193,7 @@ def architecture(run: Path) -> Architecture:
 def recipe(run: Path) -> Recipe:
     """The recipe of a run: that of its architecture, with the mean of its data."""
     if (run / RECIPE).is_file():
-        return Recipe.from_dict(files.read_json(run / RECIPE))
+        return Recipe.read(run / RECIPE)
     # Earlier versions wrote no recipe; it follows from their other files.
     own = architecture(run).preprocessing
     colours = dataclasses.replace(own, mean=data(run)["statistics"]["mean"])
@@ -190,13 +213,24 @@ def metrics(run: Path) -> list[dict[str, str]]:
     try:
         rows = list(csv.DictReader(io.StringIO(text), strict=True))
     except csv.Error as error:
-        raise _damaged_metrics(path, str(error)) from error
+        raise _damaged_metrics(path, outside(error)) from error
     for number, row in enumerate(rows, start=2):
         whole = set(row) == set(METRICS_COLUMNS) and None not in row.values()
-        if not whole or not row["epoch"].isdecimal():
+        if not whole or not _WHOLE.fullmatch(row["epoch"]):
             why = f"line {number} has not the columns {METRICS_COLUMNS}"
             raise _damaged_metrics(path, why)
+        if not all(map(_is_number, row.values())):
+            raise _damaged_metrics(path, f"line {number} has a value that is no number")
     return rows
+
+
+def _is_number(text: str) -> bool:
+    """Whether a value is a number, or empty where nothing was validated."""
+    try:
+        float(text or 0)
+    except ValueError:
+        return False
+    return True
 
 
 def _damaged_metrics(path: Path, why: str) -> ValueError:
@@ -278,8 +312,21 @@ def errors(checkpoint: str) -> list[float]:
     Raises:
         ValueError: If it cannot be read or is damaged.
     """
-    values = CheckpointReader(Path(checkpoint)).read(_ERRORS)
+    values = _numbers(CheckpointReader(Path(checkpoint)), checkpoint, _ERRORS)
     return [float(each) for each in values if not math.isnan(each)]
+
+
+def _numbers(reader: CheckpointReader, checkpoint: str, key: str) -> np.ndarray:
+    """A list of one number or more that a checkpoint holds.
+
+    Raises:
+        Damaged: If it holds something else.
+    """
+    if key in reader.shapes:
+        found = reader.read(key)
+        if found.ndim == 1 and found.size and found.dtype.kind in "fi":
+            return found
+    raise Damaged(Path(checkpoint), f"no numbers {key.removesuffix(VALUE)!r}")
 
 
 def best_epoch(errors: Sequence[float]) -> int | None:
@@ -314,7 +361,7 @@ def taken(path: Path) -> str:
     assert run is not None
     reader = CheckpointReader(Path(checkpoint))
     epoch, best = len(errors(checkpoint)), best_checkpoint(run)
-    if reader.read(_TOTALS)[-1]:
+    if _numbers(reader, checkpoint, _TOTALS)[-1]:
         return f"epoch {epoch + 1}, not at its end"
     of_best = None if best is None else len(errors(str(best)))
     roles = {"the last": _is_last(checkpoint, run), "the best": of_best == epoch}
@@ -357,62 +404,22 @@ def _is_last(checkpoint: str, run: Path) -> bool:
     if not (run / RESULT).is_file():
         return True
     # Of a run that has ended the last may have been dropped (--keep=best).
-    ended = files.read_json(run / RESULT).get("epochs")
+    ended = result(run)["epochs"]
     return ended is None or ended == len(errors(checkpoint))
 
 
-def read_weights(checkpoint: str) -> Named:
-    """Reads the model's weights of a checkpoint, by layer and name.
-
-    If the run kept averages of the weights, returns those: the run evaluates them.
+def result(run: Path) -> dict[str, Any]:
+    """What a run that has ended came to: the content of its `result.json`.
 
     Raises:
-        ValueError: If it cannot be read or is damaged.
+        ValueError: If it is damaged.
     """
-    reader = CheckpointReader(Path(checkpoint))
-    weights = _group(reader, _MODEL)
-    for layer, averages in _group(reader, _AVERAGE).items():
-        weights[layer].update(averages)
-    return weights
-
-
-def first_kernels(run: Path) -> np.ndarray:
-    """The kernels of conv1 of a run, `[height, width, 3, count]`, as `read_weights`.
-
-    Raises:
-        ValueError: If there is no checkpoint, or it cannot be read.
-    """
-    reader = CheckpointReader(Path(newest_checkpoint(run)))
-    keys = (f"{each}conv1/kernel{VALUE}" for each in (_AVERAGE, _MODEL))
-    return reader.read(next(key for key in keys if key in reader.shapes))
-
-
-def _group(reader: CheckpointReader, prefix: str) -> Named:
-    """The values whose keys begin with `prefix`, by layer and name."""
-    values: Named = {}
-    for key in reader.shapes:
-        if key.startswith(prefix) and key.endswith(VALUE):
-            layer, name = key[len(prefix) : -len(VALUE)].split("/")
-            values.setdefault(layer, {})[name] = reader.read(key)
-    return values
-
-
-def classes(checkpoint: str, run: Path) -> int:
-    """Number of classes of the model of a checkpoint.
-
-    Args:
-        checkpoint: Its path.
-        run: The run that it belongs to.
-
-    Raises:
-        ValueError: If the run has more or fewer class names.
-    """
-    shapes = CheckpointReader(Path(checkpoint)).shapes
-    count = shapes[f"{_MODEL}fc8/bias{VALUE}"][0]
-    if (run / DATA).is_file() and len(class_names(run)) != count:
+    counts = {"val_pictures": COUNT, "epochs": COUNT | None, "steps": COUNT | None}
+    scores = {"val_top1": _SCORE, "val_top5": _SCORE, "val_loss": float | None}
+    found = files.read_json(run / RESULT, **counts, **scores)
+    if found["val_pictures"] and any(found[name] is None for name in scores):
         raise ValueError(
-            f"data.json of a run must name each of the network's {count} classes; "
-            "restore the file, or train again into another --model_dir. Received: "
-            f"{str(run / DATA)!r} with {len(class_names(run))} names"
+            "result.json of a run must be as train wrote it; restore the file. "
+            f"Received: {str(run / RESULT)!r}, without scores"
         )
-    return count
+    return found

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from mutated import mutated_json
 
 from keras_alexnet.data import open_source
 from keras_alexnet.data.preparation import Settings, prepare, shards
@@ -35,43 +36,10 @@ def description_of(root: Path) -> dict[str, Any]:
     return json.loads((root / "dataset.json").read_text())
 
 
-VALUES: list[Any] = [None, True, -1, 0, 3, 2**31, 2**63, 10**400, 0.5, float("nan")]
-VALUES += [1e400, "", "text", "\ud800", "/etc/passwd", "../x", "a\0b", [], [[]], {}]
-VALUES += [[1], {"a": 1}, [None], {"train": []}]
 # What may be something else, because nobody reads it, or it is a name or a colour.
 FREE = ("data", "skipped", "file_stamp", "prepared_with", "class_names", "statistics")
 FREE += ("identity.quality", "identity.size", "identity.data_fingerprint")
 FREE += ("identity.division", "identity.encoding")
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all members of a JSON value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    found = []
-    for key, each in inner:
-        found.append((*path, key))
-        if isinstance(each, (dict, list)):
-            found += places(each, (*path, key))
-    return found
-
-
-def mutated(content: dict[str, Any], rng: random.Random) -> tuple[str, dict]:
-    """A description with one member replaced, removed, added or given twice."""
-    changed = copy.deepcopy(content)
-    *above, last = rng.choice(places(content))
-    holder: Any = changed
-    for key in above:
-        holder = holder[key]
-    how = rng.choice(["replace"] * 5 + ["remove", "more"])
-    if how == "replace":
-        holder[last] = rng.choice(VALUES)
-    elif how == "remove":
-        del holder[last]
-    elif isinstance(holder, list):
-        holder.append(copy.deepcopy(holder[last]))
-    else:
-        holder[f"{last}2"] = holder[last]
-    return ".".join(map(str, (*above, last))), changed
 
 
 def test_mutated_descriptions_are_refused_or_change_nothing_that_counts(
@@ -84,7 +52,7 @@ def test_mutated_descriptions_are_refused_or_change_nothing_that_counts(
             (tmp_path / path.name).symlink_to(path)
     refused = 0
     for _ in range(600):
-        place, changed = mutated(content, rng)
+        place, changed = mutated_json(content, rng)
         if changed == content:
             continue
         (tmp_path / "dataset.json").write_text(json.dumps(changed))

@@ -15,7 +15,8 @@ from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.network import network_of
 from keras_alexnet.training.step import StepInputs, TrainStep
-from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+from keras_alexnet.weights.run_weights import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint
 
 ROWS, SIDE = 8, 64
 

@@ -20,7 +20,8 @@ from keras_alexnet.training.network import network_of
 from keras_alexnet.training.state import TrainState
 from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.weights.names import named_weights
-from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+from keras_alexnet.weights.run_weights import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint
 
 RATE = 1.0
 

@@ -17,7 +17,7 @@ from keras_alexnet import AlexNet, Classifier, commands
 from keras_alexnet.evaluation import Scores
 from keras_alexnet.training import Trainer, TrainingConfig, kept_weights
 from keras_alexnet.training.loop import Loop
-from keras_alexnet.weights import recipe_of, runs
+from keras_alexnet.weights import recipe_of, run_weights, runs
 from keras_alexnet.weights.names import Named
 
 ERRORS = (0.5, 0.25, 0.25, 0.75)  # the second epoch is the best, the earliest of two
@@ -89,7 +89,7 @@ def test_a_run_that_has_ended_keeps_what_is_named(
     # Each holds what was evaluated then: the averages.
     for words, epoch in (("best", 2), ("last", 4)):
         if f"weights-{2 * epoch}" in kept or (words == "last" and "step-8" in kept):
-            values = runs.read_weights(runs.checkpoint_of(run / words))
+            values = run_weights.read_weights(runs.checkpoint_of(run / words))
             expected = scored[epoch]["fc8"]["kernel"]
             np.testing.assert_array_equal(values["fc8"]["kernel"], expected)
             model = AlexNet(weights=run / words)
@@ -114,7 +114,7 @@ def test_what_is_kept_is_small_and_has_nothing_of_the_update(
     size = sum(len(content) for content in of_checkpoints(full).values())
     run = Path(full.model_dir)
     (run / "result.json").unlink()
-    whole = runs.read_weights(runs.newest_checkpoint(run))
+    whole = run_weights.read_weights(runs.newest_checkpoint(run))
     slim = dataclasses.replace(full, keep_optimizer=False)
     trained(slim)
     shapes = tf.train.load_checkpoint(
@@ -131,7 +131,7 @@ def test_what_is_kept_is_small_and_has_nothing_of_the_update(
     }
     # Two checkpoints of weights, momentum and averages against the weights.
     assert sum(len(each) for each in of_checkpoints(slim).values()) < size / 5
-    for layer, values in runs.read_weights(runs.newest_checkpoint(run)).items():
+    for layer, values in run_weights.read_weights(runs.newest_checkpoint(run)).items():
         for name, value in values.items():
             np.testing.assert_array_equal(value, whole[layer][name])
 
@@ -148,7 +148,7 @@ def test_a_run_without_momentum_goes_on_and_says_what_is_lost(
     short = dataclasses.replace(four, epochs=2)
     trained(short)
     run = Path(short.model_dir)
-    kept = runs.read_weights(runs.newest_checkpoint(run))
+    kept = run_weights.read_weights(runs.newest_checkpoint(run))
     began: list[Named] = []
     step = Loop._step
 
@@ -236,11 +236,12 @@ def test_killed_where_something_is_replaced_nothing_is_lost(
         patch.setattr(kept_weights, name, dying)
         with pytest.raises(Killed):
             Trainer(four, quiet()).fit()
-    assert runs.read_weights(runs.newest_checkpoint(run)).keys() >= {"conv1", "fc8"}
+    kept = run_weights.read_weights(runs.newest_checkpoint(run))
+    assert kept.keys() >= {"conv1", "fc8"}
     assert runs.taken(run).startswith("epoch ")
     trained(four)
     assert checkpoints(four) == KEPT[keep][1]
-    values = runs.read_weights(runs.checkpoint_of(run / "best"))
+    values = run_weights.read_weights(runs.checkpoint_of(run / "best"))
     np.testing.assert_array_equal(values["fc8"]["kernel"], scored[2]["fc8"]["kernel"])
     assert [row["epoch"] for row in rows(run)] == ["1", "2", "3", "4"]
 

@@ -15,7 +15,8 @@ import keras_alexnet
 from keras_alexnet import architectures
 from keras_alexnet.architectures import Convolution, Pool, ReLU, Tanh
 from keras_alexnet.training import Trainer, TrainingConfig
-from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+from keras_alexnet.weights.run_weights import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint
 
 # Three layers for 32 px, as for the paper's figure 1; its first pool does not overlap.
 SMALL = dataclasses.replace(

@@ -19,7 +19,8 @@ from keras_alexnet.training import Trainer, TrainingConfig
 from keras_alexnet.training.checkpoints import Checkpoints
 from keras_alexnet.training.loop import Loop
 from keras_alexnet.weights.checkpoint_files import VALUE
-from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+from keras_alexnet.weights.run_weights import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint
 
 COLUMNS = (
     "epoch,loss,top1,top5,val_loss,val_top1,val_top5,"

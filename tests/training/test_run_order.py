@@ -14,7 +14,7 @@ from keras_alexnet.data import open_source
 from keras_alexnet.data.preparation import Settings, prepare
 from keras_alexnet.data.records import RecordsSource
 from keras_alexnet.training import Trainer, TrainingConfig
-from keras_alexnet.weights import runs
+from keras_alexnet.weights import run_weights, runs
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def forget_order(config: TrainingConfig) -> None:
 
 def weights(config: TrainingConfig) -> np.ndarray:
     newest = runs.newest_checkpoint(Path(config.model_dir))
-    return runs.read_weights(newest)["conv1"]["kernel"]
+    return run_weights.read_weights(newest)["conv1"]["kernel"]
 
 
 @pytest.mark.parametrize("began_with", [1, pytest.param(2, marks=pytest.mark.compat)])

@@ -14,7 +14,8 @@ import pytest
 from finished_runs import quiet, rows
 
 from keras_alexnet.training import Trainer, TrainingConfig
-from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+from keras_alexnet.weights.run_weights import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint
 
 
 def losses(run: str) -> list[float]:

@@ -19,7 +19,8 @@ from keras_alexnet.training.network import network_of
 from keras_alexnet.training.run_directory import RunDirectory
 from keras_alexnet.training.step import TrainStep
 from keras_alexnet.weights import recipe_of
-from keras_alexnet.weights.runs import newest_checkpoint, read_weights
+from keras_alexnet.weights.run_weights import read_weights
+from keras_alexnet.weights.runs import newest_checkpoint
 
 
 @pytest.fixture

@@ -50,8 +50,10 @@ def convert(raw: Path, made: Path) -> None:
 
 
 def seen(folder: Path) -> list[str]:
-    """What is in the cache, besides the lock's empty file."""
-    return sorted(p.name for p in folder.iterdir() if not p.name.endswith(".lock"))
+    """What is in the cache, besides the lock's empty file and the checksums."""
+    beside = (".lock", ".sha256")
+    names = (p.name for p in folder.iterdir())
+    return sorted(n for n in names if not (n.startswith(".") and n.endswith(beside)))
 
 
 @pytest.mark.compat

@@ -35,7 +35,7 @@ def test_a_mirror_replaces_the_publisher(
 
 
 @pytest.mark.compat
-def test_a_folder_is_used_in_place_and_checked(
+def test_a_file_of_a_folder_is_copied_and_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tmp_path / "here"
@@ -51,7 +51,10 @@ def test_a_folder_is_used_in_place_and_checked(
         assert f"holds bvlc_alexnet.caffemodel (sha1 {SHA1})" in message
         assert message.endswith("which has no such file")
         file.write_bytes(CONTENT)
-        assert fetch(wanted, here) == file
+        copy = fetch(wanted, here)
+        assert copy == here / file.name
+        assert copy.read_bytes() == CONTENT
+        copy.unlink()
         file.write_bytes(b"short")
         assert "must have 12 bytes; it is not used" in refused(wanted, here)
         file.write_bytes(b"x" * len(CONTENT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,13 +134,20 @@ def test_other_bytes_than_the_hub_states_are_refused(
 @pytest.mark.parametrize(
     "content", ['{"model.pth": 3}', '{"files": {"model.pth": [5, "0"]}}', "[]"]
 )
-def test_a_damaged_listing_in_the_cache_is_named(
+def test_a_damaged_listing_in_the_cache_is_looked_up_anew_or_named(
     server: HubServer, home: Path, content: str
 ) -> None:
-    hub.local(f"{HERE}/model.pth", SUFFIXES)
+    path = hub.local(f"{HERE}/model.pth", SUFFIXES)
     listing = home / "listings" / f"{ONE}.json"
-    assert listing.is_file()
+    whole = listing.read_bytes()
     listing.write_text(content)
+    assert hub.local(f"{HERE}/model.pth", SUFFIXES) == path
+    assert listing.read_bytes() == whole
+    # with the checksum of what somebody else has written
+    listing.write_text(content)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    checksum = listing.with_name(f".{listing.name}.sha256")
+    checksum.write_text(f"{digest}  {listing.name}\n")
     assert str(listing) in refused(f"{HERE}/model.pth")
 
 

@@ -11,7 +11,7 @@ from keras_alexnet.claims.experiment import Experiment
 from keras_alexnet.claims.measured import Measured
 from keras_alexnet.claims.result import Chart
 from keras_alexnet.inspection.colour import apart_by_chance, colourfulness, sign_free
-from keras_alexnet.weights import runs
+from keras_alexnet.weights import run_weights
 
 
 def colour_split(experiment: Experiment) -> Measured:
@@ -37,7 +37,7 @@ def colour_split(experiment: Experiment) -> Measured:
     excess, facts, found = {}, {}, {}
     for name, each in trained.items():
         whole = [run for run in each if run.seed not in diverged]
-        own = [runs.first_kernels(run.path) for run in whole]
+        own = [run_weights.first_kernels(run.path) for run in whole]
         values = [colourfulness(kernels) for kernels in own]
         halves: list[np.ndarray] = [
             np.arange(len(each)) * 2 // len(each) for each in values

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 from pathlib import Path
 
 from keras_alexnet import files
 from keras_alexnet.commands.named_pictures import MISSING, NamedPictures
 from keras_alexnet.live_line import PictureCount
-from keras_alexnet.reasons import must_be, printable
+from keras_alexnet.reasons import must_be, printable, shortened
 from keras_alexnet.retrieval import Index
 from keras_alexnet.retrieval.index import Answer
 from keras_alexnet.retrieval.page import page
 from keras_alexnet.settings import Settings, setting
-from keras_alexnet.terminal import new_console, say
+from keras_alexnet.terminal import new_console, say, say_json
 
 _SHOWN = 3  # names of pictures in a message
 _AT_ONCE = 64
 _MANY = 256  # pictures from which on progress is shown
+_LONGEST_NAME = 1000  # characters that are shown of one
 _ON_PAGE = 200  # pictures on a page: it holds them all
 USAGE = "PICTURE... (files, folders with all that is below, patterns as 'photos/*.jpg')"
 WRITES = False
@@ -112,7 +111,8 @@ def _print(answer: Answer, as_json: bool) -> None:
         fault = f"  ({answer.fault})" if answer.fault else ""
         print(printable(f"{answer.picture}{fault}"))
         for each in answer.neighbours:
-            print(f"  {each.distance:10.4f}  {printable(each.name)}")
+            name = shortened(printable(each.name), _LONGEST_NAME)
+            print(f"  {each.distance:10.4f}  {name}")
         return
     neighbours = [
         {"name": each.name, "distance": each.distance} for each in answer.neighbours
@@ -120,6 +120,4 @@ def _print(answer: Answer, as_json: bool) -> None:
     line = {"picture": answer.picture, "neighbours": neighbours}
     if answer.fault:
         line["fault"] = answer.fault
-    # In other encodings all but ASCII is escaped, as JSON allows.
-    utf8 = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
-    print(json.dumps(line, ensure_ascii=not utf8), flush=True)
+    say_json(line)

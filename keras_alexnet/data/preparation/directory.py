@@ -17,6 +17,7 @@ from keras_alexnet.data.record_files import (
     UNFINISHED,
     Description,
 )
+from keras_alexnet.reasons import outside
 
 _FILE_STAMP = "file_stamp"
 
@@ -107,8 +108,8 @@ class PreparationDirectory:
                 raise ValueError(
                     "out must hold a preparation of the same data with the same "
                     "settings; give these, or another directory. Received: "
-                    f"out={str(self.path)!r}, whose {name} is {held.get(name)}, "
-                    f"not {wanted}"
+                    f"out={str(self.path)!r}, whose {name} is "
+                    f"{outside(held.get(name))}, not {wanted}"
                 )
         # Earlier versions did not write it.
         if file_stamp not in (None, self.file_stamp):

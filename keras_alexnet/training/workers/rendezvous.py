@@ -11,15 +11,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import socket
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from keras_alexnet import json_schema
+from keras_alexnet.json_schema import COUNT
+from keras_alexnet.reasons import outside
 from keras_alexnet.training.workers.environment import Workers
 
+_LONGEST = 2000  # characters of a verdict
 _AGAIN = 0.2  # seconds until the next attempt to reach the first worker
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sent:
+    """What a worker sends when it connects."""
+
+    index: COUNT
+    must_match: dict[str, str]
 
 
 class _Guest(NamedTuple):
@@ -80,13 +93,15 @@ async def _receive(
         visits[asyncio.current_task()] = writer
         # Anything else that connects to the port gets no answer.
         with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-            sent = json.loads(await reader.readline())
-            guest = guests[int(sent["index"])] = _Guest(sent["must_match"], writer)
+            sent = json_schema.loaded(await reader.readline())
+            if json_schema.fault(sent, _Sent) is not None:
+                raise ValueError("no worker")
+            guest = guests[sent["index"]] = _Guest(sent["must_match"], writer)
             if len(guests) == len(workers.addresses) - 1:
                 complete.set()
             await reader.read()  # until it has the verdict, or is gone
-            if guests.get(int(sent["index"])) is guest and not complete.is_set():
-                del guests[int(sent["index"])]
+            if guests.get(sent["index"]) is guest and not complete.is_set():
+                del guests[sent["index"]]
         writer.close()
 
     async with await asyncio.start_server(admit, sock=server):
@@ -126,7 +141,8 @@ def _difference(must_match: Mapping[str, str], guests: Mapping[int, _Guest]) -> 
             if ours != theirs:
                 return (
                     "all workers must be started alike. Received: "
-                    f"{name}={theirs} on worker {index}, {name}={ours} on worker 0"
+                    f"{outside(name)}={outside(theirs)} on worker {index}, "
+                    f"{outside(name)}={ours} on worker 0"
                 )
     return ""
 
@@ -155,6 +171,6 @@ async def _verdict(workers: Workers, must_match: dict[str, str]) -> str:
     try:
         sent = {"index": workers.own, "must_match": must_match}
         writer.write(json.dumps(sent).encode() + b"\n")
-        return json.loads(await reader.readline())["verdict"]
+        return outside(json_schema.loaded(await reader.readline())["verdict"], _LONGEST)
     finally:
         writer.close()

@@ -16,6 +16,7 @@ from google.protobuf import (
 )
 
 from keras_alexnet.weights.formats.faults import one_line
+from keras_alexnet.weights.formats.protobufs import check_fields
 
 _EXPECTED = "a whole .caffemodel file, Caffe's NetParameter with the layers' values"
 _MOST_BYTES = 2**31 - 1  # a protobuf message has no more
@@ -132,9 +133,10 @@ def _described(name: str, number: int, kind: Any, repeated: bool) -> dict[str, A
 def _parse(path: Path) -> Any:
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("it is larger than a NetParameter can be, 2 GiB")
-    net = net_parameter()()
+    net, content = net_parameter()(), path.read_bytes()
     try:
-        net.ParseFromString(path.read_bytes())
+        check_fields(content, net.DESCRIPTOR)
+        net.ParseFromString(content)
     except message.DecodeError:
         raise ValueError("it is damaged, or no NetParameter") from None
     return net

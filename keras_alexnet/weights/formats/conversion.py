@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_alexnet.reasons import printable, shortened
 from keras_alexnet.weights.names import Named
 
 _log = logging.getLogger("keras_alexnet")
@@ -85,7 +86,7 @@ def from_torch(state: Mapping[str, np.ndarray], origin: str) -> Named:
     if foreign:
         raise ValueError(
             "weights must be of torchvision's AlexNet, with features.0.weight to "
-            f"classifier.6.bias. Received: {origin!r} with {', '.join(foreign[:5])}"
+            f"classifier.6.bias. Received: {origin!r} with {_listed(foreign[:5])}"
         )
     for name in sorted(state, key=known.index):  # a weight comes before its bias
         module, _, _ = name.rpartition(".")
@@ -137,6 +138,11 @@ def _channels_last(layers: _Layers) -> Named:
     return named
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names that a file has, for a message."""
+    return printable(shortened(", ".join(names)))
+
+
 class _Layers:
     """The layers of one file, checked as they are taken out."""
 
@@ -152,12 +158,12 @@ class _Layers:
     def named(self, out_axis: int) -> Named:
         named: Named = {}
         known = (*_CONVOLUTIONS, *_DENSE)
-        unread = [str(each) for each in self._found if each not in known]
+        unread = [each for each in self._found if each not in known]
         if unread:
             _log.warning(
                 "%s: not read, since an AlexNet has no such layers: %s",
                 self._origin,
-                ", ".join(unread),
+                _listed(unread),
             )
         for layer in known:
             if layer in self._found:
@@ -178,6 +184,8 @@ class _Layers:
         # Caffe gave every blob four axes until 2014: (1, 1, out, in) and (1, 1, 1, n).
         if rank == 2 and kernel.ndim == 4 and kernel.shape[:2] == (1, 1):
             kernel = kernel[0, 0]
+        if not kernel.size or not bias.size:
+            raise self.error(layer, f"no values, shapes {kernel.shape}, {bias.shape}")
         if kernel.ndim != rank or bias.size != max(bias.shape, default=0):
             raise self.error(layer, f"shapes {kernel.shape} and {bias.shape}")
         return kernel, bias.ravel()

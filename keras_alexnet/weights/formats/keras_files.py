@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -33,6 +34,12 @@ _QUANTISED = (
     "quantise the model after loading"
 )
 _VARIABLE = re.compile(r"layers/[^/]+/vars/\d+")
+_OF_LORA = 2**22  # weights: of rank 64 in each layer of an AlexNet
+_VERSION = re.compile(r"\d{1,3}(\.[0-9a-z]{1,20}){1,4}$", re.ASCII)
+# The weights of an AlexNet's layers, also of one that is a layer of another model.
+_WEIGHT = re.compile(
+    r"(.*/)?layers/((grouped_)?conv2d|dense|batch_normalization)(_\d+)?/vars/\d+"
+)
 _INNER = re.compile(r"layers/([^/]+)/layers/")  # a model that is a layer
 Shapes = dict[str, tuple[int, ...]]
 _BODY = ("conv", "seam", "norm", "cnorm", "pool", "bn", "relu", "tanh", "leaky", "elu")
@@ -121,6 +128,8 @@ def _held(found: hdf5_files.Datasets) -> dict[str, list[h5py.Dataset]]:
         raise ValueError(_of_another_model(stray))
     for path in sorted(weights, key=lambda path: int(path.rpartition("/")[2])):
         _check_floats(path, _type(weights[path]))
+        if not weights[path].size:
+            raise ValueError(f"{path} of shape {weights[path].shape} holds no values")
         held.setdefault(path.split("/")[1], []).append(weights[path])
     for group, variables in held.items():
         if variables[-1].name != f"/layers/{group}/vars/{len(variables) - 1}":
@@ -237,18 +246,70 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     Raises:
         ValueError: If it is damaged or of the other Keras generation.
     """
+    with (
+        one_line(_WHOLE_KERAS, origin),
+        # Keras 2 follows links out of the file, and unpickles an .npz.
+        hdf5_files.opened_entry(path, WEIGHTS) as found,
+    ):
+        _check_kinds(found)
+        held = sum(each.size for each in found.values())
     _check_generation(path, origin)
     with one_line(_WHOLE_KERAS, origin):
-        # Keras 2 follows links out of the file, and unpickles an .npz.
-        hdf5_files.check_entries(path, WEIGHTS)
+        _check_configuration(path, held)
         # Keras 2 reads it by TensorFlow.
         plain = Path(for_tensorflow(path.parent), path.name)
-        return keras.saving.load_model(plain, compile=False)
+        model = keras.saving.load_model(plain, compile=False)
+    _check_finite(model, origin)
+    return model
+
+
+def _check_configuration(path: Path, held: int) -> None:
+    """Raises ValueError if a model has far more weights than its file holds.
+
+    It would be built with them. Here it is built without any values.
+    """
+    with zipfile.ZipFile(path) as archive:
+        configuration = json.loads(archive.read("config.json"))
+    if hasattr(keras, "StatelessScope"):
+        scope = keras.StatelessScope(initialize_variables=False)
+    else:
+        scope = tf.Graph().as_default()
+    with scope:
+        model = keras.saving.deserialize_keras_object(configuration)
+        count = sum(math.prod(each.shape) for each in model.weights)
+    if count > 2 * held + _OF_LORA:  # which Keras adds to the kernels in the file
+        raise ValueError(f"its model has {count:,} weights, the file {held:,}")
+
+
+def _check_kinds(found: hdf5_files.Datasets) -> None:
+    """Raises ValueError for whole numbers as weights, which Keras would convert.
+
+    Those of a quantised model are of 8 bits, or packed in 8.
+    """
+    for path, dataset in found.items():
+        kind = _type(dataset)
+        if _WEIGHT.fullmatch(path) and kind not in (*_FLOATS, "int8", "uint8"):
+            raise ValueError(f"{path} holds values of type {kind}")
+
+
+def _check_finite(model: keras.Model, origin: str) -> None:
+    """Raises ValueError for values that are no numbers, also those beyond float32."""
+    for layer, variables in named_weights(model).items():
+        for name, variable in variables.items():
+            if variable.dtype.is_floating and not tf.reduce_all(
+                tf.math.is_finite(variable)
+            ):
+                raise ValueError(
+                    "weights must be finite numbers. Received: "
+                    f"{origin!r} with others in {layer}/{name}"
+                )
 
 
 def _check_generation(path: Path, origin: str) -> None:
     with one_line(_WHOLE_KERAS, origin), zipfile.ZipFile(path) as archive:
         version = json.loads(archive.read("metadata.json"))["keras_version"]
+        if not isinstance(version, str) or not _VERSION.match(version):
+            raise ValueError("its keras_version is none")
     if version.split(".")[0] != keras.__version__.split(".")[0]:
         raise ValueError(
             f"a .keras file must be of this Keras, {keras.__version__}; save the "

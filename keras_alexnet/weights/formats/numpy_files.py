@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from typing import Any, BinaryIO
@@ -10,6 +11,7 @@ import numpy as np
 
 from keras_alexnet.weights.formats import pickles
 from keras_alexnet.weights.formats.faults import one_line
+from keras_alexnet.weights.formats.pickle_program import ORDERED_DICT
 from keras_alexnet.weights.formats.pickled_arrays import NUMPY
 
 _EXPECTED = (
@@ -17,6 +19,7 @@ _EXPECTED = (
     "one dict {layer: [weights, biases]}"
 )
 _NAMES = ("weights", "biases")
+_MOST_OF_HEADER = 10_000  # bytes, as NumPy 1.24 and later have it
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -49,13 +52,18 @@ def read_npy(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     """
     with one_line(_EXPECTED, path), open(path, "rb") as file:
         _check_header(file)
-        held = pickles.resolved(pickles.load(file, {**NUMPY, **pickles.ORDERED_DICT}))
+        size = os.fstat(file.fileno()).st_size
+        held = pickles.resolved(pickles.load(file, {**NUMPY, **ORDERED_DICT}), size)
         if not isinstance(held, dict) or not held:
             raise ValueError("it holds no dict of layers")
-        return {str(layer): _values(layer, entry) for layer, entry in held.items()}
+        if not all(type(layer) is str for layer in held):
+            raise ValueError("its layers have names that are no texts")
+        return {layer: _values(layer, entry) for layer, entry in held.items()}
 
 
-def _check_header(file: BinaryIO) -> None:
+def _check_header(whole: BinaryIO) -> None:
+    # Not more of the file than this: a header says how long it is.
+    file = io.BytesIO(whole.read(_MOST_OF_HEADER))
     version = np.lib.format.read_magic(file)
     if version not in _READERS:
         raise ValueError(f"its version of the format is {version}")
@@ -64,6 +72,7 @@ def _check_header(file: BinaryIO) -> None:
         # which evaluates the header's literals, warns of odd ones in a damaged file.
         warnings.simplefilter("ignore")
         shape, _, dtype = _READERS[version](file)
+    whole.seek(file.tell())
     if not dtype.hasobject or shape != ():
         raise ValueError(f"it is an array of shape {shape} and type {dtype}")
 

@@ -22,6 +22,7 @@ from keras_alexnet.architectures import Architecture, Convolution, Pool, ReLU
 from keras_alexnet.normalizations import LRN
 from keras_alexnet.optional_packages import needed
 from keras_alexnet.weights.formats.faults import DAMAGE, one_line
+from keras_alexnet.weights.formats.protobufs import check_fields
 
 VARIANTS = ("caffe", "caffenet")
 EXTRA = "onnx"
@@ -36,18 +37,33 @@ _OPS = {ReLU: "Relu", LRN: "LRN", Pool: "MaxPool"}
 
 
 @dataclasses.dataclass(frozen=True)
+class _Tensor:
+    """Values of the file, which are read once their shape is known to be right."""
+
+    onnx: Any
+    tensor: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.tensor.dims)
+
+    def read(self) -> np.ndarray:
+        return self.onnx.numpy_helper.to_array(self.tensor)
+
+
+@dataclasses.dataclass(frozen=True)
 class _Step:
     """A node of a graph without branches.
 
     Args:
         op: Its type.
         attributes: Its attributes by name, as Python's values.
-        arrays: The initializers that it reads besides the maps.
+        tensors: The initializers that it reads besides the maps.
     """
 
     op: str
     attributes: dict[str, Any]
-    arrays: list[np.ndarray]
+    tensors: list[_Tensor]
 
     def get(self, name: str, default: Any) -> Any:
         return self.attributes.get(name, default)
@@ -87,8 +103,9 @@ def read_onnx(path: str | os.PathLike) -> tuple[dict[str, list[np.ndarray]], str
 def _graph(onnx: Any, path: Path) -> Any:
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("it is larger than an ONNX model can be, 2 GiB")
-    model = onnx.ModelProto()
-    model.ParseFromString(path.read_bytes())
+    model, content = onnx.ModelProto(), path.read_bytes()
+    check_fields(content, model.DESCRIPTOR)
+    model.ParseFromString(content)
     if not model.graph.node:
         raise ValueError("it holds no graph")
     if len(model.functions) or len(model.graph.sparse_initializer):
@@ -121,15 +138,15 @@ def _steps(onnx: Any, graph: Any) -> list[_Step]:
                 name: onnx.helper.get_attribute_value(each)
                 for name, each in attributes.items()
             }
-            arrays = [_array(onnx, tensors[name]) for name in others]
-            steps.append(_Step(node.op_type, values, arrays))
+            held = [_tensor(onnx, tensors[name]) for name in others]
+            steps.append(_Step(node.op_type, values, held))
     if [each.name for each in graph.output] != [current]:
         raise ValueError("its graph answers with something other than its last node")
     return steps
 
 
-def _array(onnx: Any, tensor: Any) -> np.ndarray:
-    """The values of a tensor, if they are in the file and fill its shape."""
+def _tensor(onnx: Any, tensor: Any) -> _Tensor:
+    """A tensor, if its values are in the file."""
     name = tensor.name[:40]
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         raise ValueError(
@@ -138,7 +155,7 @@ def _array(onnx: Any, tensor: Any) -> np.ndarray:
         )
     if min(tensor.dims, default=1) < 0:
         raise ValueError(f"{name!r} has the shape {list(tensor.dims)}")
-    return onnx.numpy_helper.to_array(tensor)
+    return _Tensor(onnx, tensor)
 
 
 def _variant(ops: list[str]) -> str:
@@ -206,20 +223,20 @@ def _convolution(
     }
     defaults = {"group": 1, "pads": [0] * 4, "strides": [1, 1]}
     _check_attributes(name, step, wanted, defaults)
-    return step.arrays
+    return [each.read() for each in step.tensors]
 
 
 def _dense(name: str, step: _Step, inputs: int, units: int | None) -> list[np.ndarray]:
     """The kernel and bias of a dense layer; `units` is None for that of the classes."""
-    found = step.arrays[0].shape[0] if step.arrays and step.arrays[0].ndim else 0
+    found = step.tensors[0].shape[0] if step.tensors and step.tensors[0].shape else 0
     _check_arrays(name, step, (found if units is None else units, inputs))
     wanted = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
     _check_attributes(name, step, wanted, {"transB": 0})
-    return step.arrays
+    return [each.read() for each in step.tensors]
 
 
 def _check_arrays(name: str, step: _Step, shape: tuple[int, ...]) -> None:
-    shapes = [array.shape for array in step.arrays]
+    shapes = [each.shape for each in step.tensors]
     if shapes != [shape, shape[:1]]:
         raise ValueError(f"{name} has arrays of {shapes}, not {[shape, shape[:1]]}")
 
@@ -273,8 +290,8 @@ def _check_attributes(
 def _check_flat(step: _Step, inputs: int) -> None:
     """Raises ValueError unless a node flattens the maps of each picture."""
     shape = step.get("shape", None)  # before version 5 of the operators
-    if step.arrays:
-        shape = step.arrays[0].tolist()
+    if step.tensors and step.tensors[0].shape == (2,):
+        shape = step.tensors[0].read().tolist()
     if step.op == "Flatten":
         whole = step.get("axis", 1) == 1
     else:

@@ -29,6 +29,7 @@ EXTRA = "safetensors"
 _EXPECTED = (
     "a whole .safetensors file, of torchvision's AlexNet or of a model of keras_alexnet"
 )
+_MOST_OF_HEADER = 2**22  # bytes; with the names of 1000 classes it has some 30,000
 # The floating-point types of the format, and how NumPy calls them. It has no bfloat16,
 # the upper half of a float32.
 _TYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
@@ -62,6 +63,7 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     library = needed("safetensors", EXTRA, "reading .safetensors")
     with one_line(_EXPECTED, path, (*DAMAGE, library.SafetensorError)):
+        _check_header(Path(path))
         held = library.deserialize(Path(path).read_bytes())
         if not held:
             raise ValueError("it holds no arrays")
@@ -75,11 +77,10 @@ def read_metadata(path: str | os.PathLike) -> dict[str, str]:
         ValueError: If the file is damaged, or if the library is not installed.
     """
     library = needed("safetensors", EXTRA, "reading .safetensors")
-    with (
-        one_line(_EXPECTED, path, (*DAMAGE, library.SafetensorError)),
-        library.safe_open(os.fspath(path), framework="numpy") as file,
-    ):
-        return file.metadata() or {}
+    with one_line(_EXPECTED, path, (*DAMAGE, library.SafetensorError)):
+        _check_header(Path(path))
+        with library.safe_open(os.fspath(path), framework="numpy") as file:
+            return file.metadata() or {}
 
 
 def variant_of(metadata: dict[str, str]) -> str:
@@ -115,6 +116,14 @@ def by_layer(arrays: dict[str, np.ndarray]) -> Named:
         layer, _, variable = name.partition("/")
         named.setdefault(layer, {})[variable] = values
     return named
+
+
+def _check_header(path: Path) -> None:
+    """Raises ValueError if the header is far too long: JSON grows when it is read."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > _MOST_OF_HEADER:
+        raise ValueError(f"its header has more than {_MOST_OF_HEADER:,} bytes")
 
 
 def _array(name: str, entry: dict[str, Any]) -> np.ndarray:

@@ -10,8 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from keras_alexnet.weights.formats import pickles
-from keras_alexnet.weights.formats.archives import check_stored
+from keras_alexnet.weights.formats import archives, pickles
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.formats.torch_tensors import TORCH, ByteOrder, Storages
 
@@ -20,6 +19,7 @@ _EXPECTED = "a whole PyTorch file that holds a state dict, {name: tensor}"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _ZIP = b"PK\x03\x04"
+_MOST_OF_ORDER = 20  # bytes
 
 
 def read_state_dict(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -49,8 +49,9 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     with one_line(_EXPECTED, path), open(path, "rb") as file:
         read = _read_zip if file.read(len(_ZIP)) == _ZIP else _read_legacy
+        size = os.fstat(file.fileno()).st_size
         file.seek(0)
-        return _state(pickles.resolved(read(file)))
+        return _state(pickles.resolved(read(file), size))
 
 
 def _state(held: Any) -> dict[str, np.ndarray]:
@@ -67,8 +68,7 @@ def _state(held: Any) -> dict[str, np.ndarray]:
 def _read_zip(file: BinaryIO) -> Any:
     """The format since PyTorch 1.6: ROOT/data.pkl, and storages in ROOT/data/KEY."""
     storages = Storages()
-    with zipfile.ZipFile(file) as archive:
-        check_stored(archive, file.seek(0, os.SEEK_END), "PyTorch")
+    with archives.opened(file, "PyTorch") as archive:
         roots = [
             name[: -len("data.pkl")]
             for name in archive.namelist()
@@ -86,9 +86,11 @@ def _read_zip(file: BinaryIO) -> Any:
 
 def _byte_order(archive: zipfile.ZipFile, root: str) -> ByteOrder:
     name = f"{root}byteorder"  # since PyTorch 2.1
-    order = archive.read(name) if name in archive.namelist() else b"little"
+    order = b"little"
+    if name in archive.namelist():
+        order = archives.read(archive, name, _MOST_OF_ORDER)
     if order not in (b"little", b"big"):
-        raise ValueError(f"its byte order is {order[:20]!r}")
+        raise ValueError(f"its byte order is {order!r}")
     return "<" if order == b"little" else ">"
 
 
@@ -101,8 +103,9 @@ def _read_legacy(file: BinaryIO) -> Any:
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("it comes from a big-endian machine")
     built = pickles.load(file, TORCH, storages.persistent_load)
-    keys = pickles.resolved(pickles.load(file, {}))
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    keys = pickles.load(file, {})
+    listed = type(keys) is list and all(type(key) is str for key in keys)
+    if not listed or sorted(keys) != sorted(storages):
         raise ValueError("its storages are not those that its pickle refers to")
     for key in keys:
         storage = storages[key]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
-from keras_alexnet.weights.formats.pickles import (
+from keras_alexnet.weights.formats.pickle_program import (
     ORDERED_DICT,
-    Admitted,
     Function,
-    Inert,
     StandIn,
 )
+from keras_alexnet.weights.formats.pickled_arrays import AS_READ
+from keras_alexnet.weights.formats.pickles import Admitted, Inert, Resolver
 
 ByteOrder = Literal["<", ">"]
 
@@ -60,7 +59,7 @@ class Storage(Inert):
     def _stored(self) -> np.dtype:
         return np.dtype("u2" if self.code == "bfloat16" else self.code)
 
-    def value(self, resolve: Callable[[Any], Any]) -> Any:
+    def value(self, resolve: Resolver) -> Any:
         raise ValueError("its pickle holds a storage in place of a tensor")
 
 
@@ -90,8 +89,10 @@ class Tensor(Inert):
     shape: Any
     strides: Any
 
-    def value(self, resolve: Callable[[Any], Any]) -> np.ndarray:
+    def value(self, resolve: Resolver) -> np.ndarray:
         self._check()
+        count, width = math.prod(self.shape), self.storage.values.itemsize
+        resolve.charge(count * max(width, AS_READ))
         values = self.storage.values[self.offset :]
         bytes_ = tuple(stride * values.itemsize for stride in self.strides)
         return np.lib.stride_tricks.as_strided(

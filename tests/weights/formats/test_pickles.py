@@ -11,14 +11,15 @@ import pytest
 from pickle_assembly import array, old_string, value, whole
 
 from keras_alexnet.weights.formats import pickles
+from keras_alexnet.weights.formats.pickle_program import ORDERED_DICT
 from keras_alexnet.weights.formats.pickled_arrays import NUMPY
 
-ADMITTED = {**NUMPY, **pickles.ORDERED_DICT}
+ADMITTED = {**NUMPY, **ORDERED_DICT}
 CONTENT = np.arange(12, dtype="<f4")
 
 
 def read(data: bytes) -> object:
-    return pickles.resolved(pickles.load(io.BytesIO(data), ADMITTED))
+    return pickles.resolved(pickles.load(io.BytesIO(data), ADMITTED), len(data))
 
 
 def is_plain(x: object) -> bool:
@@ -32,7 +33,7 @@ def is_plain(x: object) -> bool:
 
 
 @pytest.mark.compat
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 def test_plain_values_and_arrays_are_read_back_unchanged(protocol: int) -> None:
     rng = np.random.default_rng(0)
     grid = rng.normal(0, 1, (3, 4, 5))
