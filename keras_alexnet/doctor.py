@@ -112,14 +112,7 @@ def _legacy_keras() -> Iterator[Line]:
 def _library() -> Iterator[Line]:
     path = native.native_library()
     if path is None:
-        yield "native library", f"none: {native.why_not()}"
-        yield (
-            "",
-            "the ops run in stock TensorFlow, with the same results but slower; to get "
-            "the library, install a C++17 compiler and keras-alexnet from its sources "
-            "(BUILD.md); inside a checkout, Python imports the checkout, which has no "
-            "library",
-        )
+        yield "native library", "none"
         return
     yield "native library", path
     for name, value in native.describe().items():
@@ -132,15 +125,30 @@ def _library() -> Iterator[Line]:
 def _choice() -> Iterator[Line]:
     setting = os.environ.get(dispatch.VARIABLE)
     yield dispatch.VARIABLE, setting or "not set: auto"
+    tensors = [tf.zeros([1, 1, 1, 1])]
     try:
-        used = dispatch.use_native("auto", [tf.zeros([1, 1, 1, 1])])
+        used = dispatch.use_native("auto", tensors)
     except ValueError as error:
         yield "kernels on this machine", f"none: {error}"
         yield "", f"unset {dispatch.VARIABLE}, or fix what the message names"
         return
-    yield "kernels on this machine", "native" if used else "composite"
-    if not used and native.native_library() is not None:
-        yield "", "a GPU uses composite; tensors on a CPU would use native"
+    if used:
+        yield "kernels on this machine", f"native, with {native.describe()['isa']}"
+        return
+    yield (
+        "kernels on this machine",
+        f"composite, in stock TensorFlow: {_why_composite(tensors, setting)}",
+    )
+
+
+def _why_composite(tensors: list[tf.Tensor], setting: str | None) -> str:
+    """Why not natively, and what to do."""
+    if setting == "composite":
+        return f"{dispatch.VARIABLE} is set; unset it to run natively"
+    reason = dispatch.why_not_native(tensors)
+    if reason == native.why_not():
+        return f"{reason}; {native.what_to_do()}"
+    return f"{reason}; tensors on a CPU would use native"
 
 
 def _convolution() -> Iterator[Line]:

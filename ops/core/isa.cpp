@@ -3,6 +3,10 @@
 #include <atomic>
 #include <cstdlib>
 
+#if defined(KERAS_ALEXNET_ARM) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 namespace keras_alexnet {
 namespace {
 
@@ -17,6 +21,16 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
+}
+#elif defined(KERAS_ALEXNET_ARM)
+// Linux reports what its kernel lets programs use. Apple's processors all have it.
+bool has_neon() {
+#if defined(__linux__)
+  constexpr unsigned long kAdvancedSimd = 1 << 1;  // HWCAP_ASIMD
+  return getauxval(AT_HWCAP) & kAdvancedSimd;
+#else
+  return true;
+#endif
 }
 #endif
 
@@ -43,6 +57,8 @@ std::vector<const KernelTable*> usable_kernels() {
   __builtin_cpu_init();
   if (has_avx512()) tables.push_back(&avx512_kernels());
   if (has_avx2()) tables.push_back(&avx2_kernels());
+#elif defined(KERAS_ALEXNET_ARM)
+  if (has_neon()) tables.push_back(&neon_kernels());
 #endif
   tables.push_back(&baseline_kernels());
   return tables;

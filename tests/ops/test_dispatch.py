@@ -86,6 +86,30 @@ def test_without_the_library_it_is_the_composite(
         native._load.cache_clear()
 
 
+def test_the_portable_form_in_place_of_a_native_one_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        native.log_its_absence.cache_clear()
+        caplog.clear()
+        use_native("auto", [tf.zeros([1], tf.int32)])  # has no native form
+        use_native("composite", [X])  # is what was asked for
+        assert not caplog.messages
+        for _ in range(2):
+            use_native("auto", [X])
+        return caplog.messages
+
+    assert lines() == []
+    monkeypatch.setattr(native, "_load", lambda: (None, "it was not built"))
+    try:
+        (line,) = lines()
+        assert "it was not built; install" in line
+        monkeypatch.setattr(native.sys, "platform", "win32")
+        assert lines() == []
+    finally:
+        native.log_its_absence.cache_clear()
+
+
 def test_a_type_without_a_kernel_is_named() -> None:
     with pytest.raises(ValueError, match="Received: dtype=int32"):
         use_native("native", [tf.zeros([1], tf.int32)])
