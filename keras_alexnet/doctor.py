@@ -125,30 +125,25 @@ def _library() -> Iterator[Line]:
 def _choice() -> Iterator[Line]:
     setting = os.environ.get(dispatch.VARIABLE)
     yield dispatch.VARIABLE, setting or "not set: auto"
-    tensors = [tf.zeros([1, 1, 1, 1])]
+    yield "kernels on this machine", _used()
+
+
+def _used() -> str:
+    """Which form of the ops runs; if not the native one, why, and what to do."""
     try:
-        used = dispatch.use_native("auto", tensors)
+        kernels = dispatch.resolved("auto")
     except ValueError as error:
-        yield "kernels on this machine", f"none: {error}"
-        yield "", f"unset {dispatch.VARIABLE}, or fix what the message names"
-        return
-    if used:
-        yield "kernels on this machine", f"native, with {native.describe()['isa']}"
-        return
-    yield (
-        "kernels on this machine",
-        f"composite, in stock TensorFlow: {_why_composite(tensors, setting)}",
-    )
-
-
-def _why_composite(tensors: list[tf.Tensor], setting: str | None) -> str:
-    """Why not natively, and what to do."""
-    if setting == "composite":
-        return f"{dispatch.VARIABLE} is set; unset it to run natively"
-    reason = dispatch.why_not_native(tensors)
-    if reason == native.why_not():
-        return f"{reason}; {native.what_to_do()}"
-    return f"{reason}; tensors on a CPU would use native"
+        return f"none: {error}; unset {dispatch.VARIABLE}"
+    obstacle = dispatch.why_not_native([tf.zeros([1, 1, 1, 1])])
+    if obstacle is not None and obstacle == native.why_not():
+        obstacle += f"; {native.what_to_do()}"
+    if kernels == "native" and obstacle is not None:
+        return f"none: {obstacle}, or unset {dispatch.VARIABLE}"
+    if kernels == "composite":
+        obstacle = f"{dispatch.VARIABLE} is set; unset it to run natively"
+    if obstacle is not None:
+        return f"composite, in stock TensorFlow: {obstacle}"
+    return f"native, with {native.describe()['isa']}"
 
 
 def _convolution() -> Iterator[Line]:

@@ -51,7 +51,7 @@ def faults_in(wheel: Path) -> Iterator[str]:
         yield f"the tag within must be that of the name. Received: {tags}"
     if tag == "any":
         if libraries:
-            yield f"a wheel for any platform must hold no library. Received: {libraries}"
+            yield f"it must hold no library. Received: {sorted(libraries)}"
         return
     if tag not in BY_TAG:
         yield f"the platform must be one of {sorted(BY_TAG)}. Received: {tag}"

@@ -1,7 +1,7 @@
 """Compiles and links the library and the core's tests, for any target.
 
-Only the kernels are compiled for particular instruction sets, once for each; the library
-runs the best that the processor supports.
+Only the kernels are compiled for particular instruction sets, once for each; the
+library runs the best that the processor supports.
 """
 
 from __future__ import annotations
@@ -196,7 +196,8 @@ def build_library(
         sources = units(target, "core", "adapter")
         objects = compile_all(target, sources, flags, folder)
         made = folder / target.library
-        command = [*compiler(target), "-shared", "-pthread", *objects]
+        # By this level Zig chooses how its C++ library is compiled.
+        command = [*compiler(target), "-O3", "-shared", "-pthread", *objects]
         run([*command, *link_flags(target, folder), "-o", made])
         partial = output.with_name(output.name + ".part")
         shutil.copy(made, partial)

@@ -94,9 +94,7 @@ def copy_checkout(to: Path) -> None:
             shutil.copy(ROOT / name, to / name)
 
 
-def _build(
-    tree: Path, out: Path, when: int | None, kind: str, *options: str
-) -> Path:
+def _build(tree: Path, out: Path, when: int | None, kind: str, *options: str) -> Path:
     """Runs `python -m build`; the tools are those of this environment."""
     out.mkdir(parents=True, exist_ok=True)
     before = set(out.iterdir())

@@ -28,7 +28,11 @@ def test_it_reports_what_is_installed(python) -> None:
 @pytest.mark.parametrize(
     ("system", "built", "advice"),
     [
-        ("linux", False, "install the wheel of this platform, or a C++17 compiler and "),
+        (
+            "linux",
+            False,
+            "install the wheel of this platform, or a C++17 compiler and ",
+        ),
         ("darwin", True, "install keras-alexnet again"),
         ("win32", False, "there is none for win32, where results are the same"),
     ],
@@ -46,7 +50,7 @@ def test_one_line_says_why_it_is_the_portable_form_and_what_to_do(
         library.write_bytes(b"")
     monkeypatch.setattr(native, "LIBRARY", library)
     monkeypatch.setattr(native, "_load", lambda: (None, "it was not built"))
-    monkeypatch.setattr(native.sys, "platform", system)
+    monkeypatch.setattr(native, "SYSTEM", system)
     line = dict(doctor.report())["kernels on this machine"]
     expected = "composite, in stock TensorFlow: it was not built; "
     assert line.startswith(expected + advice)

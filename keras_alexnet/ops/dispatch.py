@@ -30,7 +30,8 @@ def check_kernels(kernels: str) -> str:
     return kernels
 
 
-def _resolved(kernels: str) -> str:
+def resolved(kernels: str) -> str:
+    """`kernels`, where it is `"auto"` as the environment variable has it."""
     if check_kernels(kernels) == "auto":
         return check_kernels(os.environ.get(VARIABLE) or "auto")
     return kernels
@@ -38,7 +39,7 @@ def _resolved(kernels: str) -> str:
 
 def native_in_graphs(kernels: str) -> bool:
     """Whether graphs shall hold the native op itself: `kernels` is `"native"`."""
-    return _resolved(kernels) == "native"
+    return resolved(kernels) == "native"
 
 
 def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
@@ -52,7 +53,7 @@ def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
     Raises:
         ValueError: If `kernels` is `"native"` and the native kernel cannot run.
     """
-    kernels = _resolved(kernels)
+    kernels = resolved(kernels)
     if kernels == "composite" or (kernels == "auto" and being_saved()):
         return False
     obstacle = why_not_native(tensors)

@@ -16,6 +16,7 @@ import tensorflow as tf
 LIBRARY = Path(__file__).parent / (
     "libkeras_alexnet.dylib" if sys.platform == "darwin" else "libkeras_alexnet.so"
 )
+SYSTEM = sys.platform
 _log = logging.getLogger("keras_alexnet")
 DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
@@ -59,7 +60,7 @@ def what_to_do() -> str:
     if (LIBRARY.parents[2] / "ops" / "build.py").is_file():
         return "run it outside of the checkout, whose package has no library"
     if not possible():
-        return f"there is none for {sys.platform}, where results are the same"
+        return f"there is none for {SYSTEM}, where results are the same"
     if LIBRARY.is_file():
         return "install keras-alexnet again"
     return (
@@ -70,7 +71,7 @@ def what_to_do() -> str:
 
 def possible() -> bool:
     """Whether there is a library for this system, or one can be built."""
-    return sys.platform in ("linux", "darwin")
+    return SYSTEM in ("linux", "darwin")
 
 
 @functools.cache

@@ -104,7 +104,7 @@ def test_the_portable_form_in_place_of_a_native_one_is_logged_once(
     try:
         (line,) = lines()
         assert "it was not built; install" in line
-        monkeypatch.setattr(native.sys, "platform", "win32")
+        monkeypatch.setattr(native, "SYSTEM", "win32")
         assert lines() == []
     finally:
         native.log_its_absence.cache_clear()
