@@ -1,8 +1,8 @@
 """The build hook for native library and recipes, and the wheel's tag.
 
-The rest is setup.cfg. A wheel for another machine is asked for by its platform tag, as in
-`bdist_wheel --plat-name=manylinux_2_17_aarch64`; `--plat-name=any` is the wheel without a
-library.
+The rest is setup.cfg. A wheel for another machine is asked for by its platform tag, as
+in `bdist_wheel --plat-name=manylinux_2_17_aarch64`; `--plat-name=any` is the wheel
+without a library.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a tag releases: sdist, wheels, checksums, a bill of materials and the notes.
 
-All of it follows from the tagged commit and the tools alone, so that anyone who builds it
-again gets the same bytes.
+All of it follows from the tagged commit and the tools alone, so that anyone who builds
+it again gets the same bytes.
 """
 
 from __future__ import annotations
@@ -70,9 +70,8 @@ def checked_version(tree: Path, tag: str) -> str:
 def section(changelog: str, version: str) -> str:
     """What the changelog says of a version, with its heading."""
     heading = rf"## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d\n"
-    found = re.search(
-        rf"^{heading}.*?(?=^## \[|\Z)", changelog, re.DOTALL | re.MULTILINE
-    )
+    whole = rf"^{heading}.*?(?=^## \[|\Z)"
+    found = re.search(whole, changelog, re.DOTALL | re.MULTILINE)
     if found is None:
         raise BuildError(
             f"CHANGELOG.md must have a section '## [{version}] - YEAR-MONTH-DAY'. "

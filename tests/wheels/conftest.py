@@ -14,7 +14,7 @@ sys.path.append(str(ROOT / "ops"))
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By platform tag, those in the folder KERAS_ALEXNET_WHEELS; else they are built."""
+    """By platform tag: those in KERAS_ALEXNET_WHEELS, if it is set; else new ones."""
     from wheels import build_wheels
 
     if "KERAS_ALEXNET_WHEELS" in os.environ:
