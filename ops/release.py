@@ -81,7 +81,7 @@ def section(changelog: str, version: str) -> str:
 
 
 def bill_of_materials(version: str, made: Sequence[Path], when: int) -> str:
-    """The bill as CycloneDX has it: the files, what they hold of others, what they need.
+    """The bill as CycloneDX has it: the files, what they hold, what they need.
 
     What is needed is installed beside the package and has the ranges of `setup.cfg`;
     Zig links the parts of LLVM that C++ needs into the library.

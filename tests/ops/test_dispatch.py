@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
@@ -84,6 +89,17 @@ def test_without_the_library_it_is_the_composite(
             use_native("native", [X])
     finally:
         native._load.cache_clear()
+
+
+def test_a_second_copy_of_the_library_registers_nothing(tmp_path: Path) -> None:
+    # It would register every kernel twice, and TensorFlow would run none of them.
+    other = shutil.copy(native.native_library(), tmp_path / "other.so")
+    describe = ctypes.CDLL(str(other)).keras_alexnet_describe
+    describe.restype = ctypes.c_char_p
+    described = json.loads(describe())
+    assert described["ops"] == []
+    assert "another copy of the library is loaded" in described["error"]
+    assert use_native("auto", [X])
 
 
 def test_the_portable_form_in_place_of_a_native_one_is_logged_once(
