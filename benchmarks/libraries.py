@@ -95,7 +95,7 @@ def main() -> None:
     names = [
         worker.stdout.readline().strip().split("\t") for worker in workers.values()
     ]
-    for number, title in enumerate(names.split("\t")):
+    for number, title in enumerate(names[0]):
         times = {name: [] for name in workers}
         for _ in range(given.repetitions):
             for name, worker in workers.items():

@@ -37,9 +37,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "a")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@b")
-    for command in ("init", "add --all", "commit --message=all", f"tag v{VERSION}"):
-        git = ["git", "-C", str(root), *command.split()]
-        subprocess.run([*git, *["--quiet"] * (command[0] in "ic")], check=True)
+    for command in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message=all"],
+        ["tag", f"v{VERSION}"],
+    ):
+        subprocess.run(["git", "-C", root, *command], check=True)
     return root
 
 
