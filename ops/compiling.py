@@ -196,7 +196,6 @@ def build_library(
         sources = units(target, "core", "adapter")
         objects = compile_all(target, sources, flags, folder)
         made = folder / target.library
-        # By this level Zig chooses how its C++ library is compiled.
         command = [*compiler(target), "-O3", "-shared", "-pthread", *objects]
         run([*command, *link_flags(target, folder), "-o", made])
         partial = output.with_name(output.name + ".part")
@@ -209,5 +208,7 @@ def build_tests(target: Target, flags: Sequence[str], folder: Path) -> Path:
     """Builds the program of the core's tests, in `folder`."""
     objects = compile_all(target, units(target, "core", "tests"), flags, folder)
     program = folder / "core_tests"
-    run([*compiler(target), *flags, "-pthread", *objects, "-o", program])
+    # Zig compiles its C++ library apart for what is stripped, as the library is.
+    stripped = ["-s"] if target.zig else []
+    run([*compiler(target), *flags, *stripped, "-pthread", *objects, "-o", program])
     return program
