@@ -91,6 +91,25 @@ def test_without_the_library_it_is_the_composite(
         native._load.cache_clear()
 
 
+def test_it_runs_on_the_best_vectors_that_the_system_reports() -> None:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    reported = {
+        flag
+        for line in lines
+        if line.startswith(("flags", "Features"))  # on x86-64, and on AArch64
+        for flag in line.split()
+    }
+    avx512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+    needed = {
+        "avx512": {"avx2", "fma", "f16c", *avx512},
+        "avx2": {"avx2", "fma", "f16c"},
+        "neon": {"asimd"},
+        "baseline": set(),
+    }
+    expected = [level for level, flags in needed.items() if flags <= reported]
+    assert native.describe()["isa_usable"] == expected
+
+
 def test_a_second_copy_of_the_library_registers_nothing(tmp_path: Path) -> None:
     # It would register every kernel twice, and TensorFlow would run none of them.
     other = shutil.copy(native.native_library(), tmp_path / "other.so")
