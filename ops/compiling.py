@@ -170,7 +170,13 @@ def link_flags(target: Target, folder: Path) -> list[object]:
     """Flags that leave no C++ symbol undefined and export only our functions."""
     stub = stub_library(target, folder)
     if target.system == "darwin":  # the two packages are neighbours in one folder
-        return [stub, "-Wl,-rpath,@loader_path/../../tensorflow", "-Wl,-dead_strip"]
+        return [
+            stub,
+            *(["-s"] if target.zig else []),
+            f"-Wl,-install_name,@rpath/{target.library}",
+            "-Wl,-rpath,@loader_path/../../tensorflow",
+            "-Wl,-dead_strip",
+        ]
     exports = folder / "exports.map"
     exports.write_text("{ global: keras_alexnet_*; local: *; };\n")
     return [
