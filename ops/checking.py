@@ -26,6 +26,7 @@ C_LIBRARY = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2"}
 LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"}
 ELF_MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
 MACOS_LIBRARIES = {"/usr/lib/libSystem.B.dylib"}
+N_STAB = 0xE0  # the bits of what is for debuggers
 MOST_BYTES = 2_000_000
 
 
@@ -124,21 +125,29 @@ def _faults_in_mach_o(library: bytes, target: Target) -> Iterator[str]:
     from macholib.mach_o import (
         CPU_TYPE_NAMES,
         LC_BUILD_VERSION,
+        LC_ID_DYLIB,
         LC_LOAD_DYLIB,
         LC_RPATH,
     )
     from macholib.MachO import MachO
+    from macholib.SymbolTable import SymbolTable
 
     with tempfile.NamedTemporaryFile(suffix=".dylib") as file:
         file.write(library)
         file.flush()
-        (header,) = MachO(file.name).headers
+        whole = MachO(file.name)
+        symbols = SymbolTable(whole)
+    (header,) = whole.headers
+    if any(entry.n_type & N_STAB for entry, _ in getattr(symbols, "nlists", ())):
+        yield "it must be stripped"
     if CPU_TYPE_NAMES[header.header.cputype] != "ARM64":
         yield f"it must be for ARM64. Received: {header.header.cputype}"
-    needed, paths = set(), set()
+    named, needed, paths = set(), set(), set()
     for load, command, rest in header.commands:
         text = rest.split(b"\0")[0].decode() if isinstance(rest, bytes) else ""
-        if load.cmd == LC_LOAD_DYLIB:
+        if load.cmd == LC_ID_DYLIB:
+            named.add(text)
+        elif load.cmd == LC_LOAD_DYLIB:
             needed.add(text)
         elif load.cmd == LC_RPATH:
             paths.add(text)
@@ -147,6 +156,8 @@ def _faults_in_mach_o(library: bytes, target: Target) -> Iterator[str]:
             least = (command.minos >> 16, command.minos >> 8 & 0xFF)
             if least > asked:
                 yield f"it must run on macOS {asked}. Received: {least}"
+    if named != {f"@rpath/{target.library}"}:
+        yield f"it must be named by its file alone. Received: {sorted(named)}"
     if needed - MACOS_LIBRARIES != {f"@rpath/{target.tensorflow}"}:
         yield f"it must need TensorFlow's and the system's. Received: {sorted(needed)}"
     if paths != {"@loader_path/../../tensorflow"}:

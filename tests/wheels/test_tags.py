@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 import subprocess
 import sys
 import zipfile
@@ -90,9 +91,12 @@ def test_what_else_a_library_may_not_be(tmp_path: Path) -> None:
 
 
 def test_a_later_macos_and_another_place_are_refused(tmp_path: Path) -> None:
-    library = compiled(tmp_path, "aarch64-macos.13.0", "int ours(void) { return 0; }")
+    # By Apple's <mach-o/loader.h>: a header, and the one command LC_BUILD_VERSION.
+    version = struct.pack("<6I", 0x32, 24, 1, 13 << 16, 13 << 16, 0)
+    header = struct.pack("<8I", 0xFEEDFACF, 0x0100000C, 0, 6, 1, len(version), 0, 0)
     name = LIBRARY.replace(".so", ".dylib")
-    found = faults(wheel_of(tmp_path, MACOS, {name: library}))
+    found = faults(wheel_of(tmp_path, MACOS, {name: header + version}))
+    assert "it must be named by its file alone" in found
     assert "it must run on macOS (12, 0). Received: (13, 0)" in found
     assert "it must need TensorFlow's and the system's" in found
     assert "it must look beside it for TensorFlow" in found
