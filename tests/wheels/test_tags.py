@@ -24,6 +24,8 @@ def wheel_of(folder: Path, tag: str, files: dict[str, bytes], within: str = "") 
     path = folder / f"keras_alexnet-0-py3-none-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(FACTS, f"Tag: py3-none-{within or tag}\n")
+        record = "".join(f"{name},,\n" for name in (FACTS, *files))
+        archive.writestr(FACTS.replace("WHEEL", "RECORD"), record)
         for name, content in files.items():
             archive.writestr(name, content)
     return path
