@@ -1,11 +1,12 @@
 """The build hook for native library and recipes, and the wheel's tag.
 
-The rest is setup.cfg.
+The rest is setup.cfg. A wheel for another machine is asked for by its platform tag, as
+in `bdist_wheel --plat-name=manylinux_2_17_aarch64`; `--plat-name=any` is the wheel
+without a library.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -18,23 +19,22 @@ except ImportError:  # setuptools below 70.1
     from wheel.bdist_wheel import bdist_wheel
 
 ROOT = Path(__file__).resolve().parent
-SUFFIX = "dylib" if sys.platform == "darwin" else "so"
+sys.path.append(str(ROOT / "ops"))
 
+from compiling import BuildError, build_library  # noqa: E402
+from targets import NATIVE, TARGETS, Target  # noqa: E402
 
-def native_builder():
-    """ops/build.py, which builds by hand too."""
-    spec = importlib.util.spec_from_file_location("build_ops", ROOT / "ops/build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+BY_TAG = {target.tag: target for target in TARGETS.values()}
 
 
 class BuildWithLibrary(build_py):
     """Copies the recipes, and builds the native library, where there is a compiler.
 
     Without one the package is whole all the same: its ops then run in stock
-    TensorFlow, and `python -m keras_alexnet.doctor` says so.
+    TensorFlow, and `keras-alexnet doctor` says so.
     """
+
+    target: Target | None = NATIVE  # None: no library
 
     def run(self):
         super().run()
@@ -43,10 +43,14 @@ class BuildWithLibrary(build_py):
         for source, copy in self.recipes.items():
             self.mkpath(str(copy.parent))
             self.copy_file(str(source), str(copy))
-        builder = native_builder()
+        if self.target is None:
+            self.library.unlink(missing_ok=True)  # of an earlier build
+            return
         try:
-            builder.build_library(self.library, self.distribution.get_version())
-        except (builder.BuildError, OSError) as error:
+            build_library(self.library, self.distribution.get_version(), self.target)
+        except (BuildError, OSError) as error:
+            if self.target is not NATIVE:
+                raise
             self.warn(f"the native library was not built: {error}")
 
     @property
@@ -59,7 +63,8 @@ class BuildWithLibrary(build_py):
 
     @property
     def library(self) -> Path:
-        return Path(self.build_lib) / f"keras_alexnet/ops/libkeras_alexnet.{SUFFIX}"
+        target = self.target or NATIVE
+        return Path(self.build_lib) / "keras_alexnet/ops" / target.library
 
     def get_outputs(self, include_bytecode=True):
         built = [str(self.library)] if self.library.is_file() else []
@@ -72,8 +77,17 @@ class PlatformWheel(bdist_wheel):
     TensorFlow's version. `py3-none-any` where it was not built."""
 
     def run(self):
+        building = self.get_finalized_command("build_py")
+        if self.plat_name_supplied:
+            known = {"any": None, **BY_TAG}
+            if self.plat_name not in known:
+                raise BuildError(
+                    f"--plat-name must be one of {sorted(known)}. "
+                    f"Received: plat_name={self.plat_name!r}"
+                )
+            building.target = known[self.plat_name]
         self.run_command("build")
-        built = self.get_finalized_command("build_py").library.is_file()
+        built = building.library.is_file()
         self.root_is_pure = not built
         self.distribution.has_ext_modules = lambda: built  # where install puts it all
         super().run()
@@ -81,6 +95,8 @@ class PlatformWheel(bdist_wheel):
     def get_tag(self):
         if self.root_is_pure:
             return "py3", "none", "any"
+        if self.plat_name_supplied:
+            return "py3", "none", self.plat_name
         return "py3", "none", super().get_tag()[2]
 
 

@@ -112,14 +112,7 @@ def _legacy_keras() -> Iterator[Line]:
 def _library() -> Iterator[Line]:
     path = native.native_library()
     if path is None:
-        yield "native library", f"none: {native.why_not()}"
-        yield (
-            "",
-            "the ops run in stock TensorFlow, with the same results but slower; to get "
-            "the library, install a C++17 compiler and keras-alexnet from its sources "
-            "(BUILD.md); inside a checkout, Python imports the checkout, which has no "
-            "library",
-        )
+        yield "native library", "none"
         return
     yield "native library", path
     for name, value in native.describe().items():
@@ -132,15 +125,25 @@ def _library() -> Iterator[Line]:
 def _choice() -> Iterator[Line]:
     setting = os.environ.get(dispatch.VARIABLE)
     yield dispatch.VARIABLE, setting or "not set: auto"
+    yield "kernels on this machine", _used()
+
+
+def _used() -> str:
+    """Which form of the ops runs; if not the native one, why, and what to do."""
     try:
-        used = dispatch.use_native("auto", [tf.zeros([1, 1, 1, 1])])
+        kernels = dispatch.resolved("auto")
     except ValueError as error:
-        yield "kernels on this machine", f"none: {error}"
-        yield "", f"unset {dispatch.VARIABLE}, or fix what the message names"
-        return
-    yield "kernels on this machine", "native" if used else "composite"
-    if not used and native.native_library() is not None:
-        yield "", "a GPU uses composite; tensors on a CPU would use native"
+        return f"none: {error}; unset {dispatch.VARIABLE}"
+    obstacle = dispatch.why_not_native([tf.zeros([1, 1, 1, 1])])
+    if obstacle is not None and obstacle == native.why_not():
+        obstacle += f"; {native.what_to_do()}"
+    if kernels == "native" and obstacle is not None:
+        return f"none: {obstacle}, or unset {dispatch.VARIABLE}"
+    if kernels == "composite":
+        obstacle = f"{dispatch.VARIABLE} is set; unset it to run natively"
+    if obstacle is not None:
+        return f"composite, in stock TensorFlow: {obstacle}"
+    return f"native, with {native.describe()['isa']}"
 
 
 def _convolution() -> Iterator[Line]:

@@ -1,69 +1,31 @@
 #!/usr/bin/env python3
-"""Builds and tests the op library with nothing but a C++17 compiler.
+"""Builds the op library, its tests, wheels and releases.
 
-    python ops/build.py library [--output PATH]   the shared library
-    python ops/build.py test                      the core's tests
-    python ops/build.py asan                      the same under Address- and
+    python ops/build.py library [--output=PATH]   the shared library
+    python ops/build.py test [NAME…]              the core's tests, or those so named
+    python ops/build.py asan [NAME…]              the same under Address- and
                                                   UndefinedBehaviorSanitizer
-    python ops/build.py tsan                      the same under ThreadSanitizer
+    python ops/build.py tsan [NAME…]              the same under ThreadSanitizer
+    python ops/build.py wheels --out=DIR          the wheels for all platforms
+    python ops/build.py release TAG --out=DIR     wheels, sdist, checksums, SBOM and
+                                                  notes of what a tag holds
 
-The compiler is $CXX, or the first of c++, g++ and clang++ that is found. Only the
-kernels are compiled for particular instruction sets, once for each; the library
-runs the ones that the processor supports.
+The first four need a C++17 compiler alone: $CXX, or the first of c++, g++ and clang++.
+With --target they build for another machine with Zig's, as `wheels` does, and the tests
+run under QEMU. `pip install --group release` installs what that needs.
 """
 
+from __future__ import annotations
+
 import argparse
-import concurrent.futures
 import os
-import pathlib
-import platform
-import re
-import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
-HERE = pathlib.Path(__file__).resolve().parent
-MACOS = sys.platform == "darwin"  # untested: the library was never built there
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-
-COMMON = [
-    "-std=c++17",
-    "-fPIC",
-    "-fvisibility=hidden",
-    "-pthread",
-    "-ffunction-sections",
-    "-fdata-sections",
-    "-Wall",
-    "-Wextra",
-    f"-I{HERE}",
-]
-# Vector code need not set errno or keep floating-point traps, and may fuse
-# multiplications with additions. Packs are passed between inlined functions only,
-# so their ABI does not matter. GCC's own AVX-512 header causes warnings of
-# -Wmaybe-uninitialized (GCC bug 105593).
-KERNEL = [
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-ffp-contract=fast",
-    "-Wno-psabi",
-    "-Wno-maybe-uninitialized",
-    "-Wno-uninitialized",
-]
-AVX2 = ["-mavx2", "-mfma", "-mf16c"]
-AVX512 = AVX2 + [
-    "-mavx512f",
-    "-mavx512bw",
-    "-mavx512dq",
-    "-mavx512vl",
-    "-mprefer-vector-width=512",
-]
-LEVELS = {
-    "baseline": [],
-    "avx2": AVX2 + ["-DKERAS_ALEXNET_LEVEL_AVX2"],
-    "avx512": AVX512 + ["-DKERAS_ALEXNET_LEVEL_AVX512"],
-}
+from compiling import BuildError, build_library, build_tests
+from targets import NAMED, NATIVE, TARGETS, Target
 
 TESTS = {
     "test": ["-O3"],
@@ -72,169 +34,74 @@ TESTS = {
 }
 
 
-class BuildError(Exception):
-    """A failed build, with a message for the person who builds."""
-
-
-def compiler():
-    """The command that compiles C++17, as a list."""
-    if os.environ.get("CXX"):
-        return shlex.split(os.environ["CXX"])
-    for name in ("c++", "g++", "clang++"):
-        if shutil.which(name):
-            return [name]
-    raise BuildError("no C++ compiler found: install g++ or clang++, or set CXX")
-
-
-def run(command):
-    """Runs a command and prints its output, which compilers have only on trouble."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    if done.stdout:
-        print(done.stdout, end="", file=sys.stderr)
-    if done.returncode:
-        raise BuildError(
-            f"{shlex.join(map(str, command))} failed with exit code {done.returncode}"
-        )
-
-
-def units(*folders):
-    """(source, name of the object file, flags) of each file to compile."""
-    for folder in folders:
-        for source in sorted((HERE / folder).glob("*.cpp")):
-            flags = ["-DKERAS_ALEXNET_X86"] if X86 else []
-            yield source, f"{folder}_{source.stem}", flags
-    for level in LEVELS if X86 else ["baseline"]:
-        yield (
-            HERE / "core/kernels/kernels.cpp",
-            f"kernels_{level}",
-            KERNEL + LEVELS[level],
-        )
-
-
-def compile_all(sources, flags, folder):
-    """The object files, compiled in parallel."""
-
-    def compile_one(unit):
-        source, name, own = unit
-        target = folder / f"{name}.o"
-        run([*compiler(), *COMMON, *flags, *own, "-c", source, "-o", target])
-        return target
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
-        return list(workers.map(compile_one, sources))
-
-
-def stub_library(folder):
-    """An empty library with the name of TensorFlow's and the functions we use.
-
-    We link against it, so that building needs no TensorFlow and cannot use other
-    functions of it by mistake. When the op library is loaded, the process has
-    TensorFlow's real library already.
-    """
-    header = (HERE / "adapter/tensorflow_c_api.h").read_text()
-    names = sorted(set(re.findall(r"\b(TF_\w+)\(", header)))
-    source = folder / "stub.cpp"
-    source.write_text(
-        "".join(
-            f'extern "C" __attribute__((visibility("default"))) void {name}() {{}}\n'
-            for name in names
-        )
-    )
-    target = folder / "libtensorflow_framework.so.2"
-    run(
-        [
-            *compiler(),
-            "-shared",
-            "-fPIC",
-            "-nostdlib",
-            f"-Wl,-soname,{target.name}",
-            source,
-            "-o",
-            target,
-        ]
-    )
-    return target
-
-
-def link_flags(folder):
-    """Flags that leave no C++ symbol undefined and export only our functions."""
-    if MACOS:
-        return ["-undefined", "dynamic_lookup"]
-    exports = folder / "exports.map"
-    exports.write_text("{ global: keras_alexnet_*; local: *; };\n")
-    return [
-        "-static-libstdc++",
-        "-static-libgcc",
-        f"-Wl,--version-script={exports}",
-        "-Wl,--gc-sections",
-        "-Wl,-z,defs",
-        "-Wl,--no-as-needed",
-        stub_library(folder),
-        "-Wl,--as-needed",
-    ]
-
-
-def build_library(output, version="unknown"):
-    """Builds the shared library; `output` is replaced only when it is complete."""
-    output = pathlib.Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        flags = ["-O3", f'-DKERAS_ALEXNET_VERSION="{version}"']
-        objects = compile_all(units("core", "adapter"), flags, folder)
-        made = folder / output.name
-        run(
-            [
-                *compiler(),
-                "-shared",
-                "-pthread",
-                *objects,
-                *link_flags(folder),
-                "-o",
-                made,
-            ]
-        )
-        partial = output.with_name(output.name + ".part")
-        shutil.copy(made, partial)
-        os.replace(partial, output)
-    return output
-
-
-def run_tests(kind, arguments):
+def run_tests(kind: str, target: Target, names: list[str]) -> int:
     """Builds the core's tests with the flags of `kind` and runs them."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        objects = compile_all(units("core", "tests"), TESTS[kind], folder)
-        program = folder / "core_tests"
-        run([*compiler(), *TESTS[kind], "-pthread", *objects, "-o", program])
-        return subprocess.run([str(program), *arguments]).returncode
+    with tempfile.TemporaryDirectory() as folder:
+        program = build_tests(target, TESTS[kind], Path(folder))
+        command = [str(program), *names]
+        environment = dict(os.environ)
+        if target.machine != NATIVE.machine:
+            command.insert(0, f"qemu-{target.machine}")
+            environment["QEMU_LD_PREFIX"] = emulated_system(target)
+        return subprocess.run(command, env=environment, check=False).returncode
 
 
-def main():
-    parser = argparse.ArgumentParser(
+def emulated_system(target: Target) -> str:
+    """The folder with the C library of `target`, as Debian's libc6-ARCHITECTURE-cross
+    has it; QEMU's own setting, where there is one."""
+    return os.environ.get("QEMU_LD_PREFIX", f"/usr/{target.machine}-linux-gnu")
+
+
+def build_for_people(given: argparse.Namespace) -> None:
+    """Wheels, and a release: what needs more than a compiler."""
+    if given.command == "wheels":
+        from wheels import build_wheels
+
+        made = build_wheels(given.out, given.target or [*TARGETS, "any"])
+    else:
+        from release import build_release
+
+        made = build_release(given.tag, given.out)
+    print(*made, sep="\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("target", choices=["library", *TESTS])
-    parser.add_argument(
-        "--output", default="libkeras_alexnet.so", help="path of the library"
+    commands = whole.add_subparsers(dest="command", required=True)
+    library = commands.add_parser("library")
+    library.add_argument("--output", type=Path, default=Path(NATIVE.library))
+    library.add_argument(
+        "--version", default="unknown", help="what keras_alexnet_describe() reports"
     )
-    parser.add_argument(
-        "--version",
-        default="unknown",
-        help="the version that keras_alexnet_describe() reports",
+    library.add_argument("--target", choices=NAMED, default=NATIVE.name)
+    for kind in TESTS:
+        tests = commands.add_parser(kind)
+        tests.add_argument("names", nargs="*", help="parts of the names of tests")
+        tests.add_argument("--target", choices=NAMED, default=NATIVE.name)
+    wheels = commands.add_parser("wheels")
+    wheels.add_argument("--out", type=Path, default=Path("dist"))
+    wheels.add_argument(
+        "--target", choices=[*TARGETS, "any"], action="append", help="one of them alone"
     )
-    parser.add_argument("arguments", nargs="*", help="tests to run, by name")
-    given = parser.parse_args()
+    release = commands.add_parser("release")
+    release.add_argument("tag")
+    release.add_argument("--out", type=Path, default=Path("dist"))
+    return whole
+
+
+def main() -> int:
+    given = parser().parse_args()
     try:
-        if given.target == "library":
-            print(build_library(given.output, given.version))
-            return 0
-        return run_tests(given.target, given.arguments)
+        if given.command == "library":
+            target = NAMED[given.target]
+            print(build_library(given.output, given.version, target))
+        elif given.command in TESTS:
+            return run_tests(given.command, NAMED[given.target], given.names)
+        else:
+            build_for_people(given)
+        return 0
     except BuildError as error:
         print(error, file=sys.stderr)
         return 2

@@ -25,8 +25,8 @@ Script = Callable[..., subprocess.CompletedProcess]
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Deselects what needs a GPU, or the extra `docs`, unless `-m` asks for it."""
-    for marker in ("gpu", "site"):
+    """Deselects what needs a GPU, or other tools, unless `-m` asks for it."""
+    for marker in ("gpu", "site", "wheels"):
         if marker in config.getoption("markexpr"):
             continue
         left_out = [item for item in items if item.get_closest_marker(marker)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
 from packaging.requirements import Requirement
 
 from keras_alexnet import doctor
+from keras_alexnet.ops import native
 
 
 @pytest.mark.compat
@@ -19,17 +21,46 @@ def test_it_reports_what_is_installed(python) -> None:
     )
     assert f"TensorFlow               {tf.__version__}" in lines
     assert "KerasAlexnet>CrossConnect" in lines
-    assert "kernels on this machine  native" in lines
+    assert f"kernels on this machine  native, with {native.describe()['isa']}" in lines
 
 
-def test_it_reports_what_to_do_without_the_library(
+@pytest.mark.compat
+@pytest.mark.parametrize(
+    ("system", "built", "advice"),
+    [
+        (
+            "linux",
+            False,
+            "install the wheel of this platform, or a C++17 compiler and ",
+        ),
+        ("darwin", True, "install keras-alexnet again"),
+        ("win32", False, "there is none for win32, where results are the same"),
+    ],
+)
+def test_one_line_says_why_it_is_the_portable_form_and_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    system: str,
+    built: bool,
+    advice: str,
 ) -> None:
-    monkeypatch.setattr(doctor.native, "_load", lambda: (None, "it was not built"))
-    texts = [text for _, text in doctor.report()]
-    assert "none: it was not built" in texts
-    assert any("install a C++17 compiler" in text for text in texts)
-    assert "composite" in texts
+    library = tmp_path / "keras_alexnet" / "ops" / "library.so"
+    library.parent.mkdir(parents=True)
+    if built:
+        library.write_bytes(b"")
+    monkeypatch.setattr(native, "LIBRARY", library)
+    monkeypatch.setattr(native, "_load", lambda: (None, "it was not built"))
+    monkeypatch.setattr(native, "SYSTEM", system)
+    line = dict(doctor.report())["kernels on this machine"]
+    expected = "composite, in stock TensorFlow: it was not built; "
+    assert line.startswith(expected + advice)
+
+
+@pytest.mark.compat
+def test_a_setting_is_the_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_ALEXNET_KERNELS", "composite")
+    line = dict(doctor.report())["kernels on this machine"]
+    assert "KERAS_ALEXNET_KERNELS is set; unset it" in line
 
 
 @pytest.mark.compat

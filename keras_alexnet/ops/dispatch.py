@@ -30,7 +30,8 @@ def check_kernels(kernels: str) -> str:
     return kernels
 
 
-def _resolved(kernels: str) -> str:
+def resolved(kernels: str) -> str:
+    """`kernels`, where it is `"auto"` as the environment variable has it."""
     if check_kernels(kernels) == "auto":
         return check_kernels(os.environ.get(VARIABLE) or "auto")
     return kernels
@@ -38,7 +39,7 @@ def _resolved(kernels: str) -> str:
 
 def native_in_graphs(kernels: str) -> bool:
     """Whether graphs shall hold the native op itself: `kernels` is `"native"`."""
-    return _resolved(kernels) == "native"
+    return resolved(kernels) == "native"
 
 
 def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
@@ -52,22 +53,29 @@ def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:
     Raises:
         ValueError: If `kernels` is `"native"` and the native kernel cannot run.
     """
-    kernels = _resolved(kernels)
+    kernels = resolved(kernels)
     if kernels == "composite" or (kernels == "auto" and being_saved()):
         return False
-    obstacle = _obstacle(tensors)
+    obstacle = why_not_native(tensors)
     if kernels == "native" and obstacle is not None:
         raise ValueError(
             "kernels='native' needs the native library and tensors on a CPU; "
             f"use kernels='auto' to run without them. Received: {obstacle}"
         )
+    if obstacle is not None and obstacle == native.why_not():
+        native.log_its_absence()
     return obstacle is None
 
 
-def _obstacle(tensors: Sequence[tf.Tensor]) -> str | None:
-    """Why the native kernel cannot run on these tensors, or None if it can."""
-    if native.native_library() is None:
-        return native.why_not()
+def why_not_native(tensors: Sequence[tf.Tensor]) -> str | None:
+    """Why the native kernel cannot run on these tensors, or None if it can.
+
+    That there is no library is the reason only where it could run them.
+    """
+    return _not_for_it(tensors) or native.why_not()
+
+
+def _not_for_it(tensors: Sequence[tf.Tensor]) -> str | None:
     if tensors[0].dtype not in native.DTYPES:
         return f"dtype={tensors[0].dtype.name}"
     if tf.executing_eagerly():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ import tensorflow as tf
 LIBRARY = Path(__file__).parent / (
     "libkeras_alexnet.dylib" if sys.platform == "darwin" else "libkeras_alexnet.so"
 )
+SYSTEM = sys.platform
+_log = logging.getLogger("keras_alexnet")
 DTYPES = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 
@@ -50,6 +53,36 @@ def native_library() -> str | None:
 def why_not() -> str | None:
     """Why there is no native library, or None if there is one."""
     return _load()[1]
+
+
+def what_to_do() -> str:
+    """How to get the library, where there is none."""
+    if (LIBRARY.parents[2] / "ops" / "build.py").is_file():
+        return "run it outside of the checkout, whose package has no library"
+    if not possible():
+        return f"there is none for {SYSTEM}, where results are the same"
+    if LIBRARY.is_file():
+        return "install keras-alexnet again"
+    return (
+        "install the wheel of this platform, or a C++17 compiler and keras-alexnet "
+        "from its sources"
+    )
+
+
+def possible() -> bool:
+    """Whether there is a library for this system, or one can be built."""
+    return SYSTEM in ("linux", "darwin")
+
+
+@functools.cache
+def log_its_absence() -> None:
+    """Logs, once in a process, that the portable form runs in place of the library."""
+    if possible():
+        _log.warning(
+            "the ops run in stock TensorFlow, slower than natively: %s; %s",
+            why_not(),
+            what_to_do(),
+        )
 
 
 def describe() -> dict[str, Any]:

@@ -8,12 +8,25 @@
 #include "adapter/kernels.h"
 #include "adapter/shapes.h"
 
-// Counts the copies of the library in the process. GCC makes an inline variable a
-// symbol that is unique in the process, even among libraries that are opened with
-// RTLD_LOCAL, as TensorFlow opens them. With other compilers each copy counts only
-// itself.
+// Counts the copies of the library in the process. On Linux the symbol is one that is
+// unique in the process, even among libraries that are opened with RTLD_LOCAL, as
+// TensorFlow opens them: GCC makes every inline variable one, Clang leaves it to the
+// assembler. On macOS the loader unites the inline variables of all libraries.
 extern "C" {
+#if defined(__clang__) && defined(__ELF__)
+__attribute__((visibility("default"))) extern int keras_alexnet_copies;
+asm(R"(
+  .data
+  .p2align 2
+  .type keras_alexnet_copies, %gnu_unique_object
+  .size keras_alexnet_copies, 4
+keras_alexnet_copies:
+  .zero 4
+  .text
+)");
+#else
 __attribute__((visibility("default"))) inline int keras_alexnet_copies = 0;
+#endif
 }
 
 namespace keras_alexnet {

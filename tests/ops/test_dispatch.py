@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
@@ -84,6 +89,60 @@ def test_without_the_library_it_is_the_composite(
             use_native("native", [X])
     finally:
         native._load.cache_clear()
+
+
+def test_it_runs_on_the_best_vectors_that_the_system_reports() -> None:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    reported = {
+        flag
+        for line in lines
+        if line.startswith(("flags", "Features"))  # on x86-64, and on AArch64
+        for flag in line.split()
+    }
+    avx512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+    needed = {
+        "avx512": {"avx2", "fma", "f16c", *avx512},
+        "avx2": {"avx2", "fma", "f16c"},
+        "neon": {"asimd"},
+        "baseline": set(),
+    }
+    expected = [level for level, flags in needed.items() if flags <= reported]
+    assert native.describe()["isa_usable"] == expected
+
+
+def test_a_second_copy_of_the_library_registers_nothing(tmp_path: Path) -> None:
+    # It would register every kernel twice, and TensorFlow would run none of them.
+    other = shutil.copy(native.native_library(), tmp_path / "other.so")
+    describe = ctypes.CDLL(str(other)).keras_alexnet_describe
+    describe.restype = ctypes.c_char_p
+    described = json.loads(describe())
+    assert described["ops"] == []
+    assert "another copy of the library is loaded" in described["error"]
+    assert use_native("auto", [X])
+
+
+def test_the_portable_form_in_place_of_a_native_one_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        native.log_its_absence.cache_clear()
+        caplog.clear()
+        use_native("auto", [tf.zeros([1], tf.int32)])  # has no native form
+        use_native("composite", [X])  # is what was asked for
+        assert not caplog.messages
+        for _ in range(2):
+            use_native("auto", [X])
+        return caplog.messages
+
+    assert lines() == []
+    monkeypatch.setattr(native, "_load", lambda: (None, "it was not built"))
+    try:
+        (line,) = lines()
+        assert "it was not built; install" in line
+        monkeypatch.setattr(native, "SYSTEM", "win32")
+        assert lines() == []
+    finally:
+        native.log_its_absence.cache_clear()
 
 
 def test_a_type_without_a_kernel_is_named() -> None:

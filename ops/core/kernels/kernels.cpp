@@ -70,6 +70,8 @@ constexpr KernelTable kTable = {
 const KernelTable& avx512_kernels() { return avx512::kTable; }
 #elif defined(KERAS_ALEXNET_LEVEL_AVX2)
 const KernelTable& avx2_kernels() { return avx2::kTable; }
+#elif defined(KERAS_ALEXNET_LEVEL_NEON)
+const KernelTable& neon_kernels() { return neon::kTable; }
 #else
 const KernelTable& baseline_kernels() { return baseline::kTable; }
 #endif

@@ -11,6 +11,8 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(KERAS_ALEXNET_LEVEL_NEON)
+#include <arm_neon.h>
 #endif
 
 #if defined(KERAS_ALEXNET_LEVEL_AVX512)
@@ -19,6 +21,9 @@
 #elif defined(KERAS_ALEXNET_LEVEL_AVX2)
 #define KERAS_ALEXNET_LEVEL avx2
 #define KERAS_ALEXNET_VECTOR_BYTES 32
+#elif defined(KERAS_ALEXNET_LEVEL_NEON)
+#define KERAS_ALEXNET_LEVEL neon
+#define KERAS_ALEXNET_VECTOR_BYTES 16
 #else
 #define KERAS_ALEXNET_LEVEL baseline
 #define KERAS_ALEXNET_VECTOR_BYTES 16
@@ -130,6 +135,8 @@ KERAS_ALEXNET_INLINE Pack<float> square_root(Pack<float> x) {
   return _mm512_sqrt_ps(x);
 #elif defined(KERAS_ALEXNET_LEVEL_AVX2)
   return _mm256_sqrt_ps(x);
+#elif defined(KERAS_ALEXNET_LEVEL_NEON)
+  return (Pack<float>)vsqrtq_f32((float32x4_t)x);
 #elif defined(__SSE2__)
   return _mm_sqrt_ps(x);
 #else
@@ -142,6 +149,8 @@ KERAS_ALEXNET_INLINE Pack<double> square_root(Pack<double> x) {
   return _mm512_sqrt_pd(x);
 #elif defined(KERAS_ALEXNET_LEVEL_AVX2)
   return _mm256_sqrt_pd(x);
+#elif defined(KERAS_ALEXNET_LEVEL_NEON)
+  return (Pack<double>)vsqrtq_f64((float64x2_t)x);
 #elif defined(__SSE2__)
   return _mm_sqrt_pd(x);
 #else

@@ -80,6 +80,7 @@ struct KernelTable {
 };
 
 const KernelTable& baseline_kernels();
+const KernelTable& neon_kernels();
 const KernelTable& avx2_kernels();
 const KernelTable& avx512_kernels();
 

@@ -89,6 +89,18 @@ KERAS_ALEXNET_INLINE void store(Half* to, Pack<float> pack) {
   memcpy(to, &words, sizeof words);
 }
 
+#elif defined(KERAS_ALEXNET_LEVEL_NEON)
+
+// Every AArch64 processor converts; only arithmetic on halves is an extension of it.
+KERAS_ALEXNET_INLINE Pack<float> load(const Half* from) {
+  return (Pack<float>)vcvt_f32_f16(bit_cast<float16x4_t>(load_words(from)));
+}
+
+KERAS_ALEXNET_INLINE void store(Half* to, Pack<float> pack) {
+  const float16x4_t halves = vcvt_f16_f32((float32x4_t)pack);
+  memcpy(to, &halves, sizeof halves);
+}
+
 #else
 
 // IEEE 754 binary16 by hand: 5 bits of exponent (bias 15), 10 of fraction.
