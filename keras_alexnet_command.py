@@ -4,8 +4,8 @@ TensorFlow writes log lines to the standard error of the process as soon as it i
 imported, and every module of `keras_alexnet` imports it. A command must hide these
 lines, a library must not change the process: so the command does it here, before the
 import. If `TF_CPP_MIN_LOG_LEVEL` is 0, the lines are shown. For the same reason GPU
-memory is made to grow here, unless `TF_FORCE_GPU_ALLOW_GROWTH` is set. And a command
-that does without TensorFlow need not wait for it.
+memory is made to grow here, unless `TF_FORCE_GPU_ALLOW_GROWTH` is set. And what does
+without TensorFlow, such as the list of the commands, need not wait for it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from types import FrameType
 
-_WITHOUT_TENSORFLOW = ("anatomy",)
+_PACKAGE = "keras_alexnet"
 _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -37,16 +39,21 @@ def main(name: str | None = None) -> None:
     # Else TensorFlow takes the whole memory of each GPU that it sees, whatever for.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     arguments = sys.argv if name is None else [sys.argv[0], name, *sys.argv[1:]]
-    if arguments[1:2] and arguments[1] in _WITHOUT_TENSORFLOW:
-        _do_without_tensorflow()
     try:
+        spec = _wait_with_its_init()
         from keras_alexnet import commands
         from keras_alexnet.commands import output
+
+        output.install()
+        if spec is not None and commands.needs_tensorflow(arguments):
+            with _sign_of_life():
+                _run_its_init(spec)
+                run = commands.chosen(arguments)
+        else:
+            run = commands.chosen(arguments)
     except ImportError as error:
         print(f"keras-alexnet: {error}", file=sys.stderr)
         sys.exit(2)
-    output.install()
-    run = commands.chosen(arguments)
     if default:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -57,19 +64,46 @@ def main(name: str | None = None) -> None:
             signal.signal(signal.SIGINT, _end)
 
 
-def _do_without_tensorflow() -> None:
-    """Puts in place of the package one whose `__init__` has not run.
+def _wait_with_its_init() -> ModuleSpec | None:
+    """Puts in place of the package one whose `__init__` has not run yet.
 
     That imports TensorFlow, for several seconds. Its modules are imported as ever.
+
+    Returns:
+        For `_run_its_init`; None if the package has been imported before.
     """
-    spec = importlib.util.find_spec("keras_alexnet")
+    if _PACKAGE in sys.modules:
+        return None
+    spec = importlib.util.find_spec(_PACKAGE)
     if spec is not None:
-        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
+    return spec
+
+
+def _run_its_init(spec: ModuleSpec) -> None:
+    assert spec.loader is not None
+    spec.loader.exec_module(sys.modules[_PACKAGE])
+
+
+@contextlib.contextmanager
+def _sign_of_life() -> Iterator[None]:
+    """Says on a terminal what is waited for: the first import may take a minute."""
+    shown = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    if shown:
+        print("loading TensorFlow ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), b"keras-alexnet: interrupted\n")
+        errors = sys.stderr.fileno()
+        # On a terminal the cursor is behind the echo of ^C.
+        begin = b"\n" if os.isatty(errors) else b""
+        os.write(errors, begin + b"keras-alexnet: interrupted\n")
     os._exit(_INTERRUPTED)
 
 

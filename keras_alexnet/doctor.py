@@ -159,7 +159,7 @@ def _optional() -> Iterator[Line]:
     for name, (module, extra, purpose) in OPTIONAL.items():
         if extra == "addons" and not tf.__version__.startswith("2.15."):
             continue  # there is none for it
-        found = f"missing: pip install 'keras-alexnet[{extra}]'"
+        found = f"optional: pip install 'keras-alexnet[{extra}]'"
         if importlib.util.find_spec(module) is not None:
             found = _version_of(name)
         yield name, f"{found}  ({purpose})"

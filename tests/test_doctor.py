@@ -127,7 +127,7 @@ def test_it_lists_the_packages_of_the_extras(
     found = dict(doctor.report())
     assert len(wanted) == 11
     for name, extra in wanted.items():
-        expected = f"missing: pip install 'keras-alexnet[{extra}]'"
+        expected = f"optional: pip install 'keras-alexnet[{extra}]'"
         if there:
             expected = importlib.metadata.version(name)
         assert found[name].startswith(f"{expected}  (")

@@ -23,6 +23,8 @@ COMMANDS = {
 }
 
 _HELP = ("--help", "-h", "help")
+_VERSION = ("--version", "-V", "version")
+_WITHOUT_TENSORFLOW = ("anatomy",)
 
 
 def main(arguments: list[str]) -> None:
@@ -34,12 +36,24 @@ def main(arguments: list[str]) -> None:
     sys.exit(chosen(arguments)())
 
 
+def needs_tensorflow(arguments: list[str]) -> bool:
+    """Whether what `arguments[1]` names imports TensorFlow, for several seconds.
+
+    Example:
+
+    >>> [needs_tensorflow(["keras-alexnet", name]) for name in ("train", "trian")]
+    [True, False]
+    """
+    name = arguments[1] if len(arguments) > 1 else ""
+    return name in _VERSION or (name in COMMANDS and name not in _WITHOUT_TENSORFLOW)
+
+
 def chosen(arguments: list[str]) -> Callable[[], int]:
     """A function that runs the command of `arguments[1]`, its modules imported."""
     name = arguments[1] if len(arguments) > 1 else ""
     if name in _HELP or not arguments[1:]:
         return functools.partial(_usage, COMMANDS, asked=name in _HELP)
-    if name in ("--version", "-V", "version"):
+    if name in _VERSION:
         return _version
     if name not in COMMANDS:
         return functools.partial(_refuse, name, COMMANDS)

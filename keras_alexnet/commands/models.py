@@ -96,8 +96,9 @@ def _say_weights(console: Console, weights: Sequence[dict[str, Any]]) -> None:
     numbers, texts = ("top-1 / top-5", "input"), ("variant", "licence", "cached")
     table = _table("weights", numbers, texts)
     for each in weights:
+        alias = "" if each["is"] == each["name"] else f" = {each['is']}"
         table.add_row(
-            each["name"],
+            f"{each['name']}{alias}",
             f"{each['top1'] or '–'} / {each['top5'] or '–'}",
             _square(each["input"]),
             each["variant"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,9 @@ def _prepared(spec: str, data_dir: str | None, manual_dir: str | None) -> Any:
 
 
 def _builder(spec: str, data_dir: str | None) -> Any:
-    tfds.disable_progress_bar()
+    # A set may take minutes to make or hours to download: its bars are a sign of life.
+    if sys.stderr is None or not sys.stderr.isatty():
+        tfds.disable_progress_bar()
     if spec == "shapes":
         from keras_alexnet.data.shapes import Shapes
 

@@ -73,5 +73,6 @@ def test_the_tables_show_them(models: Callable[..., str]) -> None:
     out = models()
     for name in (*keras_alexnet.architectures.names(), *keras_alexnet.weights.names()):
         assert f"\n{name} " in f"\n{out}"
+    assert "\nimagenet = bvlc_alexnet " in out
     assert "60,965,224" in out
     assert "57.1 / 80.2" in out

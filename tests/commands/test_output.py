@@ -195,6 +195,59 @@ def test_ctrl_c_while_importing_is_one_line(module: str, tmp_path: Path) -> None
     assert result.stderr == "keras-alexnet: interrupted\n"
 
 
+LISTED = """
+import sys, keras_alexnet_command
+for arguments in (["trian"], [], ["--help"]):  # only the first one's errors are shown
+    sys.argv = ["keras-alexnet", *arguments]
+    try:
+        keras_alexnet_command.main()
+    except SystemExit as end:
+        print(end.code)
+print(sorted({"tensorflow", "keras", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_the_list_of_the_commands_does_not_wait_for_tensorflow() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", LISTED], capture_output=True, text=True, check=True
+    )
+    lines = result.stdout.splitlines()
+    assert "usage: keras-alexnet COMMAND [flags]" in lines
+    assert [line for line in lines if line.isdecimal()] == ["2", "2", "0"]
+    assert lines[-1] == "[]"
+    assert "did you mean train?" in result.stderr
+
+
+# An installation whose TensorFlow cannot be imported, and that takes no time to say so.
+BROKEN = """
+import sys
+sys.modules["tensorflow"] = None
+import keras_alexnet_command
+sys.argv = ["keras-alexnet", "train"]
+keras_alexnet_command.main()
+"""
+
+
+@pytest.mark.parametrize("terminal", ["xterm", "dumb", None])
+def test_a_terminal_shows_what_is_waited_for(terminal: str | None) -> None:
+    """Only while it lasts, and nothing where lines cannot be taken back."""
+    ours, theirs = os.openpty()
+    with open(ours, "rb", closefd=True) as screen:
+        result = subprocess.run(
+            [sys.executable, "-c", BROKEN],
+            env={**_outside(), "TERM": terminal or "xterm"},
+            stdout=theirs,
+            stderr=subprocess.PIPE if terminal is None else theirs,
+            check=False,
+        )
+        os.close(theirs)
+        errors = result.stderr if terminal is None else os.read(screen.fileno(), 4096)
+    assert result.returncode == 2
+    begin = b"loading TensorFlow ...\r\x1b[K" if terminal == "xterm" else b""
+    assert errors.startswith(begin + b"keras-alexnet: ")
+    assert errors.count(b"\n") == 1
+
+
 HOMELESS = """
 import os, pwd, sys
 del os.environ["HOME"]
