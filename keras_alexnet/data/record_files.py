@@ -18,6 +18,7 @@ FORMAT_VERSION = 1
 DIVISION = "division"  # the member of `identity`, if the pictures were divided
 LARGEST_SIZE = 4096
 # A record has 16 bytes around its content (`tfrecord.md` of TensorFlow's tutorials).
+_LONGEST_NAME = 255  # bytes, on any system
 _LEAST_BYTES = 16
 
 
@@ -178,4 +179,5 @@ class Description:
 def _is_name(file: str) -> bool:
     """Whether it is the name of a file, on any system, and no path to elsewhere."""
     plain = PurePosixPath(file).name == PureWindowsPath(file).name == file
-    return plain and file not in ("", ".", "..") and "\0" not in file
+    short = len(file.encode(errors="replace")) <= _LONGEST_NAME
+    return plain and short and file not in ("", ".", "..") and "\0" not in file
