@@ -370,6 +370,22 @@ def test_of_float16_what_it_cannot_hold_is_refused() -> None:
 
 
 @pytest.mark.compat
+def test_a_model_that_was_compiled_is_opened_from_its_file(tmp_path: Path) -> None:
+    """Also one within another, and one whose layers draw random numbers."""
+    inner = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.RandomFlip()])
+    inner.add(keras.layers.GlobalAveragePooling2D())
+    inner.compile("adam", "mse")
+    outer = keras.Sequential([inner, keras.layers.Dense(2, "softmax")])
+    outer.build((None, 32, 32, 3))
+    outer.compile("adam", "sparse_categorical_crossentropy")
+    outer.fit(np.ones([2, 32, 32, 3], "float32"), np.array([0, 1]), verbose=0)
+    outer.save(tmp_path / "mine.keras")
+    found = Classifier(tmp_path / "mine.keras", preprocessing="paper")
+    x = np.random.default_rng(0).normal(size=[2, 32, 32, 3]).astype("float32")
+    np.testing.assert_array_equal(found.model(x), outer(x))
+
+
+@pytest.mark.compat
 def test_a_classifier_says_what_it_is(run: Path, tmp_path: Path) -> None:
     of_run = Classifier(run)
     assert repr(of_run) == (

@@ -178,11 +178,14 @@ def read(path: Path) -> Result:
         ValueError: If it is not that.
         OSError: If it cannot be read.
     """
-    content = files.read_json(path, comparisons=list[dict], arms=dict[str, dict])
+    content = files.read_json(
+        path, comparisons=list[dict], arms=dict[str, dict], facts=dict
+    )
     names = [each.name for each in dataclasses.fields(Result)]
     values = {name: content[name] for name in names if name in content}
     values["comparisons"] = [_with_ends(each) for each in values["comparisons"]]
     values["arms"] = {k: _with_numbers(arm) for k, arm in values["arms"].items()}
+    values["facts"] = _nan_for_null(content["facts"])
     fault = json_schema.fault(values, Result)
     if fault is not None or not values["comparisons"]:
         raise ValueError(

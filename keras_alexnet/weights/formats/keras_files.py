@@ -7,6 +7,7 @@ import math
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -275,10 +276,24 @@ def _check_configuration(path: Path, held: int) -> None:
     else:
         scope = tf.Graph().as_default()
     with scope:
-        model = keras.saving.deserialize_keras_object(configuration)
+        # An optimizer's variables have values from the start.
+        model = keras.saving.deserialize_keras_object(_not_compiled(configuration))
         count = sum(math.prod(each.shape) for each in model.weights)
     if count > 2 * held + _OF_LORA:  # which Keras adds to the kernels in the file
         raise ValueError(f"its model has {count:,} weights, the file {held:,}")
+
+
+def _not_compiled(configuration: Any) -> Any:
+    """A configuration without how it, or a model within it, was compiled."""
+    if isinstance(configuration, dict):
+        return {
+            key: _not_compiled(value)
+            for key, value in configuration.items()
+            if key != "compile_config"
+        }
+    if isinstance(configuration, list):
+        return [_not_compiled(each) for each in configuration]
+    return configuration
 
 
 def _check_kinds(found: hdf5_files.Datasets) -> None:
