@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from keras_alexnet.architectures import Architecture, BatchNorm
 from keras_alexnet.tensorflow_paths import for_tensorflow
-from keras_alexnet.weights.formats import hdf5_files
+from keras_alexnet.weights.formats import archives, hdf5_files
 from keras_alexnet.weights.formats.faults import one_line
 from keras_alexnet.weights.names import Named, named_weights
 
+_MOST_OF_METADATA = 2**16  # bytes; Keras writes some 60
 # Both generations number a layer's variables in the order of their creation, and name
 # layers by their class and a count, in the order of the model.
 _VARIABLES = {
@@ -247,6 +248,7 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     Raises:
         ValueError: If it is damaged or of the other Keras generation.
     """
+    _check_generation(path, origin)
     with (
         one_line(_WHOLE_KERAS, origin),
         # Keras 2 follows links out of the file, and unpickles an .npz.
@@ -254,7 +256,6 @@ def load_keras(path: Path, origin: str) -> keras.Model:
     ):
         _check_kinds(found)
         held = sum(each.size for each in found.values())
-    _check_generation(path, origin)
     with one_line(_WHOLE_KERAS, origin):
         _check_configuration(path, held)
         # Keras 2 reads it by TensorFlow.
@@ -321,8 +322,13 @@ def _check_finite(model: keras.Model, origin: str) -> None:
 
 
 def _check_generation(path: Path, origin: str) -> None:
-    with one_line(_WHOLE_KERAS, origin), zipfile.ZipFile(path) as archive:
-        version = json.loads(archive.read("metadata.json"))["keras_version"]
+    with (
+        one_line(_WHOLE_KERAS, origin),
+        open(path, "rb") as file,
+        archives.opened(file, "Keras") as archive,
+    ):
+        held = archives.read(archive, "metadata.json", _MOST_OF_METADATA)
+        version = json.loads(held)["keras_version"]
         if not isinstance(version, str) or not _VERSION.match(version):
             raise ValueError("its keras_version is none")
     if version.split(".")[0] != keras.__version__.split(".")[0]:
