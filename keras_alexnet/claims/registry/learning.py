@@ -38,22 +38,25 @@ STARTING_VALUES = Claim(
     data=CIFAR10,
     settings={**SMALL_SETTINGS, "schedule": "constant", "initialization": "source"},
     arms={
-        "1, as the source": Arm(SMALL, tries=SMALL_RATES),
+        "1, as the source": Arm(SMALL, {"learning_rate": 0.003}, tries=SMALL_RATES),
         "0.1": Arm(
             SMALL, {"initial_bias": 0.1}, differs=("initial_bias",), tries=SMALL_RATES
         ),
         "0": Arm(
-            SMALL, {"initial_bias": 0.0}, differs=("initial_bias",), tries=SMALL_RATES
+            SMALL,
+            {"initial_bias": 0.0, "learning_rate": 0.03},
+            differs=("initial_bias",),
+            tries=SMALL_RATES,
         ),
         "1, deviation 0.01": Arm(
             SMALL,
-            {"initial_stddev": 0.01},
+            {"initial_stddev": 0.01, "learning_rate": 0.003},
             differs=("initial_stddev",),
             tries=SMALL_RATES,
         ),
         "0, He": Arm(
             SMALL,
-            {"initialization": "he"},
+            {"initialization": "he", "learning_rate": 0.003},
             differs=("initialization",),
             tries=SMALL_RATES,
         ),
