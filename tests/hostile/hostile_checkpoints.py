@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from hostile_other_weights import varint
 from mutated import mutated_bytes
 
 CASE = """
@@ -44,14 +45,6 @@ def checksum(content: bytes) -> int:
         crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def varint(number: int) -> bytes:
-    found = b""
-    while number > 0x7F:
-        found += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return found + bytes([number])
 
 
 def block(pairs: list[tuple[bytes, bytes]]) -> bytes:
