@@ -109,6 +109,8 @@ class RecordsSource(SourceOfShards):
         """The mean of the training pictures, float32 `[size, size, 3]`, 0-255."""
         path, shape = self._root / MEAN_PICTURE, (self.size, self.size, 3)
         try:
+            if not path.is_file():  # a pipe would be waited for
+                raise ValueError("which is no file")
             # Mapped, because a header may ask for more memory than there is data.
             found = np.lib.format.open_memmap(path, mode="r")
             if found.dtype != np.float32 or found.shape != shape:
