@@ -115,6 +115,8 @@ class RecordsSource(SourceOfShards):
             found = np.lib.format.open_memmap(path, mode="r")
             if found.dtype != np.float32 or found.shape != shape:
                 raise ValueError(f"no float32 of shape {shape}")
+            if not np.all((found >= 0) & (found <= 255)):  # NaN is neither
+                raise ValueError("values outside of 0-255")
             return np.array(found)
         except (ValueError, EOFError, OverflowError) as error:
             raise ValueError(
