@@ -93,8 +93,9 @@ def _rows(values: Any) -> list[list[Any]]:
 
 def _shape(values: Any) -> str:
     rows = _listed(values)
-    first = rows[0] if rows else None
-    return f"({len(rows)}, {len(first) if isinstance(first, list) else 'no list'})"
+    if rows and isinstance(rows[0], list):
+        return f"({len(rows)}, {len(rows[0])})"
+    return f"({len(rows)},)"
 
 
 def _answer(names: list[Any], scores: list[Any], valid: Any, where: str) -> Answer:
