@@ -211,7 +211,10 @@ def test_names_are_printed_as_they_are(
         ({}, "Received: nothing"),
         ({"classes": [["a"]], "scores": [[0.1, 0.2]]}, r"Received: \(1, 1\), \(1, 2\)"),
         ({"classes": [["a"]] * 2, "scores": [[0.1]] * 2}, r"\(2, 1\), \(2, 1\)"),
-        ({"classes": [["a"]], "scores": [[1]], "valid": [True] * 2}, r"and \(2,\)"),
+        (
+            {"classes": [["a"]], "scores": [[1]], "valid": [True] * 2},
+            r"\(1, 1\), \(2,\)",
+        ),
     ],
 )
 def test_answers_of_another_shape_are_refused(outputs: dict, message: str) -> None:
