@@ -58,7 +58,7 @@ def wrong_in(run):
     for row in runs.metrics(run):
         [float(each or 0) for each in row.values()]
     result = directory.result
-    if result is not None and not isinstance(result["val_top1"], float | None):
+    if result is not None and not isinstance(result["val_top1"], float | int | None):
         return f"the result {result}"
     for pair in Confusion.read(run / runs.CONFUSION, len(names)).pairs:
         if min(pair) < 0 or max(pair[:2]) > 2:
