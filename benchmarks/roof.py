@@ -19,6 +19,7 @@ import tensorflow as tf
 from interleaved import interleaved
 
 from keras_alexnet.layers import StatelessDropout
+from keras_alexnet.optimizers import momentum_step
 from keras_alexnet.weights.names import tensorflow_variable
 
 PRODUCT = 4096  # the sides of the matrices
@@ -50,14 +51,7 @@ def rates(repetitions: int) -> Rates:
     other = tf.Variable(array)
 
     def update() -> None:
-        tf.raw_ops.ResourceApplyKerasMomentum(
-            var=array.handle,
-            accum=velocity.handle,
-            lr=0.0,
-            grad=gradient,
-            momentum=0.0,
-            use_locking=True,
-        )
+        momentum_step(array, velocity, gradient, tf.zeros([]), tf.zeros([]))
 
     def scaled_copy() -> None:
         other.assign(array * 2.0)
@@ -180,8 +174,8 @@ def shares(
         Share(
             each.layer,
             each.way,
-            float(np.median(times[f"{each.layer} {each.way}"])),
+            float(np.median(turns)),
             each.least(found, kind),
         )
-        for each in all_pieces
+        for each, turns in zip(all_pieces, times.values(), strict=True)
     ]

@@ -55,8 +55,9 @@ def ratios(found: Iterable[Row]) -> dict[str, tuple[str, float]]:
     for key, group in groups.items():
         ours = next(row for row in group if row.who == OURS)
         others = [row for row in group if row.who != OURS]
-        peer = min(others, key=lambda row: row.median)
-        best[key] = peer.who, peer.median / ours.median
+        if others:
+            peer = min(others, key=lambda row: row.median)
+            best[key] = peer.who, peer.median / ours.median
     return best
 
 
@@ -108,7 +109,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": fields.get("model name") or platform.machine(),
         "family": fields.get("cpu family"),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "features": " ".join(each for each in _FEATURES if each in flags),
         "system": platform.system(),
         "python": platform.python_version(),

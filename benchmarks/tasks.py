@@ -157,9 +157,12 @@ def rows(
     """All libraries on one task, in turns."""
     cases: dict[str, Here | There] = dict(of_tensorflow(task, precision, batch))
     what = {"task": task, "precision": precision, "batch": batch}
-    for who in PEERS[task] if peers is not None else ():
-        cases[who] = There(peers, who=who, **what)
     first, counts, faults = {}, {}, {}
+    if peers is None:
+        faults = dict.fromkeys(PEERS[task], "not measured: --peers is not given")
+    else:
+        for who in PEERS[task]:
+            cases[who] = There(peers, who=who, **what)
     for who, case in cases.items():
         try:
             first[who] = case.first()
@@ -170,7 +173,7 @@ def rows(
     for _ in range(repetitions):
         for who, count in counts.items():
             turns[who].append(cases[who].calls(count))
-    for who in cases:
+    for who in dict.fromkeys([*cases, *faults]):
         if who in faults:
             yield Row(**what, who=who, fault=faults[who])
         else:

@@ -21,7 +21,7 @@ from keras_alexnet.answering import (
     Prediction,
     spread,
 )
-from keras_alexnet.half_precision import in_half_precision
+from keras_alexnet.half_precision import HALVES, in_half_precision
 from keras_alexnet.live_line import PictureCount
 from keras_alexnet.opening import Opened, open_model
 from keras_alexnet.reasons import must_be
@@ -68,7 +68,8 @@ class Classifier:
         precision: `"float32"`, in which a model stays as it is, or the 16 bits in which
             a copy holds its weights and computes: `"bfloat16"`, for CPUs that multiply
             it (AVX-512 BF16, AMX; others run it slowly), or `"float16"`, for GPUs. A
-            picture alone then takes about half the time. An export has its own.
+            picture alone then takes some six tenths of the time. An export has its
+            own.
 
     Attributes:
         origin: The given name or path; of a model its name.
@@ -274,6 +275,8 @@ class Classifier:
 def _in_precision(opened: Opened, precision: str) -> Opened:
     if precision == "float32":
         return opened
+    if precision not in HALVES:
+        raise must_be("precision", f"one of {('float32', *HALVES)}", precision)
     if opened.signatures is not None:
         raise ValueError(
             "precision must not be given for an export, which has its own. "

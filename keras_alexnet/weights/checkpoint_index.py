@@ -15,6 +15,9 @@ from typing import Any
 
 import tensorflow as tf
 from google.protobuf import message
+from tensorflow.core.protobuf import tensor_bundle_pb2 as protos
+
+from keras_alexnet.weights.formats.protobufs import varint
 
 # A table as LevelDB has it: https://github.com/google/leveldb, doc/table_format.md.
 _FOOTER, _MAGIC = 48, 0xDB4775248B80FB57
@@ -43,13 +46,10 @@ def check_index(path: Path) -> None:
             raise ValueError("its index is empty")
         _check_values(path, values[0], values[1:])
     except (struct.error, IndexError, message.DecodeError) as error:
-        raise ValueError(f"its index is damaged: {error}") from None
+        raise ValueError(f"its index cannot be read: {error}") from None
 
 
 def _check_values(path: Path, head: bytes, entries: list[bytes]) -> None:
-    # Only here: it is no public part of TensorFlow, and nothing else needs it.
-    from tensorflow.core.protobuf import tensor_bundle_pb2 as protos
-
     header = protos.BundleHeaderProto.FromString(head)
     if not 1 <= header.num_shards <= 1000:
         raise ValueError(f"its index names {header.num_shards} files of values")
@@ -122,8 +122,8 @@ def _entries(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _handle(content: bytes, place: int) -> tuple[int, int, int]:
     """Where a block is, its bytes, and the place behind what says so."""
-    start, place = _number(content, place)
-    size, place = _number(content, place)
+    start, place = varint(content, place)
+    size, place = varint(content, place)
     return start, size, place
 
 
@@ -141,23 +141,11 @@ def _of_block(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 * (restarts + 1)
     place, key = 0, b""
     while place < end:
-        shared, place = _number(block, place)
-        own, place = _number(block, place)
-        size, place = _number(block, place)
+        shared, place = varint(block, place)
+        own, place = varint(block, place)
+        size, place = varint(block, place)
         if shared > len(key) or place + own + size > end:
             raise ValueError("its index ends too early")
         key = key[:shared] + block[place : place + own]
         yield key, block[place + own : place + own + size]
         place += own + size
-
-
-def _number(content: bytes, place: int) -> tuple[int, int]:
-    """A number of 7 bits a byte, and the place behind it."""
-    number = 0
-    for shift in range(0, 64, 7):
-        byte = content[place]
-        place += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, place
-    raise ValueError("its index holds a number that is too long")

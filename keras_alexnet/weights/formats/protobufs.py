@@ -45,7 +45,7 @@ class _Counted:
             self._fields += 1
             if self._fields > _MOST_FIELDS or depth > _DEEPEST:
                 raise ValueError(f"it has more than {_MOST_FIELDS} fields, or too deep")
-            tag, place = _varint(content, place)
+            tag, place = varint(content, place)
             start, place = _value(content, place, tag & 7)
             if place > end:
                 raise DecodeError("it is damaged: a field ends behind its message")
@@ -67,16 +67,21 @@ def _grows(field: Any) -> bool:
 def _value(content: bytes, place: int, wire: int) -> tuple[int, int]:
     """Where the value of a field begins and ends."""
     if wire == _VARINT:
-        return place, _varint(content, place)[1]
+        return place, varint(content, place)[1]
     if wire == _BYTES:
-        size, place = _varint(content, place)
+        size, place = varint(content, place)
         return place, place + size
     if wire in (_LONG, _SHORT):
         return place, place + (8 if wire == _LONG else 4)
     raise DecodeError("it is damaged: a field is of no known kind")
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
+def varint(content: bytes, place: int) -> tuple[int, int]:
+    """A whole number of 7 bits a byte, and the place behind it.
+
+    Raises:
+        DecodeError: If the content ends within it, or it has more than 70 bits.
+    """
     number = 0
     for shift in range(0, 70, 7):
         if place >= len(content):
