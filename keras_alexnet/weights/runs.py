@@ -94,7 +94,6 @@ _DATA: dict[str, Any] = {
     "statistics": _Statistics,
     FINGERPRINT: str | None,
     DIVISION: Division | None,
-    ORDER: int | None,
 }
 
 
@@ -161,14 +160,13 @@ def order(run: Path) -> int:
     Raises:
         ValueError: If there is none of that version, or the file is damaged.
     """
-    found = data(run)[ORDER]
-    if found is None:  # of runs that began before there was a second
-        return 1
-    if found not in range(1, NEWEST + 1):
+    # Runs that began before there was a second have none.
+    found = data(run).get(ORDER, 1)
+    if type(found) is not int or not 1 <= found <= NEWEST:
         raise ValueError(
             "the order of a run's pictures must be one of this version of "
             f"keras-alexnet, 1 to {NEWEST}; upgrade it, or restore the file. Received: "
-            f"{str(run / DATA)!r}, with the order {found!r}"
+            f"{str(run / DATA)!r}, with the order {shown(found)}"
         )
     return found
 
