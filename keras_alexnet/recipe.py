@@ -20,6 +20,9 @@ from keras_alexnet.whole_numbers import whole_number
 
 RESIZES = ("shorter_side", "warp")
 VIEWS = (1, TEN)
+# A description from elsewhere may name any size, and some networks read any: one
+# picture of this side is 200 MB.
+MOST_PIXELS = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Recipe:
         preprocessing: Colour order, mean and scale.
         resize: `"shorter_side"` scales the shorter side to `resize_size`, which keeps
             the proportions; `"warp"` scales both sides to it.
-        resize_size: In pixels.
-        image_size: Side of the views in pixels, the network's input.
+        resize_size: In pixels, from `image_size` to 8192.
+        image_size: Side of the views in pixels, the network's input, 1 to 4096.
         views: 1, the centre, or 10: corners and centre, and all mirrored (paper,
             section 4.1).
 
@@ -64,9 +67,10 @@ class Recipe:
         if views not in VIEWS:
             raise must_be("views", expected, self.views)
         object.__setattr__(self, "views", views)
-        for name, least in (("image_size", 1), ("resize_size", self.image_size)):
-            value = whole_number(name, getattr(self, name), least)
-            object.__setattr__(self, name, value)
+        side = whole_number("image_size", self.image_size, 1, MOST_PIXELS)
+        object.__setattr__(self, "image_size", side)
+        size = whole_number("resize_size", self.resize_size, side, 2 * MOST_PIXELS)
+        object.__setattr__(self, "resize_size", size)
 
     @classmethod
     def of_colours(cls, preprocessing: Preprocessing, image_size: int) -> Recipe:
@@ -87,7 +91,7 @@ class Recipe:
         >>> recipe.resized(454).resize_size
         512
         """
-        image_size = whole_number("image_size", image_size)
+        image_size = whole_number("image_size", image_size, 1, MOST_PIXELS)
         if image_size == self.image_size:
             return self
         size = round(image_size * self.resize_size / self.image_size)

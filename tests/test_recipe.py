@@ -159,7 +159,14 @@ def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("resize", "fit"), ("image_size", 0), ("resize_size", 39), ("views", 5)],
+    [
+        ("resize", "fit"),
+        ("image_size", 0),
+        ("image_size", 4097),
+        ("resize_size", 39),
+        ("resize_size", 8193),
+        ("views", 5),
+    ],
 )
 def test_arguments_out_of_range_are_named(field: str, value: Any) -> None:
     fields = {**RECIPE.as_dict(), "preprocessing": RECIPE.preprocessing, field: value}

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_alexnet import architectures
 from keras_alexnet.architectures import Architecture
 from keras_alexnet.preprocessing import Preprocessing
-from keras_alexnet.recipe import Recipe
+from keras_alexnet.recipe import MOST_PIXELS, Recipe
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.starting import Beginning, open_beginning, takes_first
 from keras_alexnet.weights import runs
@@ -71,7 +71,7 @@ def network_of(
 
     Raises:
         ValueError: If the weights to begin with cannot be opened, leave open what is
-            not given, or the size is too small for the network.
+            not given, or the size is none that the network reads.
 
     Example:
 
@@ -87,9 +87,9 @@ def network_of(
     else:
         network = _of_weights(config, own)
     smallest = network.architecture.smallest_input
-    if network.image_size < smallest:
+    if not smallest <= network.image_size <= MOST_PIXELS:
         raise ValueError(
-            f"image_size must be at least {smallest} for "
+            f"image_size must be from {smallest} to {MOST_PIXELS} for "
             f"{network.architecture.name!r}. Received: image_size={network.image_size}"
         )
     return network

@@ -40,6 +40,8 @@ def saved(path: Path, variant: str) -> keras.Model:
 
 def begun(config: TrainingConfig, own: Architecture | None = None) -> TrainStep:
     """The step of a run on data of another mean colour, just before its first."""
+    keras.utils.set_random_seed(0)  # both as in a process that has trained
+    tf.config.experimental.enable_op_determinism()
     network = network_of(config, own)
     step = TrainStep(network, 3, OTHERS, tf.distribute.get_strategy())
     reads = step.recipe.preprocessing

@@ -144,15 +144,18 @@ def test_it_is_given_once(own: TrainingConfig, tmp_path: Path) -> None:
         Trainer(dataclasses.replace(own, architecture=str(path)), quiet(), SMALL)
 
 
-def test_pictures_must_be_large_enough_for_it(own: TrainingConfig) -> None:
+@pytest.mark.parametrize("size", [8, 4097])
+def test_it_reads_pictures_of_some_sizes(own: TrainingConfig, size: int) -> None:
     with pytest.raises(
-        ValueError, match=r"image_size must be at least \d+ for 'small'"
+        ValueError, match=r"image_size must be from \d+ to 4096 for 'small'"
     ):
-        Trainer(dataclasses.replace(own, image_size=8), quiet(), SMALL)
+        Trainer(dataclasses.replace(own, image_size=size), quiet(), SMALL)
 
 
 def test_and_for_a_variant(own: TrainingConfig) -> None:
-    with pytest.raises(ValueError, match="image_size must be at least 64 for 'paper'"):
+    with pytest.raises(
+        ValueError, match="image_size must be from 64 to 4096 for 'paper'"
+    ):
         Trainer(own, quiet())
 
 
