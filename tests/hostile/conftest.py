@@ -13,7 +13,7 @@ Limited = Callable[[str, Sequence[Any]], list[limits.Outcome]]
 
 @pytest.fixture(scope="session")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Limited:
-    """Calls `case(argument)` of some code for each argument, in a process of its own.
+    """Calls `case(argument)` of some code for each argument, in processes of their own.
 
     It asserts that none was killed, ran out of time, or took a GiB of memory.
     """
@@ -21,7 +21,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Limited:
     elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the checkout's package
 
     def call(code: str, arguments: Sequence[Any]) -> list[limits.Outcome]:
-        found = limits.outcomes(code, arguments, elsewhere)
+        found = limits.outcomes(code, arguments, elsewhere, together=10)
         for argument, outcome in zip(arguments, found, strict=True):
             assert outcome.status == 0, (argument, outcome)
             assert outcome.beyond < limits.BEYOND, argument
