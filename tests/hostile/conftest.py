@@ -12,16 +12,14 @@ Limited = Callable[[str, Sequence[Any]], list[limits.Outcome]]
 
 
 @pytest.fixture(scope="session")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Limited:
+def limited() -> Limited:
     """Calls `case(argument)` of some code for each argument, in processes of their own.
 
     It asserts that none was killed, ran out of time, or took a GiB of memory.
     """
 
-    elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the checkout's package
-
     def call(code: str, arguments: Sequence[Any]) -> list[limits.Outcome]:
-        found = limits.outcomes(code, arguments, elsewhere, together=10)
+        found = limits.outcomes(code, arguments, together=10)
         for argument, outcome in zip(arguments, found, strict=True):
             assert outcome.status == 0, (argument, outcome)
             assert outcome.beyond < limits.BEYOND, argument

@@ -13,14 +13,17 @@ The tests take few cases of a fixed seed, `benchmarks/fuzz.py` many of new ones.
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import functools
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,14 +36,12 @@ RIGHT, REFUSED = "right", "refused"
 FAULTS = ("crash", "hang", "memory", "traceback", "accepted")
 
 # Cases run in forks of a process that has imported everything and computed nothing, so
-# many in one fork; after one that ends its process the next are in another.
+# many in one fork; after one that ends its process the next are in another. A line that
+# it reads is a question, and `null` ends its answer.
 _DRIVER = """
 import json, os, resource, signal, sys
-code, arguments, seconds, together = json.loads(sys.stdin.read())
-names = {}
-exec(code, names)
 
-def outcome(argument):
+def outcome(argument, names):
     try:
         return {"result": names["case"](argument)}
     except BaseException as error:
@@ -55,7 +56,7 @@ def address_space():
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-def work(some, pipe):
+def work(some, names, seconds, pipe):
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a case prints is not ours
     # Threads of TensorFlow reserve far more than they use.
     resource.setrlimit(resource.RLIMIT_AS, (address_space() + 2**33,) * 2)
@@ -67,28 +68,34 @@ def work(some, pipe):
         most = int(used.ru_utime + used.ru_stime) + seconds
         resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
         signal.alarm(5 * seconds)
-        found = outcome(argument)
+        found = outcome(argument, names)
         print(json.dumps({**found, "beyond": peak() - before}), file=pipe, flush=True)
 
-done = 0
-while done < len(arguments):
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reader)
-        with open(writer, "w") as pipe:
-            work(arguments[done : done + together], pipe)
-        os._exit(0)
-    os.close(writer)
-    with open(reader) as pipe:
-        for line in pipe:
-            print(line, end="")
+def answer(code, arguments, seconds, together):
+    names = {}
+    exec(code, names)
+    done = 0
+    while done < len(arguments):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reader)
+            with open(writer, "w") as pipe:
+                work(arguments[done : done + together], names, seconds, pipe)
+            os._exit(0)
+        os.close(writer)
+        with open(reader) as pipe:
+            for line in pipe:
+                print(line, end="")
+                done += 1
+        _, status, usage = os.wait4(child, 0)
+        if status:
+            print(json.dumps({"status": status, "beyond": usage.ru_maxrss * 1024}))
             done += 1
-    _, status, usage = os.wait4(child, 0)
-    if status:
-        print(json.dumps({"status": status, "beyond": usage.ru_maxrss * 1024}))
-        done += 1
-    sys.stdout.flush()
+    print("null", flush=True)
+
+for line in sys.stdin:
+    answer(*json.loads(line))
 """
 _LATE = (signal.SIGALRM, signal.SIGXCPU)
 
@@ -126,30 +133,49 @@ class Outcome:
         return RIGHT if self.result is None else "accepted"
 
 
-def outcomes(
-    code: str, arguments: Sequence[Any], elsewhere: Path, together: int = 1
-) -> list[Outcome]:
+class _Driver:
+    """The process of which cases are forks; to import the package takes seconds."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _DRIVER],
+            cwd=tempfile.gettempdir(),  # in a checkout its package would be taken
+            env={**os.environ, "MALLOC_ARENA_MAX": "2", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self._process.communicate)
+
+    def ask(self, *question: Any) -> Iterator[Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps(question)}\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            found = json.loads(line)
+            if found is None:
+                return
+            yield found
+        raise RuntimeError("the process of the cases has ended; it said why")
+
+
+@functools.cache
+def _driver() -> _Driver:
+    return _Driver()
+
+
+def outcomes(code: str, arguments: Sequence[Any], together: int = 1) -> list[Outcome]:
     """What becomes of `case(argument)` of some code for each argument.
 
     Args:
         code: Its source.
         arguments: JSON values.
-        elsewhere: A folder to be in: in a checkout its package would be taken.
         together: How many cases a process does after each other.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _DRIVER],
-        cwd=elsewhere,
-        input=json.dumps([code, list(arguments), SECONDS, together]),
-        env={**os.environ, "MALLOC_ARENA_MAX": "2", "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-3000:])
-    found = [Outcome(**json.loads(line)) for line in done.stdout.splitlines()]
-    assert len(found) == len(arguments), done.stderr[-1000:]
+    asked = _driver().ask(code, list(arguments), SECONDS, together)
+    found = [Outcome(**each) for each in asked]
+    assert len(found) == len(arguments)
     return found
 
 
@@ -165,7 +191,7 @@ def faults(
     arguments = kind.cases(folder, random.Random(seed), count)
     counts: dict[str, int] = {}
     wrong = []
-    found = outcomes(kind.CASE, arguments, folder, together=50)
+    found = outcomes(kind.CASE, arguments, together=50)
     for argument, outcome in zip(arguments, found, strict=True):
         counts[outcome.judged] = counts.get(outcome.judged, 0) + 1
         if outcome.judged in FAULTS:

@@ -30,7 +30,7 @@ def test_no_file_hangs_grows_or_is_taken_for_another(
 ) -> None:
     count, honest = KINDS[kind]
     arguments = kind.cases(tmp_path, random.Random(22), count)
-    found = limits.outcomes(kind.CASE, arguments, tmp_path, together=100)
+    found = limits.outcomes(kind.CASE, arguments, together=100)
     assert [found[index].judged for index in honest] == [limits.RIGHT] * len(honest)
     for argument, outcome in zip(arguments, found, strict=True):
         assert outcome.judged not in limits.FAULTS, (argument, outcome)
