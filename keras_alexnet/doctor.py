@@ -37,7 +37,7 @@ OPTIONAL = {
         "serving",
         "warm-up requests of export, predict --server=grpc://",
     ),
-    "grpcio": ("grpc", "serving", "predict --server=grpc://"),
+    "grpcio": ("grpc", "serving", "predict --server=grpc://, with the one above"),
     "tensorflow-addons": (
         "tensorflow_addons",
         "addons",

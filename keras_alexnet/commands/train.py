@@ -129,7 +129,7 @@ def _report(console: Console, config: TrainingConfig, values: dict) -> None:
                 if not page.is_file() and _can_look()
                 else []
             ),
-            ("export", model, "--export_dir=exports/mine"),
+            ("export", model, f"--export_dir=exports/{Path(run).name}"),
         ],
     )
 

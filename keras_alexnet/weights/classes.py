@@ -106,7 +106,8 @@ def class_names(weights: Any) -> tuple[str, ...]:
             f"weights must be one of {published.names()}, or a training run, one of "
             "its checkpoints, an export, a .keras or .weights.h5 file or a model that "
             "records the names of its classes; for another network, name them in the "
-            f"order of its outputs. Received: weights={str(what)!r}"
+            "order of its outputs, as reset_classifier(model, names) does. Received: "
+            f"weights={str(what)!r}"
         )
     return tuple(found)
 
@@ -169,7 +170,8 @@ def _scores(preds: Any, count: int) -> np.ndarray:
         ) from None
     if scores.ndim != 2 or scores.shape[1] != count:
         raise ValueError(
-            f"preds must be of shape [batch, {count}], one row a picture. "
+            f"preds must be of shape [batch, {count}], one row a picture; weights=model "
+            "takes the names of the model that gave them. "
             f"Received: shape={scores.shape}"
         )
     bad = np.flatnonzero(np.isnan(scores).any(axis=1))

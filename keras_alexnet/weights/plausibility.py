@@ -51,7 +51,7 @@ def warn_if_untrained(weights: Named, origin: str, ours: bool = False) -> None:
     if sign:
         warn_caller(
             f"weights {origin!r} look untrained: {sign}. "
-            "Check that it is the file that you meant"
+            "Train them, or check that they are those that you meant"
         )
 
 
