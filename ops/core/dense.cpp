@@ -16,9 +16,11 @@ namespace {
 constexpr int64_t kSumBytes = 65536;
 // Elements of the kernel in the smallest band: for less it is not worth waking a thread.
 constexpr int64_t kBandElements = 65536;
-// Bands for each thread. More than one, so that the others wait little for a thread
-// that is slowed down by other work.
+// Bands for each thread, where they are wide. More than one, so that the others wait
+// little for a thread that is slowed down by other work. But half a page or less of each
+// row takes longer to read than all of it.
 constexpr int64_t kBandsPerThread = 4;
+constexpr int64_t kWide = 2048;  // columns
 
 std::string text(const Shape& shape) {
   std::string text = "[";
@@ -74,7 +76,8 @@ std::vector<std::pair<int64_t, int64_t>> dense_bands(const DenseRequest& request
   const int64_t units = std::max<int64_t>(out / width, 1);
   const int64_t most = std::max<int64_t>(kSumBytes / sum_bytes(request) / width, 1);
   const int64_t least = std::max<int64_t>(kBandElements / in / width, 1);
-  const int64_t shared = std::min(threads * kBandsPerThread, units / least);
+  const int64_t wide = std::min(threads * kBandsPerThread, out / kWide);
+  const int64_t shared = std::min(std::max<int64_t>(threads, wide), units / least);
   const int64_t bands = std::max(ceiling(units, most), shared);
   std::vector<std::pair<int64_t, int64_t>> found;
   int64_t first = 0;
