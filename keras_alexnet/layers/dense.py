@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_alexnet.ops.dense import dense
 from keras_alexnet.ops.dispatch import check_kernels
+from keras_alexnet.whole_numbers import LARGEST_OF_OPS, whole_number
 
 
 # Keras names layers in `.weights.h5` after their class: with this name the files are
@@ -52,7 +53,7 @@ class Dense(keras.layers.Dense):
     """
 
     def __init__(self, units: int, kernels: str = "auto", **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(whole_number("units", units, most=LARGEST_OF_OPS), **kwargs)
         self.kernels = check_kernels(kernels)
 
     # Keras 3 passes `training` to the call of a quantised layer if this one has it.
