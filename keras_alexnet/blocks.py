@@ -25,6 +25,7 @@ from keras_alexnet.initializations import Fans, Initialization
 from keras_alexnet.layers import (
     AdaptiveAveragePooling2D,
     CrossConnection,
+    Dense,
     GroupedConv2D,
     LocalResponseNormalization,
     StatelessDropout,
@@ -147,6 +148,7 @@ def classifier(
     classes: int,
     activation: Any,
     initializers: Initialization,
+    kernels: str,
 ) -> Any:
     """`fc6`, `fc7`, `fc8` and its activation."""
     size = record.averaged_size
@@ -156,27 +158,35 @@ def classifier(
     for index, units in enumerate(record.dense, start=6):
         if record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index - 1}")(x)
-        x = _units(x, f"fc{index}", units, initializers)
+        x = _units(x, f"fc{index}", units, initializers, kernels)
         after = dense_activation_name(record.dense_activation, index)
         x = _activation(record.dense_activation, after)(x)
         if not record.dropout_before:
             x = StatelessDropout(record.dropout, name=f"dropout{index}")(x)
-    return last(x, classes, activation, initializers)
+    return last(x, classes, activation, initializers, kernels)
 
 
-def _units(x: Any, name: str, units: int, initializers: Initialization) -> Any:
+def _units(
+    x: Any, name: str, units: int, initializers: Initialization, kernels: str
+) -> Any:
     fans = Fans(x.shape[-1], units)
-    return keras.layers.Dense(units, name=name, **initializers.of(name, fans))(x)
+    return Dense(units, kernels, name=name, **initializers.of(name, fans))(x)
 
 
-def last(x: Any, classes: int, activation: Any, initializers: Initialization) -> Any:
+def last(
+    x: Any,
+    classes: int,
+    activation: Any,
+    initializers: Initialization,
+    kernels: str = "auto",
+) -> Any:
     """`fc8` and its activation."""
     try:
         keras.activations.get(activation)
     except (TypeError, ValueError):
         expected = "None, a function, or the name of one of Keras' activations"
         raise must_be("classifier_activation", expected, activation) from None
-    x = _units(x, "fc8", classes, initializers)
+    x = _units(x, "fc8", classes, initializers, kernels)
     if activation is None:
         return x
     # A layer of its own, not fc8's activation as in Keras Applications: `fc8` returns

@@ -84,7 +84,8 @@ def AlexNet(
             which learns), `"paper"` (the text's: it stays at chance for thousands of
             steps), `"source"` (the released source's), `"caffe"`, `"he"`,
             `"glorot"` or `"cuda_convnet"`.
-        kernels: `"auto"`, `"native"` or `"composite"`, for the seams.
+        kernels: `"auto"`, `"native"` or `"composite"`, for the seams and the
+            dense layers.
         towers: 2 or 4, for a variant of two towers: into how many its kernels are
             divided. With four it is another network, as the released source ran one
             on four GPUs. The variant's own number by default.
@@ -253,7 +254,9 @@ def build(
         x = blocks.stages(x, index, convolution, record.towers, kernels)
     if include_top:
         classes = whole_number("classes", classes)
-        x = blocks.classifier(x, record, classes, classifier_activation, initializers)
+        x = blocks.classifier(
+            x, record, classes, classifier_activation, initializers, kernels
+        )
     elif pooling is not None:
         x = _POOLINGS[pooling](name=f"{pooling}_pool")(x)
 

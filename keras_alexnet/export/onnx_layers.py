@@ -16,6 +16,7 @@ from keras_alexnet.export.onnx_graph import Graph
 from keras_alexnet.layers import (
     AdaptiveAveragePooling2D,
     CrossConnection,
+    Dense,
     GroupedConv2D,
     LocalResponseNormalization,
     StatelessDropout,
@@ -315,6 +316,7 @@ _TRANSLATED: dict[type, Callable[[Graph, Any, Shape], None]] = {
     SynchronizedBatchNormalization: _batch_norm,
     keras.layers.Flatten: _flatten,
     keras.layers.Dense: _dense,
+    Dense: _dense,
     keras.layers.ReLU: _relu,
     keras.layers.LeakyReLU: _leaky,
     keras.layers.ELU: _elu,

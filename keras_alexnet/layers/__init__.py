@@ -2,6 +2,7 @@
 
 from keras_alexnet.layers.adaptive_average_pooling import AdaptiveAveragePooling2D
 from keras_alexnet.layers.cross_connection import CrossConnection
+from keras_alexnet.layers.dense import Dense
 from keras_alexnet.layers.grouped_conv2d import GroupedConv2D
 from keras_alexnet.layers.local_response_normalization import (
     LocalResponseNormalization,
@@ -17,6 +18,7 @@ from keras_alexnet.layers.within_channel_normalization import (
 __all__ = [
     "AdaptiveAveragePooling2D",
     "CrossConnection",
+    "Dense",
     "GroupedConv2D",
     "LocalResponseNormalization",
     "StatelessDropout",

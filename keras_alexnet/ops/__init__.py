@@ -6,6 +6,7 @@ from keras_alexnet.ops.cross_connection import (
     cross_connect,
     local_response_normalization,
 )
+from keras_alexnet.ops.dense import dense
 from keras_alexnet.ops.native import native_library
 from keras_alexnet.ops.within_channel import within_channel_normalization
 
@@ -13,6 +14,7 @@ __all__ = [
     "LRN",
     "WithinChannelLRN",
     "cross_connect",
+    "dense",
     "grouped_conv2d",
     "local_response_normalization",
     "native_library",

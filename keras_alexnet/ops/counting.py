@@ -3,16 +3,18 @@
 `tf.compat.v1.profiler` does not look into the functions that a graph calls, so it would
 not count a network's grouped convolutions. TensorFlow looks up the statistics of an op
 by the op's type, and all calls have one type. So the statistics registered here serve
-every call; a call of a function that is not ours still counts as zero.
+every call; a call of a function that is not ours still counts as zero. The native
+dense op, which graphs hold where it was asked for, is counted too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import ops
+from tensorflow.python.framework import graph_util, ops
 
 _FLOPS = "flops"
 _graphs: dict[str, tf.Graph] = {}
@@ -32,3 +34,11 @@ def _of_call(graph: tf.Graph, node: Any) -> Any:
 
 with contextlib.suppress(KeyError):  # other code has registered statistics of calls
     ops.RegisterStatistics("PartitionedCall", _FLOPS)(_of_call)
+
+
+@ops.RegisterStatistics("KerasAlexnet>Dense", _FLOPS)
+def _of_dense(graph: tf.Graph, node: Any) -> Any:
+    """As TensorFlow counts a MatMul: a multiply-add is two operations."""
+    shape = graph_util.tensor_shape_from_node_def_name
+    sides = [*shape(graph, node.input[0]), shape(graph, node.input[1])[1]]
+    return ops.OpStats(_FLOPS, None if None in sides else 2 * math.prod(sides))

@@ -130,3 +130,16 @@ def cross_connect_gradient(
     return _load()[0].keras_alexnet_cross_connect_grad(
         maps=maps, gradient=upstream, **attributes
     )
+
+
+def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+    """Runs the native op `KerasAlexnet>Dense` on tensors that have been checked.
+
+    Args:
+        x: `[batch, in]`, of one of `DTYPES`, on a CPU.
+        kernel: `[in, out]`.
+        bias: `[out]`; zeros by default.
+    """
+    if bias is None:
+        bias = tf.zeros(tf.shape(kernel)[1:], kernel.dtype)
+    return _load()[0].keras_alexnet_dense(x=x, kernel=kernel, bias=bias)

@@ -10,6 +10,7 @@ import keras
 from keras_alexnet.layers import (
     AdaptiveAveragePooling2D,
     CrossConnection,
+    Dense,
     GroupedConv2D,
     LocalResponseNormalization,
     StatelessDropout,
@@ -23,6 +24,7 @@ _SPLIT: dict[type, tuple[str, ...]] = {
     GroupedConv2D: ("filters", "groups"),
     keras.layers.Conv2D: ("filters",),
     keras.layers.Dense: ("units",),
+    Dense: ("units",),
     CrossConnection: ("towers",),
     LocalResponseNormalization: ("towers",),
     StatelessDropout: (),

@@ -104,7 +104,7 @@ Pool read_pool(const Attributes& attributes) {
 const std::vector<const char*>& attribute_specs() {
   static const std::vector<const char*> specs = {
       "N: int >= 1",
-      "T: {half, bfloat16, float, double}",
+      kTypeSpec,
       "towers: int",
       "relu: bool",
       "activation_first: bool",
@@ -119,6 +119,10 @@ const std::vector<const char*>& attribute_specs() {
       "stride_width: int",
   };
   return specs;
+}
+
+DType read_type(TF_OpKernelConstruction* construction) {
+  return dtype_of(Attributes(construction).type("T"));
 }
 
 Request read_attributes(TF_OpKernelConstruction* construction) {

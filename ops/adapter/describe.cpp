@@ -15,8 +15,8 @@
 namespace keras_alexnet {
 namespace {
 
-// Incremented when an op's name, inputs or attributes change.
-constexpr int kInterface = 1;
+// Incremented when an op's name, inputs or attributes change, or one is added.
+constexpr int kInterface = 2;
 
 std::string quoted(const std::string& text) {
   std::string json = "\"";

@@ -2,6 +2,7 @@
 
 #include "adapter/attributes.h"
 #include "adapter/handles.h"
+#include "core/dense.h"
 #include "core/planning.h"
 #include "core/seam.h"
 #include "core/sizes.h"
@@ -93,33 +94,59 @@ void backward(const Kernel& kernel, TF_OpKernelContext* context) {
                          TF_TensorData(gradient.get()), data.data());
 }
 
-template <class Work>
+void multiply(const DType& dtype, TF_OpKernelContext* context) {
+  const Tensor x = input(context, 0), kernel = input(context, 1),
+               bias = input(context, 2);
+  const DenseRequest request{dtype, shape_of(x), shape_of(kernel), shape_of(bias)};
+  refuse_if(fault_in(request));
+  const Tensor y = allocate(context, dtype, dense_shape(request));
+  dense(request, TF_TensorData(x.get()), TF_TensorData(kernel.get()),
+        TF_TensorData(bias.get()), TF_TensorData(y.get()));
+}
+
+template <class Kept, class Work>
 void compute(void* kernel, TF_OpKernelContext* context, Work work) {
-  report_failure([&] { work(*static_cast<Kernel*>(kernel), context); },
+  report_failure([&] { work(*static_cast<const Kept*>(kernel), context); },
                  [&](TF_Status* status) {
                    TF_OpKernelContext_Failure(context, status);
                  });
 }
 
-}  // namespace
-
-void* create_kernel(TF_OpKernelConstruction* construction) {
+template <class Read>
+void* create(TF_OpKernelConstruction* construction, Read read) {
   void* kernel = nullptr;
-  report_failure([&] { kernel = new Request(read_attributes(construction)); },
+  report_failure([&] { kernel = read(); },
                  [&](TF_Status* status) {
                    TF_OpKernelConstruction_Failure(construction, status);
                  });
   return kernel;
 }
 
+}  // namespace
+
+void* create_kernel(TF_OpKernelConstruction* construction) {
+  return create(construction,
+                [&] { return new Request(read_attributes(construction)); });
+}
+
 void delete_kernel(void* kernel) { delete static_cast<Request*>(kernel); }
 
 void compute_cross_connect(void* kernel, TF_OpKernelContext* context) {
-  compute(kernel, context, forward);
+  compute<Request>(kernel, context, forward);
 }
 
 void compute_cross_connect_gradient(void* kernel, TF_OpKernelContext* context) {
-  compute(kernel, context, backward);
+  compute<Request>(kernel, context, backward);
+}
+
+void* create_dense_kernel(TF_OpKernelConstruction* construction) {
+  return create(construction, [&] { return new DType(read_type(construction)); });
+}
+
+void delete_dense_kernel(void* kernel) { delete static_cast<DType*>(kernel); }
+
+void compute_dense(void* kernel, TF_OpKernelContext* context) {
+  compute<DType>(kernel, context, multiply);
 }
 
 }  // namespace keras_alexnet

@@ -7,10 +7,15 @@
 
 namespace keras_alexnet {
 
+// Of both ops of the seam.
 void* create_kernel(TF_OpKernelConstruction* construction);
 void delete_kernel(void* kernel);
 void compute_cross_connect(void* kernel, TF_OpKernelContext* context);
 void compute_cross_connect_gradient(void* kernel, TF_OpKernelContext* context);
+
+void* create_dense_kernel(TF_OpKernelConstruction* construction);
+void delete_dense_kernel(void* kernel);
+void compute_dense(void* kernel, TF_OpKernelContext* context);
 
 }  // namespace keras_alexnet
 

@@ -34,9 +34,16 @@ namespace {
 
 constexpr char kForward[] = "KerasAlexnet>CrossConnect";
 constexpr char kGradient[] = "KerasAlexnet>CrossConnectGrad";
+constexpr char kDense[] = "KerasAlexnet>Dense";
 
 using ShapeFunction = void (*)(TF_ShapeInferenceContext*, TF_Status*);
-using Compute = void (*)(void*, TF_OpKernelContext*);
+
+// The functions of an op's kernels.
+struct Functions {
+  void* (*create)(TF_OpKernelConstruction*);
+  void (*compute)(void*, TF_OpKernelContext*);
+  void (*destroy)(void*);
+};
 
 TF_OpDefinitionBuilder* definition(const char* name, ShapeFunction shapes) {
   TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
@@ -65,10 +72,23 @@ void define_gradient() {
   throw_if_bad(status);
 }
 
-void add_kernel(const char* op, Compute compute, TF_DataType type) {
+void define_dense() {
+  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(kDense);
+  TF_OpDefinitionBuilderAddAttr(builder, kTypeSpec);
+  for (const char* name : {"x: T", "kernel: T", "bias: T"}) {
+    TF_OpDefinitionBuilderAddInput(builder, name);
+  }
+  TF_OpDefinitionBuilderAddOutput(builder, "y: T");
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, infer_dense_shape);
   const Status status(TF_NewStatus());
-  TF_KernelBuilder* builder =
-      TF_NewKernelBuilder(op, "CPU", create_kernel, compute, delete_kernel);
+  TF_RegisterOpDefinition(builder, status.get());
+  throw_if_bad(status);
+}
+
+void add_kernel(const char* op, const Functions& of_op, TF_DataType type) {
+  const Status status(TF_NewStatus());
+  TF_KernelBuilder* builder = TF_NewKernelBuilder(
+      op, "CPU", of_op.create, of_op.compute, of_op.destroy);
   TF_KernelBuilder_TypeConstraint(builder, "T", type, status.get());
   throw_if_bad(status);
   TF_RegisterKernelBuilder(op, builder, status.get());
@@ -82,13 +102,18 @@ void register_all(Registration& done) {
     throw Failure(TF_INTERNAL, "another copy of the library is loaded already");
   }
   for (const TF_DataType type : {TF_FLOAT, TF_DOUBLE, TF_HALF, TF_BFLOAT16}) {
-    add_kernel(kForward, compute_cross_connect, type);
-    add_kernel(kGradient, compute_cross_connect_gradient, type);
+    add_kernel(kForward, {create_kernel, compute_cross_connect, delete_kernel}, type);
+    add_kernel(kGradient,
+               {create_kernel, compute_cross_connect_gradient, delete_kernel}, type);
+    add_kernel(kDense, {create_dense_kernel, compute_dense, delete_dense_kernel},
+               type);
   }
   define_forward();
   done.ops.push_back(kForward);
   define_gradient();
   done.ops.push_back(kGradient);
+  define_dense();
+  done.ops.push_back(kDense);
 }
 
 Registration register_on_loading() {

@@ -17,26 +17,34 @@ class Shapes {
 
   bool good() const { return TF_GetCode(status_) == TF_OK; }
 
-  ShapeHandle maps(int index) const {
+  ShapeHandle maps(int index) const { return input(index, kRank); }
+
+  ShapeHandle input(int index, int64_t rank) const {
     ShapeHandle any(TF_NewShapeHandle()), shape(TF_NewShapeHandle());
     TF_ShapeInferenceContextGetInput(context_, index, any.get(), status_);
     if (good()) {
-      TF_ShapeInferenceContextWithRank(context_, any.get(), kRank, shape.get(),
+      TF_ShapeInferenceContextWithRank(context_, any.get(), rank, shape.get(),
                                        status_);
     }
     return shape;
   }
 
-  ShapeHandle batch(const ShapeHandle& shape) const {
-    ShapeHandle first(TF_NewShapeHandle());
-    TF_ShapeInferenceContextSubshape(context_, shape.get(), 0, 1, first.get(),
-                                     status_);
-    return first;
+  ShapeHandle batch(const ShapeHandle& shape) const { return axis(shape, 0); }
+
+  // One axis, as a shape.
+  ShapeHandle axis(const ShapeHandle& shape, int64_t index) const {
+    ShapeHandle only(TF_NewShapeHandle());
+    TF_ShapeInferenceContextSubshape(context_, shape.get(), index, index + 1,
+                                     only.get(), status_);
+    return only;
   }
 
   ShapeHandle appended(const ShapeHandle& shape, int64_t extent) const {
-    const ShapeHandle last(TF_ShapeInferenceContextVectorFromSize(
-        context_, static_cast<size_t>(extent)));
+    return appended(shape, ShapeHandle(TF_ShapeInferenceContextVectorFromSize(
+                               context_, static_cast<size_t>(extent))));
+  }
+
+  ShapeHandle appended(const ShapeHandle& shape, const ShapeHandle& last) const {
     ShapeHandle longer(TF_NewShapeHandle());
     TF_ShapeInferenceContextConcatenateShapes(
         context_, shape.get(), last.get(), longer.get(), status_);
@@ -92,6 +100,22 @@ void infer_joined_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
   }
   if (!shapes.good()) return;
   TF_ShapeInferenceContextSetOutput(context, 0, joined.get(), status);
+}
+
+// [batch, in] and [in, out] give [batch, out].
+void infer_dense_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
+  const Shapes shapes(context, status);
+  const ShapeHandle x = shapes.input(0, 2);
+  if (!shapes.good()) return;
+  const ShapeHandle kernel = shapes.input(1, 2);
+  if (!shapes.good()) return;
+  const ShapeHandle batch = shapes.batch(x);
+  if (!shapes.good()) return;
+  const ShapeHandle out = shapes.axis(kernel, 1);
+  if (!shapes.good()) return;
+  const ShapeHandle y = shapes.appended(batch, out);
+  if (!shapes.good()) return;
+  TF_ShapeInferenceContextSetOutput(context, 0, y.get(), status);
 }
 
 // The gradient of each map has the map's shape.

@@ -17,6 +17,7 @@ namespace {
 // library of Zig's compiler. The bits are those of CPUID in the Intel 64 manual, volume 2.
 struct Features {
   unsigned ecx1 = 0, ebx7 = 0;  // of leaf 1 and of leaf 7
+  unsigned eax71 = 0;           // of leaf 7, subleaf 1
   unsigned saved = 0;           // the registers that the system saves, in XCR0
 };
 
@@ -28,7 +29,8 @@ Features read_features() {
   if (found.ecx1 & kSystemSaves) {
     asm("xgetbv" : "=a"(found.saved), "=d"(edx) : "c"(0));
   }
-  __get_cpuid_count(7, 0, &eax, &found.ebx7, &ecx, &edx);
+  if (!__get_cpuid_count(7, 0, &eax, &found.ebx7, &ecx, &edx)) return found;
+  if (eax >= 1) __get_cpuid_count(7, 1, &found.eax71, &ebx, &ecx, &edx);
   return found;
 }
 
@@ -44,6 +46,10 @@ bool has_avx512(const Features& cpu) {
   constexpr unsigned kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;
   return has_avx2(cpu) && all_of(cpu.saved, 0xe6) &&
          all_of(cpu.ebx7, kF | kDq | kBw | kVl);
+}
+
+bool has_avx512_bf16(const Features& cpu) {
+  return has_avx512(cpu) && all_of(cpu.eax71, 1u << 5);
 }
 #elif defined(KERAS_ALEXNET_ARM)
 // Linux reports what its kernel lets programs use. Apple's processors all have it.
@@ -78,6 +84,7 @@ std::vector<const KernelTable*> usable_kernels() {
   std::vector<const KernelTable*> tables;
 #if defined(KERAS_ALEXNET_X86)
   const Features cpu = read_features();
+  if (has_avx512_bf16(cpu)) tables.push_back(&avx512_bf16_kernels());
   if (has_avx512(cpu)) tables.push_back(&avx512_kernels());
   if (has_avx2(cpu)) tables.push_back(&avx2_kernels());
 #elif defined(KERAS_ALEXNET_ARM)

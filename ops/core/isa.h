@@ -13,8 +13,8 @@ namespace keras_alexnet {
 // The tables of kernels in this build that this processor can run, best first.
 std::vector<const KernelTable*> usable_kernels();
 
-// The best of them, or the one that KERAS_ALEXNET_ISA names (avx512, avx2, neon
-// or baseline). The variable is for tests; a name that cannot be used is ignored.
+// The best of them, or the one that KERAS_ALEXNET_ISA names (avx512_bf16, avx512,
+// avx2, neon or baseline). The variable is for tests; a name that cannot be used is ignored.
 const KernelTable& active_kernels();
 
 // Selects kernels by name, for tests. Returns false if this processor or this build

@@ -101,6 +101,7 @@ def test_it_runs_on_the_best_vectors_that_the_system_reports() -> None:
     }
     avx512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
     needed = {
+        "avx512_bf16": {"avx2", "fma", "f16c", *avx512, "avx512_bf16"},
         "avx512": {"avx2", "fma", "f16c", *avx512},
         "avx2": {"avx2", "fma", "f16c"},
         "neon": {"asimd"},

@@ -1,6 +1,7 @@
 // Chooses the instance of a kernel that fits a plan. Compiled once for each
 // instruction set, with the flags in build.py.
 
+#include "core/kernels/dense.h"
 #include "core/kernels/gradient.h"
 
 namespace keras_alexnet {
@@ -55,19 +56,33 @@ void gradient(const Plan& plan, const void* const* maps, const void* joined,
 template <class S>
 constexpr Kernel kernel_for = {forward<S>, gradient<S>};
 
+template <class S>
+constexpr DenseKernel dense_for = {dense_columns<S>, kWidth<S>};
+
 #define KERAS_ALEXNET_TEXT(name) #name
 #define KERAS_ALEXNET_NAME(name) KERAS_ALEXNET_TEXT(name)
 
 constexpr KernelTable kTable = {
     KERAS_ALEXNET_NAME(KERAS_ALEXNET_LEVEL),
     {kernel_for<float>, kernel_for<double>, kernel_for<Half>,
-     kernel_for<Bfloat16>}};
+     kernel_for<Bfloat16>},
+    {dense_for<float>, dense_for<double>, dense_for<Half>, dense_for<Bfloat16>}};
+
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+constexpr KernelTable kTableOfPairs = {
+    "avx512_bf16",
+    {kernel_for<float>, kernel_for<double>, kernel_for<Half>,
+     kernel_for<Bfloat16>},
+    {dense_for<float>, dense_for<double>, dense_for<Half>,
+     {dense_columns_by_pairs, kPairWidth}}};
+#endif
 
 }  // namespace
 }  // namespace KERAS_ALEXNET_LEVEL
 
 #if defined(KERAS_ALEXNET_LEVEL_AVX512)
 const KernelTable& avx512_kernels() { return avx512::kTable; }
+const KernelTable& avx512_bf16_kernels() { return avx512::kTableOfPairs; }
 #elif defined(KERAS_ALEXNET_LEVEL_AVX2)
 const KernelTable& avx2_kernels() { return avx2::kTable; }
 #elif defined(KERAS_ALEXNET_LEVEL_NEON)

@@ -73,16 +73,38 @@ struct ScratchRows {
 constexpr ScratchRows kForwardRows = {1, 2};
 constexpr ScratchRows kGradientRows = {5, 3};
 
+// y = x · kernel + bias, all dense: x [rows, in], kernel [in, out], bias [out].
+struct DensePlan {
+  int64_t rows, in, out;
+  const void* x;
+  const void* kernel;
+  const void* bias;
+  void* y;
+};
+
+// Rows of x for which a kernel is read once; for more it is read again.
+constexpr int64_t kDenseRows = 16;
+
+// Computes columns first ... last-1 of y. `width` columns are worked on at a time: there
+// are at least so many, or all of y. The scratch memory has kDenseRows or `rows` sums,
+// the fewer, for each column, in accumulator type, up to the next multiple of `width`.
+struct DenseKernel {
+  void (*run)(const DensePlan&, int64_t first, int64_t last, void* scratch);
+  int64_t width;
+};
+
 // Indexed by DType.
 struct KernelTable {
   const char* name;
   Kernel kernels[4];
+  DenseKernel dense[4];
 };
 
 const KernelTable& baseline_kernels();
 const KernelTable& neon_kernels();
 const KernelTable& avx2_kernels();
 const KernelTable& avx512_kernels();
+const KernelTable& avx512_bf16_kernels();
 
 }  // namespace keras_alexnet
 
