@@ -170,8 +170,8 @@ def _scores(preds: Any, count: int) -> np.ndarray:
         ) from None
     if scores.ndim != 2 or scores.shape[1] != count:
         raise ValueError(
-            f"preds must be of shape [batch, {count}], one row a picture; weights=model "
-            "takes the names of the model that gave them. "
+            f"preds must be of shape [batch, {count}], one row a picture; with "
+            "weights=model the names are those of the model that gave them. "
             f"Received: shape={scores.shape}"
         )
     bad = np.flatnonzero(np.isnan(scores).any(axis=1))
