@@ -45,7 +45,10 @@ def _kernels(found: Findings) -> tuple[str, str] | None:
             "figure-3",
             f"The kernels of conv1: their median colourfulness is {decimals(median)}.",
         )
-    facts = f"area under the curve {split.area:.2f}, {p_value(split.p)}"
+    facts = (
+        f"area under the curve {split.area:.2f}, 0.5 if they were alike, "
+        f"{p_value(split.p)}"
+    )
     if not is_clear(split.p):
         return "figure-3", f"The towers of conv1 do not split by colour ({facts})."
     more = 1 if split.area > 0.5 else 2

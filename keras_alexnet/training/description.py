@@ -90,7 +90,10 @@ def _few(config: TrainingConfig, pictures: int, steps: int) -> str | None:
         )
         if config.crop != "resized":
             return f"{line}, or use --flagfile=configs/few_photos.flags"
-        few = f"; {steps} steps are few too: give more --epochs"
+        few = (
+            f"; {steps} steps are few too: give more --epochs "
+            "(configs/few_photos.flags has 1,000 steps)"
+        )
         return line + few if steps < _FEW_STEPS else line
     if steps < _FEW_STEPS:
         return f"{steps} steps are few to train from scratch: give more --epochs"
