@@ -153,6 +153,12 @@ def asked(config: Config) -> Iterator[Classify]:
     errors = new_console(stderr=True)
     if classifier.taken and errors.is_terminal:  # for people; output is for programs
         say(errors, f"predict: {classifier.origin}: {classifier.taken}")
+    if classifier.class_names[:1] == ("class 0",) and errors.is_terminal:
+        say(
+            errors,
+            f"predict: {classifier.origin} records no names of its classes, so they "
+            "are numbered; --class_names=FILE gives them, one a line",
+        )
     yield lambda pictures: [
         Answer(not fault, tuple((each.name, each.score) for each in classes))
         for _, fault, classes in classifier.answers(pictures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 import tensorflow as tf
 from model_server import ModelServer
 from PIL import Image
+from rich.console import Console
 
 import keras_alexnet
 from keras_alexnet.client.answers import Answer, from_outputs
@@ -220,3 +222,21 @@ def test_names_are_printed_as_they_are(
 def test_answers_of_another_shape_are_refused(outputs: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         from_outputs(outputs, 1, "here")
+
+
+@pytest.mark.filterwarnings("ignore:weights .* look untrained")
+@pytest.mark.parametrize(("classes", "said"), [(3, True), (["a", "b", "c"], False)])
+def test_numbered_classes_say_how_to_name_them(
+    classes: int | list[str],
+    said: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=300)
+    monkeypatch.setattr(predicting, "new_console", lambda stderr: console)
+    path = tmp_path / "mine.keras"
+    network = keras_alexnet.AlexNet(input_shape=(67, 67, 3), classes=2)
+    keras_alexnet.reset_classifier(network, classes).save(path)
+    with predicting.asked(predicting.Config(model=str(path))):
+        assert ("--class_names=FILE" in screen.getvalue()) == said
