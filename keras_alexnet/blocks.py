@@ -178,7 +178,7 @@ def last(
     classes: int,
     activation: Any,
     initializers: Initialization,
-    kernels: str = "auto",
+    kernels: str,
 ) -> Any:
     """`fc8` and its activation."""
     try:

@@ -157,8 +157,9 @@ def reset_classifier(
         )
     # The initialisations that variants begin with treat fc8 alike.
     initializers = initializations.get("default", "caffe")
-    x = model.get_layer("fc8").input
-    x = blocks.last(x, classes, classifier_activation, initializers)
+    old = model.get_layer("fc8")
+    kernels = getattr(old, "kernels", "auto")  # that of earlier versions is Keras' own
+    x = blocks.last(old.input, classes, classifier_activation, initializers, kernels)
     reset = Functional(model.input, x, name=model.name)
     return described(reset, Description(description_of(model).recipe, names))
 

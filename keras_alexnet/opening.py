@@ -194,6 +194,11 @@ def _of_model(
     return Opened(model, recipe, names, named, guessed)
 
 
+def numbered(classes: int) -> tuple[str, ...]:
+    """The names of classes that have none."""
+    return tuple(f"class {number}" for number in range(classes))
+
+
 def _class_names(
     model: keras.Model, names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], bool]:
@@ -205,8 +210,7 @@ def _class_names(
     if names is None:
         imagenet = published_names("imagenet")
         known = classes == len(imagenet)
-        numbers = tuple(f"class {number}" for number in range(classes))
-        return (imagenet if known else numbers), False
+        return (imagenet if known else numbered(classes)), False
     names = checked_names(names)
     if len(names) != classes:
         raise ValueError(

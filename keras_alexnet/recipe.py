@@ -91,7 +91,7 @@ class Recipe:
         >>> recipe.resized(454).resize_size
         512
         """
-        image_size = whole_number("image_size", image_size, 1, MOST_PIXELS)
+        image_size = whole_number("image_size", image_size)
         if image_size == self.image_size:
             return self
         size = round(image_size * self.resize_size / self.image_size)

@@ -93,3 +93,8 @@ def test_bad_arguments_are_named() -> None:
         reset_classifier(model, 0)
     with pytest.raises(ValueError, match="include_top=True"):
         reset_classifier(AlexNet(include_top=False), 3)
+
+
+def test_a_new_classifier_runs_by_the_kernels_of_the_old_one() -> None:
+    model = AlexNet(input_shape=(67, 67, 3), classes=3, kernels="composite")
+    assert reset_classifier(model, 2).get_layer("fc8").kernels == "composite"

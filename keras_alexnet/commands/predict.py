@@ -15,12 +15,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from keras_alexnet import files
+from keras_alexnet.classifier import Classifier
 from keras_alexnet.client import Answer, Target, connect
 from keras_alexnet.client.answers import Classify
 from keras_alexnet.commands.named_pictures import MISSING, NamedPictures
 from keras_alexnet.commands.opening import ModelOptions
 from keras_alexnet.data.formats import unread
 from keras_alexnet.live_line import PictureCount
+from keras_alexnet.opening import numbered
 from keras_alexnet.reasons import outside, printable, reason, shortened
 from keras_alexnet.settings import setting
 from keras_alexnet.terminal import new_console, say, say_json
@@ -151,18 +153,22 @@ def asked(config: Config) -> Iterator[Classify]:
         return
     classifier = config.open()
     errors = new_console(stderr=True)
-    if classifier.taken and errors.is_terminal:  # for people; output is for programs
-        say(errors, f"predict: {classifier.origin}: {classifier.taken}")
-    if classifier.class_names[:1] == ("class 0",) and errors.is_terminal:
-        say(
-            errors,
-            f"predict: {classifier.origin} records no names of its classes, so they "
-            "are numbered; --class_names=FILE gives them, one a line",
-        )
+    if errors.is_terminal:  # for people; output is for programs
+        for line in _about(classifier):
+            say(errors, f"predict: {classifier.origin}: {line}")
     yield lambda pictures: [
         Answer(not fault, tuple((each.name, each.score) for each in classes))
         for _, fault, classes in classifier.answers(pictures)
     ]
+
+
+def _about(classifier: Classifier) -> Iterator[str]:
+    """What is not in the answers."""
+    if classifier.taken:
+        yield classifier.taken
+    names = classifier.class_names
+    if names and not classifier.named and names == numbered(len(names)):
+        yield "it records no names of its classes; --class_names=FILE gives them"
 
 
 def _answered(paths: list[str], classify: Classify) -> list[Row]:

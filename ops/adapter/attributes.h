@@ -15,8 +15,8 @@ constexpr char kTypeSpec[] = "T: {half, bfloat16, float, double}";
 // The attribute of `kTypeSpec`, which is the dense op's only one.
 DType read_type(TF_OpKernelConstruction* construction);
 
-// The attributes of both ops of the seam, in the syntax of op definitions. TensorFlow's float
-// attributes are float32, too coarse for float64 maps, so the three constants are
+// The attributes of both ops of the seam, in the syntax of op definitions. TensorFlow's
+// float attributes are float32, too coarse for float64 maps, so the three constants are
 // decimal text: "0.0001". Python's repr() of a float can be read back exactly.
 const std::vector<const char*>& attribute_specs();
 

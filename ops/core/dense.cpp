@@ -22,19 +22,6 @@ constexpr int64_t kBandElements = 65536;
 constexpr int64_t kBandsPerThread = 4;
 constexpr int64_t kWide = 2048;  // columns
 
-std::string text(const Shape& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) {
-    text += (i ? ", " : "") + std::to_string(shape[i]);
-  }
-  return text + "]";
-}
-
-std::string text(const DenseRequest& request) {
-  return "x " + text(request.x) + ", kernel " + text(request.kernel) + ", bias " +
-         text(request.bias);
-}
-
 int64_t rows_together(const DenseRequest& request) {
   return std::min(request.x[0], kDenseRows);
 }
@@ -44,25 +31,6 @@ int64_t sum_bytes(const DenseRequest& request) {
 }
 
 }  // namespace
-
-std::string fault_in(const DenseRequest& request) {
-  const Shape &x = request.x, &kernel = request.kernel, &bias = request.bias;
-  if (x.size() != 2 || kernel.size() != 2 || bias.size() != 1 ||
-      x[1] != kernel[0] || bias[0] != kernel[1]) {
-    return "x must be [batch, in], kernel [in, out] and bias [out], got " +
-           text(request);
-  }
-  const int64_t element = static_cast<int64_t>(bytes_of(request.dtype));
-  try {
-    for (const Shape& shape : {x, kernel, bias, dense_shape(request)}) {
-      product(elements_in(shape), element);
-    }
-  } catch (const TooLarge&) {
-    return "x, kernel, bias and their product must have fewer than 2^63 bytes, got " +
-           text(request);
-  }
-  return "";
-}
 
 Shape dense_shape(const DenseRequest& request) {
   return {request.x[0], request.kernel[1]};

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/dense.h"
 #include "core/planning.h"
 #include "core/seam.h"
+#include "core/sizes.h"
 
 namespace keras_alexnet {
 namespace {
@@ -120,6 +122,11 @@ std::string fault_in_fit(const Request& request) {
   return fault.empty() ? fault_in_fit("width", pool.width, shape[2]) : fault;
 }
 
+std::string described(const DenseRequest& request) {
+  return "x " + shape_text(request.x) + ", kernel " + shape_text(request.kernel) +
+         ", bias " + shape_text(request.bias);
+}
+
 }  // namespace
 
 std::string described(const Request& request) {
@@ -150,6 +157,25 @@ std::string fault_in_gradient(const Request& request, const Shape& gradient) {
   if (gradient == expected) return "";
   return "gradient must have the shape of the joined maps, " +
          shape_text(expected) + ", got " + shape_text(gradient);
+}
+
+std::string fault_in(const DenseRequest& request) {
+  const Shape &x = request.x, &kernel = request.kernel, &bias = request.bias;
+  if (x.size() != 2 || kernel.size() != 2 || bias.size() != 1 ||
+      x[1] != kernel[0] || bias[0] != kernel[1]) {
+    return "x must be [batch, in], kernel [in, out] and bias [out], got " +
+           described(request);
+  }
+  const int64_t element = static_cast<int64_t>(bytes_of(request.dtype));
+  try {
+    for (const Shape& shape : {x, kernel, bias, dense_shape(request)}) {
+      product(elements_in(shape), element);
+    }
+  } catch (const TooLarge&) {
+    return "x, kernel, bias and their product must have fewer than 2^63 bytes, got " +
+           described(request);
+  }
+  return "";
 }
 
 }  // namespace keras_alexnet

@@ -165,7 +165,7 @@ def _driver() -> _Driver:
     return _Driver()
 
 
-def outcomes(code: str, arguments: Sequence[Any], together: int = 1) -> list[Outcome]:
+def outcomes(code: str, arguments: Sequence[Any], together: int) -> list[Outcome]:
     """What becomes of `case(argument)` of some code for each argument.
 
     Args:
