@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 # Kernel, stride, padding, groups; whether normalised; whether pooled.
@@ -47,7 +48,7 @@ def scores(weights: list, x: jax.Array, key: Any = None) -> jax.Array:
             x = jnp.concatenate([_normalised(half) for half in halves], axis=-1)
         if pooled:
             window, step = (1, 3, 3, 1), (1, 2, 2, 1)
-            lowest = jnp.array(-jnp.inf, x.dtype)
+            lowest = np.array(-np.inf, x.dtype)
             x = lax.reduce_window(x, lowest, lax.max, window, step, "VALID")
     x = x.reshape(len(x), -1)
     for index, (kernel, bias) in enumerate(weights[len(CONVOLUTIONS) :]):
@@ -63,7 +64,8 @@ def scores(weights: list, x: jax.Array, key: Any = None) -> jax.Array:
 def _normalised(x: jax.Array) -> jax.Array:
     """Over five channels: x / (2 + 1e-4 Σ x²)^0.75."""
     squares = jnp.square(x)
-    zero = jnp.array(0, x.dtype)
+    # Of NumPy: JAX differentiates sums over windows only if it knows where they begin.
+    zero = np.array(0, x.dtype)
     sums = lax.reduce_window(squares, zero, lax.add, (1, 1, 1, 5), (1, 1, 1, 1), "SAME")
     return x / (2 + 1e-4 * sums) ** 0.75
 

@@ -1,6 +1,7 @@
 """AlexNet by each library that a person could take, and the limit of the machine.
 
-python benchmarks/run.py [--quick] [--peers=PYTHON] [--only=inference] [--out=NAME]
+python benchmarks/run.py [--quick] [--peers=PYTHON] [--only=inference] [--inter_op=1]
+                         [--out=NAME]
 
 Inference and a training step (gradients, SGD with momentum and decay, dropout) of
 `paper` at 227×227, in batches of 1, 8, 64 and 128, in float32 and bfloat16, by
@@ -11,12 +12,15 @@ Inference and a training step (gradients, SGD with momentum and decay, dropout) 
     OpenVINO and ONNX Runtime    inference, of our ONNX file
     JAX              the same network in `jax.lax`
 
-The libraries take turns, so that noise of the machine affects all of them; a cell shows
-the median with the 10th to 90th percentile of the turns. `--peers` is the Python of an
-environment with those libraries (`pip install torch openvino onnxruntime jax`), where
-`run_peers.py` runs; what is not installed is named. What the machine could reach at all
-is measured in the same run (`roof.py`). `--out=NAME` writes NAME.md and NAME.json. For
-GPUs there is `gpu.py`.
+The libraries take turns, so that noise of the machine affects all of them; before each
+turn a library is called without being timed, until its threads are awake and those of
+the one before are not. A cell shows the median with the 10th to 90th percentile of the
+turns. `--inter_op` is how many threads TensorFlow has for ops that do not wait for each
+other: a forward pass has hardly any, and the threads disturb those that compute.
+`--peers` is the Python of an environment with those libraries (`pip install torch
+openvino onnxruntime jax`), where `run_peers.py` runs; what is not installed is named.
+What the machine could reach at all is measured in the same run (`roof.py`).
+`--out=NAME` writes NAME.md and NAME.json. For GPUs there is `gpu.py`.
 """
 
 from __future__ import annotations
@@ -196,6 +200,7 @@ def arguments_of_line() -> argparse.Namespace:
     parser.add_argument("--only", choices=TASKS)
     parser.add_argument("--batches", type=numbers, help="as 1,8")
     parser.add_argument("--repetitions", type=int)
+    parser.add_argument("--inter_op", type=int, help="TensorFlow's threads between ops")
     parser.add_argument("--out", type=Path, help="NAME of NAME.md and NAME.json")
     arguments = parser.parse_args()
     arguments.batches = arguments.batches or ((1, 64) if arguments.quick else BATCHES)
@@ -208,6 +213,8 @@ def numbers(text: str) -> tuple[int, ...]:
 
 def main() -> None:
     arguments = arguments_of_line()
+    if arguments.inter_op:
+        tf.config.threading.set_inter_op_parallelism_threads(arguments.inter_op)
     repetitions = arguments.repetitions or (3 if arguments.quick else 11)
     about, peers = machine(), None
     with tempfile.TemporaryDirectory() as folder:
