@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_alexnet.ops.updating import momentum_update, updates_natively
 from keras_alexnet.whole_numbers import number
 
 __all__ = ["PaperSGD", "momentum_step"]
@@ -28,11 +29,15 @@ def momentum_step(
     rate: tf.Tensor,
     momentum: tf.Tensor,
     *,
+    coupled: float = 0.0,
+    kept: float | tf.Tensor = 1.0,
     nesterov: bool = False,
+    good: tf.Tensor | None = None,
 ) -> None:
-    """v ← m · v − ε · g, w ← w + v, in one pass where Keras' own ops take five.
+    """v ← m · v − ε · (g + c · w), w ← k · w + v.
 
-    The step of `PaperSGD` and of the trainer's rules `paper_sgd` and `sgdw`.
+    The step of `PaperSGD` and of the trainer's rules `paper_sgd` and `sgdw`, in one
+    pass over memory where the native library runs.
 
     Args:
         variable: w, a variable of TensorFlow or Keras, or a replica's.
@@ -40,17 +45,69 @@ def momentum_step(
         gradient: g, of the same shape and type.
         rate: ε, a scalar of the same type.
         momentum: m, a scalar of the same type.
-        nesterov: Whether w takes m · v − ε · g in place of v, with the new v.
+        coupled: c, the decay that goes through the momentum.
+        kept: k, what a decay beside the momentum leaves of w.
+        nesterov: Whether w takes m · v − ε · (g + c · w) in place of v, with the new v.
+        good: Whether to change anything, a boolean scalar; always if None. If it is
+            false the gradient may be infinite or not numbers. Not with `nesterov`.
     """
-    tf.raw_ops.ResourceApplyKerasMomentum(
+    if updates_natively(gradient):
+        new = momentum_update(
+            read(variable),
+            read(velocity),
+            gradient,
+            rate=rate,
+            momentum=momentum,
+            coupled=coupled,
+            kept=kept,
+            nesterov=nesterov,
+            applied=1.0 if good is None else good,
+        )
+        assign(variable, new[0])
+        assign(velocity, new[1])
+        return
+    if coupled:
+        gradient = gradient + tf.cast(coupled, gradient.dtype) * read(variable)
+    gate = 1.0 if good is None else tf.cast(good, gradient.dtype)
+    if isinstance(kept, tf.Tensor):
+        assign(variable, read(variable) * (1 - (1 - kept) * gate))
+    if good is None:
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=velocity.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=momentum,
+            use_locking=True,
+            use_nesterov=nesterov,
+        )
+        return
+    # v ← m · v + g, w ← w − ε · v, with −ε · g for g and −1 for ε, or 1 for m and 0 for
+    # both: one op has the numbers for either.
+    tf.raw_ops.ResourceApplyMomentum(
         var=variable.handle,
         accum=velocity.handle,
-        lr=rate,
-        grad=gradient,
-        momentum=momentum,
+        lr=-gate,
+        grad=tf.math.multiply_no_nan(gradient, -rate * gate),
+        momentum=tf.where(good, momentum, 1.0),
         use_locking=True,
-        use_nesterov=nesterov,
     )
+
+
+def read(variable: Any) -> tf.Tensor:
+    """The value of a variable of TensorFlow or Keras, or of a replica's."""
+    dtype = tf.as_dtype(variable.dtype)
+    return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=dtype)
+
+
+def assign(variable: Any, value: tf.Tensor) -> tf.Tensor:
+    """Sets a variable, on a replica its own copy alone, and returns the value.
+
+    All replicas compute the same value: there is nothing to aggregate, but
+    `variable.assign` would require a way to do it.
+    """
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
+    return value
 
 
 @keras.saving.register_keras_serializable(package="keras_alexnet")
@@ -119,9 +176,10 @@ class PaperSGD(keras.optimizers.SGD):
         name = _name(variable)
         if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
-        if name not in WITHOUT_DECAY and self._use_weight_decay(variable):
-            gradient = gradient + tf.cast(self.decay, variable.dtype) * variable
+        decays = name not in WITHOUT_DECAY and self._use_weight_decay(variable)
+        decay = self.decay if decays else 0.0
         if self.momentum == 0:  # for which Keras 3 keeps no velocity
+            gradient = gradient + tf.cast(decay, variable.dtype) * variable
             variable.assign_sub(rate * gradient)
             return
         momentum_step(
@@ -130,6 +188,7 @@ class PaperSGD(keras.optimizers.SGD):
             gradient,
             rate,
             tf.cast(self.momentum, variable.dtype),
+            coupled=decay,
             nesterov=bool(self.nesterov),
         )
 

@@ -143,3 +143,22 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.
     if bias is None:
         bias = tf.zeros(tf.shape(kernel)[1:], kernel.dtype)
     return _load()[0].keras_alexnet_dense(x=x, kernel=kernel, bias=bias)
+
+
+def update(
+    rule: str, state: list[tf.Tensor], gradient: tf.Tensor, numbers: tf.Tensor
+) -> list[tf.Tensor]:
+    """Runs the native op `KerasAlexnet>Update`.
+
+    Args:
+        rule: `"momentum"`, `"nesterov"`, `"adam"` or `"average"`.
+        state: The weights and what is kept beside them, float32, on a CPU.
+        gradient: Of their shape.
+        numbers: Those of the rule (`ops/core/update.h`).
+
+    Returns:
+        The new state.
+    """
+    return _load()[0].keras_alexnet_update(
+        state=state, gradient=gradient, numbers=numbers, rule=rule
+    )

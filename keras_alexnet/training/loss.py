@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from keras_alexnet.data.mixing import Mix, partners, taken_of_label
 from keras_alexnet.evaluation import totals
+from keras_alexnet.optimizers import assign
 from keras_alexnet.training.config import TrainingConfig
-from keras_alexnet.training.updates import assign
 
 _FIRST = 2.0**15
 _GROWTH_STEPS = 2000  # steps without an overflow after which the scale doubles

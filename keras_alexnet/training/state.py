@@ -10,18 +10,13 @@ import tensorflow as tf
 
 from keras_alexnet.fine_tuning import freeze
 from keras_alexnet.models import build
-from keras_alexnet.optimizers import WITHOUT_DECAY
+from keras_alexnet.optimizers import WITHOUT_DECAY, assign
 from keras_alexnet.reasons import must_be
 from keras_alexnet.training import addons
 from keras_alexnet.training.config import TrainingConfig
 from keras_alexnet.training.devices import tower_names
 from keras_alexnet.training.network import Network
-from keras_alexnet.training.updates import (
-    AVERAGES,
-    RULES,
-    MovingAverage,
-    assign,
-)
+from keras_alexnet.training.updates import AVERAGES, RULES, MovingAverage
 from keras_alexnet.two_towers import PackedForm, packed_names
 from keras_alexnet.weights.names import named_weights, tensorflow_variable
 

@@ -14,12 +14,13 @@ from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.data.mixing import Mix, mixed
 from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
+from keras_alexnet.optimizers import assign
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
 from keras_alexnet.training.loss import Loss, LossScale
 from keras_alexnet.training.network import Network
 from keras_alexnet.training.state import TrainState
-from keras_alexnet.training.updates import assign, clipping_factor
+from keras_alexnet.training.updates import clipping_factor
 from keras_alexnet.training.workers.coordination import Signals
 from keras_alexnet.two_towers import prepared_in_place
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from keras_alexnet.optimizers import momentum_step
+from keras_alexnet.ops.updating import adam_update, average_update, updates_natively
+from keras_alexnet.optimizers import assign, momentum_step, read
 
 
 class UpdateRule(abc.ABC):
@@ -62,11 +63,10 @@ class UpdateRule(abc.ABC):
         done = self.iterations.read_value()
         taken = tf.constant(1, tf.int64) if good is None else tf.cast(good, tf.int64)
         assign(self.iterations, done + taken)
-        gate = None if good is None else tf.cast(good, tf.float32)
         each = zip(gradients, tf.unstack(rates), strict=True)
         for index, (gradient, rate) in enumerate(each):
             with tf.device(self._variables[index].device):
-                self._update(index, gradient, rate, done + 1, gate)
+                self._update(index, gradient, rate, done + 1, good)
 
     @abc.abstractmethod
     def _update(
@@ -75,7 +75,7 @@ class UpdateRule(abc.ABC):
         gradient: tf.Tensor,
         rate: tf.Tensor,
         count: tf.Tensor,
-        gate: tf.Tensor | None,
+        good: tf.Tensor | None,
     ) -> None:
         """Changes the variable of this index.
 
@@ -84,89 +84,79 @@ class UpdateRule(abc.ABC):
             gradient: Its gradient.
             rate: Its learning rate.
             count: Number of this step among those that were applied, from 1.
-            gate: 1, or 0 to change nothing; always 1 if None.
+            good: Whether to change anything; always if None.
         """
 
-    def _decay(self, index: int, rate: tf.Tensor, gate: tf.Tensor | None) -> None:
-        """w ← w − ε · λ · w, without the gradient, as Keras decays."""
-        if self._decays[index]:
-            variable = self._variables[index]
-            rate = rate if gate is None else rate * gate
-            factor = 1.0 - rate * self._decays[index]
-            assign(variable, variable.read_value() * factor)
+    def _kept(self, index: int, rate: tf.Tensor) -> float | tf.Tensor:
+        """1 − ε · λ, what Keras' decay, without the gradient, leaves of a weight."""
+        return 1.0 - rate * self._decays[index] if self._decays[index] else 1.0
 
-    def _momentum_step(
+
+class _MomentumRule(UpdateRule):
+    """A rule with a velocity, which becomes 0 at a rate of 0.
+
+    So a frozen layer stops at once, instead of using up its momentum (`_epsW > 0` in
+    `weights.cu` of cuda-convnet). `PaperSGD` does not do that: Keras' SGD does not.
+    """
+
+    slot_names = ("velocity",)
+
+    def _step(
         self,
         index: int,
         gradient: tf.Tensor,
         rate: tf.Tensor,
-        gate: tf.Tensor | None,
+        good: tf.Tensor | None,
+        *,
+        coupled: float = 0.0,
+        kept: float | tf.Tensor = 1.0,
     ) -> None:
-        """v ← m · v − ε · g, w ← w + v; at a rate of 0 v becomes 0.
-
-        So a frozen layer stops at once, instead of using up its momentum
-        (`_epsW > 0` in `weights.cu` of cuda-convnet). `PaperSGD` does not do that:
-        Keras' SGD does not.
-        """
-        momentum = tf.where(rate > 0, self._momentum, 0.0)
-        velocity = self.slots["velocity"][index]
-        if gate is None:
-            momentum_step(self._variables[index], velocity, gradient, rate, momentum)
-            return
-        # v ← m · v + g, w ← w − ε · v, with −ε · g for g and −1 for ε, or 1 for m and 0
-        # for both: one op has the numbers for either.
-        tf.raw_ops.ResourceApplyMomentum(
-            var=self._variables[index].handle,
-            accum=velocity.handle,
-            lr=-gate,
-            grad=tf.math.multiply_no_nan(gradient, -rate * gate),
-            momentum=tf.where(gate > 0, momentum, 1.0),
-            use_locking=True,
+        momentum_step(
+            self._variables[index],
+            self.slots["velocity"][index],
+            gradient,
+            rate,
+            tf.where(rate > 0, self._momentum, 0.0),
+            coupled=coupled,
+            kept=kept,
+            good=good,
         )
 
 
-class PaperUpdate(UpdateRule):
+class PaperUpdate(_MomentumRule):
     """`v ← m · v − λ · ε · w − ε · g`, `w ← w + v` (paper, section 5).
 
     λ is the decay and ε the rate. `keras_alexnet.optimizers.PaperSGD` is the same
     rule as an optimizer of Keras; both take `momentum_step`.
     """
 
-    slot_names = ("velocity",)
-
     def _update(
         self,
         index: int,
         gradient: tf.Tensor,
         rate: tf.Tensor,
         count: tf.Tensor,
-        gate: tf.Tensor | None,
+        good: tf.Tensor | None,
     ) -> None:
-        variable = self._variables[index]
-        if self._decays[index]:
-            gradient = gradient + self._decays[index] * variable.read_value()
-        self._momentum_step(index, gradient, rate, gate)
+        self._step(index, gradient, rate, good, coupled=self._decays[index])
 
 
-class SGDW(UpdateRule):
+class SGDW(_MomentumRule):
     """`w ← w − ε · λ · w`, `v ← m · v − ε · g`, `w ← w + v`.
 
     As `keras.optimizers.SGD(weight_decay=λ)`; the decay does not go through the
     momentum (Loshchilov and Hutter 2019).
     """
 
-    slot_names = ("velocity",)
-
     def _update(
         self,
         index: int,
         gradient: tf.Tensor,
         rate: tf.Tensor,
         count: tf.Tensor,
-        gate: tf.Tensor | None,
+        good: tf.Tensor | None,
     ) -> None:
-        self._decay(index, rate, gate)
-        self._momentum_step(index, gradient, rate, gate)
+        self._step(index, gradient, rate, good, kept=self._kept(index, rate))
 
 
 class AdamW(UpdateRule):
@@ -187,21 +177,41 @@ class AdamW(UpdateRule):
         gradient: tf.Tensor,
         rate: tf.Tensor,
         count: tf.Tensor,
-        gate: tf.Tensor | None,
+        good: tf.Tensor | None,
     ) -> None:
-        self._decay(index, rate, gate)
+        variable = self._variables[index]
+        slots = [self.slots[name][index] for name in self.slot_names]
         steps = tf.cast(count, tf.float32)
+        powers = tf.pow(self._momentum, steps), tf.pow(self._beta2, steps)
         beta1, beta2 = tf.constant(self._momentum), tf.constant(self._beta2)
-        if gate is not None:  # with β₁ = β₂ = 1 and no rate nothing changes
-            beta1, beta2 = (tf.where(gate > 0, beta, 1.0) for beta in (beta1, beta2))
+        kept = self._kept(index, rate)
+        if updates_natively(gradient):
+            new = adam_update(
+                *(read(each) for each in (variable, *slots)),
+                gradient,
+                rate=rate * tf.sqrt(1 - powers[1]) / (1 - powers[0]),
+                beta1=beta1,
+                beta2=beta2,
+                epsilon=self._epsilon,
+                kept=kept,
+                applied=1.0 if good is None else good,
+            )
+            for each, value in zip((variable, *slots), new, strict=True):
+                assign(each, value)
+            return
+        if good is not None:  # with β₁ = β₂ = 1 and no rate nothing changes
+            gate = tf.cast(good, tf.float32)
+            beta1, beta2 = (tf.where(good, beta, 1.0) for beta in (beta1, beta2))
             gradient = tf.math.multiply_no_nan(gradient, gate)
-            rate = rate * gate
+            rate, kept = rate * gate, 1 - (1 - kept) * gate
+        if isinstance(kept, tf.Tensor):
+            assign(variable, read(variable) * kept)
         tf.raw_ops.ResourceApplyAdam(
-            var=self._variables[index].handle,
+            var=variable.handle,
             m=self.slots["mean"][index].handle,
             v=self.slots["square"][index].handle,
-            beta1_power=tf.pow(self._momentum, steps),
-            beta2_power=tf.pow(self._beta2, steps),
+            beta1_power=powers[0],
+            beta2_power=powers[1],
             lr=rate,
             beta1=beta1,
             beta2=beta2,
@@ -234,14 +244,17 @@ class MovingAverage:
             momentum: m.
             good: Whether to change anything, a boolean scalar; always if None.
         """
-        weight = 1 - tf.where(count == 1, 0.0, momentum)
+        part = 1 - tf.where(count == 1, 0.0, momentum)
         if good is not None:
-            weight = tf.where(good, weight, 0.0)
+            part = tf.where(good, part, 0.0)
         for average, variable in zip(self.averages, self._variables, strict=True):
             with tf.device(variable.device):
-                difference = average.read_value() - variable.read_value()
+                held, weights = read(average), read(variable)
+                if updates_natively(variable):
+                    assign(average, average_update(held, weights, part=part))
+                    continue
                 tf.raw_ops.AssignSubVariableOp(
-                    resource=average.handle, value=weight * difference
+                    resource=average.handle, value=part * (held - weights)
                 )
 
 
@@ -281,13 +294,3 @@ def _zeros_beside(variable: tf.Variable) -> tf.Variable:
     with tf.device(variable.device):
         zeros = tf.zeros(variable.shape, tf.float32)
         return tf.Variable(zeros, trainable=False)
-
-
-def assign(variable: tf.Variable, value: tf.Tensor) -> tf.Tensor:
-    """Sets the replica's own copy of a variable, and returns the value.
-
-    All replicas compute the same value: there is nothing to aggregate, but
-    `variable.assign` would require a way to do it.
-    """
-    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
-    return value

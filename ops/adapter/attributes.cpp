@@ -125,6 +125,14 @@ DType read_type(TF_OpKernelConstruction* construction) {
   return dtype_of(Attributes(construction).type("T"));
 }
 
+UpdateRule read_rule(TF_OpKernelConstruction* construction) {
+  const std::string name = Attributes(construction).text("rule");
+  UpdateRule rule = UpdateRule::kMomentum;
+  refuse_if(find_rule(name, rule) ? "" : "rule must be momentum, nesterov, adam or "
+                                         "average, got '" + name + "'");
+  return rule;
+}
+
 Request read_attributes(TF_OpKernelConstruction* construction) {
   const Attributes attributes(construction);
   Request request;

@@ -6,6 +6,7 @@
 #include "core/planning.h"
 #include "core/seam.h"
 #include "core/sizes.h"
+#include "core/update.h"
 
 namespace keras_alexnet {
 namespace {
@@ -58,16 +59,15 @@ Tensor allocate(TF_OpKernelContext* context, DType dtype, const Shape& shape) {
   return tensor;
 }
 
-// Output `index`, in the memory of input `index` if nothing else uses that and the
-// gradient may be computed in place: these are the largest tensors of the network.
-Tensor reuse_or_allocate(TF_OpKernelContext* context, const Request& request,
-                         int index) {
+// An output, in the memory of one of these inputs if nothing else uses that: these are
+// the largest tensors of the network.
+Tensor reuse_or_allocate(TF_OpKernelContext* context, const std::vector<int>& inputs,
+                         int output, const Shape& shape) {
   const Status status(TF_NewStatus());
-  const Shape& shape = request.maps[static_cast<size_t>(index)];
   int forwarded = -1;
   Tensor tensor(TF_ForwardInputOrAllocateOutput(
-      context, &index, gradient_works_in_place(request) ? 1 : 0, index,
-      shape.data(), static_cast<int>(shape.size()), &forwarded, status.get()));
+      context, inputs.data(), static_cast<int>(inputs.size()), output, shape.data(),
+      static_cast<int>(shape.size()), &forwarded, status.get()));
   throw_if_bad(status);
   return tensor;
 }
@@ -86,8 +86,11 @@ void backward(const Kernel& kernel, TF_OpKernelContext* context) {
   refuse_if(fault_in_gradient(maps.request, shape_of(gradient)));
   std::vector<Tensor> outputs;
   std::vector<void*> data;
+  const bool in_place = gradient_works_in_place(maps.request);
   for (int i = 0; i < count; ++i) {
-    outputs.push_back(reuse_or_allocate(context, maps.request, i));
+    outputs.push_back(reuse_or_allocate(
+        context, in_place ? std::vector<int>{i} : std::vector<int>{}, i,
+        maps.request.maps[static_cast<size_t>(i)]));
     data.push_back(TF_TensorData(outputs.back().get()));
   }
   cross_connect_gradient(maps.request, maps.data.data(),
@@ -102,6 +105,31 @@ void multiply(const DType& dtype, TF_OpKernelContext* context) {
   const Tensor y = allocate(context, dtype, dense_shape(request));
   dense(request, TF_TensorData(x.get()), TF_TensorData(kernel.get()),
         TF_TensorData(bias.get()), TF_TensorData(y.get()));
+}
+
+// A variable owns the memory of its value, so the gradient's is what can be used again:
+// for the weights, which then are assigned without a copy.
+void change(const UpdateRule& rule, TF_OpKernelContext* context) {
+  const int count = TF_NumInputs(context) - 2;
+  const Tensor gradient = input(context, count), numbers = input(context, count + 1);
+  UpdateRequest request{rule, {}, shape_of(gradient), shape_of(numbers)};
+  std::vector<const float*> state;
+  for (int i = 0; i < count; ++i) {
+    const Tensor each = input(context, i);
+    request.state.push_back(shape_of(each));
+    state.push_back(static_cast<const float*>(TF_TensorData(each.get())));
+  }
+  refuse_if(fault_in(request));
+  std::vector<Tensor> outputs;
+  std::vector<float*> updated;
+  for (int i = 0; i < count; ++i) {
+    const std::vector<int> own = i == 0 ? std::vector<int>{0, count} : std::vector<int>{i};
+    outputs.push_back(reuse_or_allocate(context, own, i, request.gradient));
+    updated.push_back(static_cast<float*>(TF_TensorData(outputs.back().get())));
+  }
+  update(request, state.data(),
+         static_cast<const float*>(TF_TensorData(gradient.get())),
+         static_cast<const float*>(TF_TensorData(numbers.get())), updated.data());
 }
 
 template <class Kept, class Work>
@@ -147,6 +175,16 @@ void delete_dense_kernel(void* kernel) { delete static_cast<DType*>(kernel); }
 
 void compute_dense(void* kernel, TF_OpKernelContext* context) {
   compute<DType>(kernel, context, multiply);
+}
+
+void* create_update_kernel(TF_OpKernelConstruction* construction) {
+  return create(construction, [&] { return new UpdateRule(read_rule(construction)); });
+}
+
+void delete_update_kernel(void* kernel) { delete static_cast<UpdateRule*>(kernel); }
+
+void compute_update(void* kernel, TF_OpKernelContext* context) {
+  compute<UpdateRule>(kernel, context, change);
 }
 
 }  // namespace keras_alexnet

@@ -17,6 +17,10 @@ void* create_dense_kernel(TF_OpKernelConstruction* construction);
 void delete_dense_kernel(void* kernel);
 void compute_dense(void* kernel, TF_OpKernelContext* context);
 
+void* create_update_kernel(TF_OpKernelConstruction* construction);
+void delete_update_kernel(void* kernel);
+void compute_update(void* kernel, TF_OpKernelContext* context);
+
 }  // namespace keras_alexnet
 
 #endif  // KERAS_ALEXNET_ADAPTER_KERNELS_H_

@@ -35,6 +35,7 @@ namespace {
 constexpr char kForward[] = "KerasAlexnet>CrossConnect";
 constexpr char kGradient[] = "KerasAlexnet>CrossConnectGrad";
 constexpr char kDense[] = "KerasAlexnet>Dense";
+constexpr char kUpdate[] = "KerasAlexnet>Update";
 
 using ShapeFunction = void (*)(TF_ShapeInferenceContext*, TF_Status*);
 
@@ -85,12 +86,29 @@ void define_dense() {
   throw_if_bad(status);
 }
 
-void add_kernel(const char* op, const Functions& of_op, TF_DataType type) {
+void define_update() {
+  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(kUpdate);
+  TF_OpDefinitionBuilderAddAttr(builder, "N: int >= 1");
+  TF_OpDefinitionBuilderAddAttr(builder, "rule: string");
+  for (const char* name : {"state: N * float", "gradient: float", "numbers: float"}) {
+    TF_OpDefinitionBuilderAddInput(builder, name);
+  }
+  TF_OpDefinitionBuilderAddOutput(builder, "updated: N * float");
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, infer_state_shapes);
+  const Status status(TF_NewStatus());
+  TF_RegisterOpDefinition(builder, status.get());
+  throw_if_bad(status);
+}
+
+void add_kernel(const char* op, const Functions& of_op,
+                const TF_DataType* type = nullptr) {
   const Status status(TF_NewStatus());
   TF_KernelBuilder* builder = TF_NewKernelBuilder(
       op, "CPU", of_op.create, of_op.compute, of_op.destroy);
-  TF_KernelBuilder_TypeConstraint(builder, "T", type, status.get());
-  throw_if_bad(status);
+  if (type != nullptr) {
+    TF_KernelBuilder_TypeConstraint(builder, "T", *type, status.get());
+    throw_if_bad(status);
+  }
   TF_RegisterKernelBuilder(op, builder, status.get());
   throw_if_bad(status);
 }
@@ -102,18 +120,21 @@ void register_all(Registration& done) {
     throw Failure(TF_INTERNAL, "another copy of the library is loaded already");
   }
   for (const TF_DataType type : {TF_FLOAT, TF_DOUBLE, TF_HALF, TF_BFLOAT16}) {
-    add_kernel(kForward, {create_kernel, compute_cross_connect, delete_kernel}, type);
+    add_kernel(kForward, {create_kernel, compute_cross_connect, delete_kernel}, &type);
     add_kernel(kGradient,
-               {create_kernel, compute_cross_connect_gradient, delete_kernel}, type);
+               {create_kernel, compute_cross_connect_gradient, delete_kernel}, &type);
     add_kernel(kDense, {create_dense_kernel, compute_dense, delete_dense_kernel},
-               type);
+               &type);
   }
+  add_kernel(kUpdate, {create_update_kernel, compute_update, delete_update_kernel});
   define_forward();
   done.ops.push_back(kForward);
   define_gradient();
   done.ops.push_back(kGradient);
   define_dense();
   done.ops.push_back(kDense);
+  define_update();
+  done.ops.push_back(kUpdate);
 }
 
 Registration register_on_loading() {

@@ -10,6 +10,7 @@ namespace keras_alexnet {
 void infer_joined_shape(TF_ShapeInferenceContext* context, TF_Status* status);
 void infer_map_shapes(TF_ShapeInferenceContext* context, TF_Status* status);
 void infer_dense_shape(TF_ShapeInferenceContext* context, TF_Status* status);
+void infer_state_shapes(TF_ShapeInferenceContext* context, TF_Status* status);
 
 }  // namespace keras_alexnet
 

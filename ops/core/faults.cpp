@@ -5,8 +5,10 @@
 
 #include "core/dense.h"
 #include "core/planning.h"
+#include "core/isa.h"
 #include "core/seam.h"
 #include "core/sizes.h"
+#include "core/update.h"
 
 namespace keras_alexnet {
 namespace {
@@ -127,6 +129,13 @@ std::string described(const DenseRequest& request) {
          ", bias " + shape_text(request.bias);
 }
 
+std::string described(const UpdateRequest& request) {
+  std::string text = "state";
+  for (const Shape& shape : request.state) text += " " + shape_text(shape);
+  return text + ", gradient " + shape_text(request.gradient) + ", numbers " +
+         shape_text(request.numbers);
+}
+
 }  // namespace
 
 std::string described(const Request& request) {
@@ -174,6 +183,25 @@ std::string fault_in(const DenseRequest& request) {
   } catch (const TooLarge&) {
     return "x, kernel, bias and their product must have fewer than 2^63 bytes, got " +
            described(request);
+  }
+  return "";
+}
+
+std::string fault_in(const UpdateRequest& request) {
+  const UpdateKernel& kernel =
+      active_kernels().updates[static_cast<int>(request.rule)];
+  bool fit = static_cast<int64_t>(request.state.size()) == kernel.state &&
+             request.numbers == Shape{kernel.numbers};
+  for (const Shape& shape : request.state) fit = fit && shape == request.gradient;
+  if (!fit) {
+    return "state must hold " + number(kernel.state) +
+           " tensors of the gradient's shape, and numbers " + number(kernel.numbers) +
+           ", got " + described(request);
+  }
+  try {
+    product(elements_in(request.gradient), int64_t{sizeof(float)});
+  } catch (const TooLarge&) {
+    return "a gradient must have fewer than 2^63 bytes, got " + described(request);
   }
   return "";
 }

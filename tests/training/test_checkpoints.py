@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_alexnet.optimizers import assign
 from keras_alexnet.training.checkpoints import Checkpoints
-from keras_alexnet.training.updates import RULES, assign
+from keras_alexnet.training.updates import RULES
 
 
 class Kept:

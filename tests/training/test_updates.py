@@ -24,6 +24,12 @@ STEPS, RATES = 8, (0.1, 0.1, 0.05, 0.05, 0.05, 0.01, 0.01, 0.01)
 DECAY, MOMENTUM = 0.02, 0.8
 
 
+@pytest.fixture(autouse=True, params=["auto", "composite"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test runs with the native op, and with the ops that a GPU has."""
+    monkeypatch.setenv("KERAS_ALEXNET_KERNELS", request.param)
+
+
 def start() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.normal(size=shape).astype("float32") for shape in ((3, 4), (4,))]

@@ -3,6 +3,7 @@
 
 #include "core/kernels/dense.h"
 #include "core/kernels/gradient.h"
+#include "core/kernels/update.h"
 
 namespace keras_alexnet {
 namespace KERAS_ALEXNET_LEVEL {
@@ -59,6 +60,16 @@ constexpr Kernel kernel_for = {forward<S>, gradient<S>};
 template <class S>
 constexpr DenseKernel dense_for = {dense_columns<S>, kWidth<S>};
 
+template <class Rule>
+constexpr UpdateKernel update_by = {update_elements<Rule>, Rule::kState,
+                                    Rule::kNumbers};
+
+#define KERAS_ALEXNET_UPDATES                                                      \
+  {                                                                                \
+    update_by<Momentum<false>>, update_by<Momentum<true>>, update_by<Adam>,        \
+        update_by<Average>                                                         \
+  }
+
 #define KERAS_ALEXNET_TEXT(name) #name
 #define KERAS_ALEXNET_NAME(name) KERAS_ALEXNET_TEXT(name)
 
@@ -66,7 +77,8 @@ constexpr KernelTable kTable = {
     KERAS_ALEXNET_NAME(KERAS_ALEXNET_LEVEL),
     {kernel_for<float>, kernel_for<double>, kernel_for<Half>,
      kernel_for<Bfloat16>},
-    {dense_for<float>, dense_for<double>, dense_for<Half>, dense_for<Bfloat16>}};
+    {dense_for<float>, dense_for<double>, dense_for<Half>, dense_for<Bfloat16>},
+    KERAS_ALEXNET_UPDATES};
 
 #if defined(KERAS_ALEXNET_LEVEL_AVX512)
 constexpr KernelTable kTableOfPairs = {
@@ -74,7 +86,8 @@ constexpr KernelTable kTableOfPairs = {
     {kernel_for<float>, kernel_for<double>, kernel_for<Half>,
      kernel_for<Bfloat16>},
     {dense_for<float>, dense_for<double>, dense_for<Half>,
-     {dense_columns_by_pairs, kPairWidth}}};
+     {dense_columns_by_pairs, kPairWidth}},
+    KERAS_ALEXNET_UPDATES};
 #endif
 
 }  // namespace

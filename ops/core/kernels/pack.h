@@ -69,6 +69,27 @@ KERAS_ALEXNET_INLINE void store(A* to, Pack<A> pack) {
   memcpy(to, &pack, sizeof pack);
 }
 
+// Past the caches, to memory that nothing reads soon: a store into a cache reads the line
+// first. `to` is at a multiple of the vector's bytes. Other threads may read what was
+// stored so after end_streams().
+KERAS_ALEXNET_INLINE void stream(float* to, Pack<float> pack) {
+#if defined(KERAS_ALEXNET_LEVEL_AVX512)
+  _mm512_stream_ps(to, (__m512)pack);
+#elif defined(KERAS_ALEXNET_LEVEL_AVX2)
+  _mm256_stream_ps(to, (__m256)pack);
+#elif defined(__SSE2__)
+  _mm_stream_ps(to, (__m128)pack);
+#else
+  store(to, pack);
+#endif
+}
+
+KERAS_ALEXNET_INLINE void end_streams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 template <class A>
 KERAS_ALEXNET_INLINE Pack<A> all(A value) {
   return value - Pack<A>{};

@@ -93,11 +93,29 @@ struct DenseKernel {
   int64_t width;
 };
 
-// Indexed by DType.
+// Tensors of float32, all of the same number of elements; those of `updated` may be the
+// same memory as those that are read.
+struct UpdatePlan {
+  const float* const* state;
+  const float* gradient;
+  const float* numbers;
+  float* const* updated;
+};
+
+// Computes elements first ... last-1. `state` tensors are updated, by `numbers` numbers,
+// the last of which says whether to do it at all.
+struct UpdateKernel {
+  void (*run)(const UpdatePlan&, int64_t first, int64_t last);
+  int64_t state, numbers;
+};
+
+constexpr int kUpdateRules = 4;
+
 struct KernelTable {
   const char* name;
-  Kernel kernels[4];
-  DenseKernel dense[4];
+  Kernel kernels[4];                   // by DType
+  DenseKernel dense[4];                // by DType
+  UpdateKernel updates[kUpdateRules];  // by UpdateRule
 };
 
 const KernelTable& baseline_kernels();

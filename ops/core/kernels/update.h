@@ -1,0 +1,114 @@
+// The update rules, on some elements. Each of weights, state and gradient is read once
+// and written once, so the time is that of the memory.
+
+#ifndef KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_
+#define KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_
+
+#include "core/kernels/plan.h"
+#include "core/kernels/storage.h"
+
+namespace keras_alexnet {
+namespace KERAS_ALEXNET_LEVEL {
+
+// A rule has its numbers in the order of `UpdateRequest`, and changes a state in place.
+
+template <bool kNesterov>
+struct Momentum {
+  static constexpr int64_t kState = 2, kNumbers = 5;
+  const Pack<float> rate, momentum, coupled, kept;
+
+  explicit Momentum(const float* numbers)
+      : rate(all(numbers[0])),
+        momentum(all(numbers[1])),
+        coupled(all(numbers[2])),
+        kept(all(numbers[3])) {}
+
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
+    const Pack<float> step = rate * (gradient + coupled * state[0]);
+    state[1] = momentum * state[1] - step;
+    state[0] = kept * state[0] + (kNesterov ? momentum * state[1] - step : state[1]);
+  }
+};
+
+struct Adam {
+  static constexpr int64_t kState = 3, kNumbers = 6;
+  const Pack<float> rate, first, second, small, kept;
+
+  explicit Adam(const float* numbers)
+      : rate(all(numbers[0])),
+        first(all(1 - numbers[1])),
+        second(all(1 - numbers[2])),
+        small(all(numbers[3])),
+        kept(all(numbers[4])) {}
+
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
+    state[1] += first * (gradient - state[1]);
+    state[2] += second * (gradient * gradient - state[2]);
+    state[0] = kept * state[0] - rate * state[1] / (square_root(state[2]) + small);
+  }
+};
+
+struct Average {
+  static constexpr int64_t kState = 1, kNumbers = 2;
+  const Pack<float> part;
+
+  explicit Average(const float* numbers) : part(all(numbers[0])) {}
+
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
+    state[0] += part * (gradient - state[0]);
+  }
+};
+
+// The elements that fill whole vectors. Returns the first of the rest.
+template <class Rule, bool kStreams>
+KERAS_ALEXNET_INLINE int64_t update_vectors(const UpdatePlan& plan, const Rule& rule,
+                                            int64_t first, int64_t last) {
+  constexpr int64_t lanes = kLanes<float>;
+  Pack<float> state[Rule::kState];
+  int64_t i = first;
+  for (; i + lanes <= last; i += lanes) {
+    for (int64_t s = 0; s < Rule::kState; ++s) state[s] = load(plan.state[s] + i);
+    rule.apply(state, load(plan.gradient + i));
+    for (int64_t s = 0; s < Rule::kState; ++s) {
+      if constexpr (kStreams) {
+        stream(plan.updated[s] + i, state[s]);
+      } else {
+        store(plan.updated[s] + i, state[s]);
+      }
+    }
+  }
+  return i;
+}
+
+// What is updated is far larger than the caches, and is read again in the next step.
+template <class Rule>
+void update_elements(const UpdatePlan& plan, int64_t first, int64_t last) {
+  const Rule rule(plan.numbers);
+  bool streams = true;
+  for (int64_t s = 0; s < Rule::kState; ++s) {
+    const uintptr_t to = (uintptr_t)(plan.updated[s] + first);
+    streams = streams && to % KERAS_ALEXNET_VECTOR_BYTES == 0;
+  }
+  int64_t i = first;
+  if (streams) {
+    i = update_vectors<Rule, true>(plan, rule, first, last);
+    end_streams();
+  } else {
+    i = update_vectors<Rule, false>(plan, rule, first, last);
+  }
+  Pack<float> state[Rule::kState];
+  const int64_t left = last - i;
+  if (left == 0) return;
+  for (int64_t s = 0; s < Rule::kState; ++s) {
+    state[s] = load_first(plan.state[s] + i, left);
+  }
+  rule.apply(state, load_first(plan.gradient + i, left));
+  for (int64_t s = 0; s < Rule::kState; ++s) {
+    store_first(plan.updated[s] + i, state[s], left);
+  }
+}
+
+}  // namespace KERAS_ALEXNET_LEVEL
+}  // namespace keras_alexnet
+
+#endif  // KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_

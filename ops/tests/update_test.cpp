@@ -1,0 +1,217 @@
+// The update rules against their formulas in float64, on every level.
+
+#include "core/update.h"
+
+#include <cmath>
+
+#include "core/isa.h"
+#include "core/sizes.h"
+#include "tests/cases.h"
+#include "tests/check.h"
+
+namespace keras_alexnet {
+namespace testing {
+namespace {
+
+using Floats = std::vector<float>;
+
+struct Case {
+  UpdateRule rule;
+  const char* name;
+  size_t state;
+  Floats numbers;  // without the last one
+};
+
+const Case kCases[] = {
+    {UpdateRule::kMomentum, "momentum", 2, {0.1f, 0.9f, 0.02f, 0.998f}},
+    {UpdateRule::kNesterov, "nesterov", 2, {0.1f, 0.9f, 0.02f, 0.998f}},
+    {UpdateRule::kAdam, "adam", 3, {0.1f, 0.9f, 0.99f, 1e-3f, 0.998f}},
+    {UpdateRule::kAverage, "average", 1, {0.25f}},
+};
+
+std::vector<double> formula(const Case& rule, const std::vector<double>& s, double g) {
+  const Floats& n = rule.numbers;
+  if (rule.rule == UpdateRule::kAverage) return {s[0] + n[0] * (g - s[0])};
+  if (rule.rule == UpdateRule::kAdam) {
+    const double mean = s[1] + (1.0 - n[1]) * (g - s[1]);
+    const double square = s[2] + (1.0 - n[2]) * (g * g - s[2]);
+    return {n[4] * s[0] - n[0] * mean / (std::sqrt(square) + n[3]), mean, square};
+  }
+  const double step = n[0] * (g + n[2] * s[0]), velocity = n[1] * s[1] - step;
+  const bool nesterov = rule.rule == UpdateRule::kNesterov;
+  return {n[3] * s[0] + (nesterov ? n[1] * velocity - step : velocity), velocity};
+}
+
+struct Operands {
+  std::vector<Floats> state;
+  Floats gradient, numbers;
+};
+
+Operands random_operands(Random& random, const Case& rule, int64_t elements) {
+  Operands of;
+  const auto numbers = [&] {
+    Floats found;
+    for (double x : normal_numbers(random, elements, 1)) {
+      found.push_back(static_cast<float>(std::abs(x)));
+    }
+    return found;
+  };
+  for (size_t s = 0; s < rule.state; ++s) of.state.push_back(numbers());
+  of.gradient = numbers();
+  of.numbers = rule.numbers;
+  of.numbers.push_back(1);
+  return of;
+}
+
+UpdateRequest request_of(const Case& rule, int64_t elements) {
+  return {rule.rule, std::vector<Shape>(rule.state, Shape{elements}), {elements},
+          {static_cast<int64_t>(rule.numbers.size() + 1)}};
+}
+
+// Where the updated tensors are, which decides how they are stored.
+enum class Where { kAligned, kUnaligned, kInPlace, kFirstInGradient };
+constexpr Where kEverywhere[] = {Where::kAligned, Where::kUnaligned, Where::kInPlace,
+                                 Where::kFirstInGradient};
+
+// Memory at a multiple of 64 bytes, as TensorFlow's is, or 4 bytes after one.
+class Memory {
+ public:
+  Memory(size_t elements, bool aligned) : floats_(elements + 32), elements_(elements) {
+    const size_t over = reinterpret_cast<uintptr_t>(floats_.data()) / sizeof(float) % 16;
+    start_ = floats_.data() + (16 - over) + (aligned ? 0 : 1);
+  }
+  float* data() { return start_; }
+  Floats values() const { return Floats(start_, start_ + elements_); }
+
+ private:
+  Floats floats_;
+  size_t elements_;
+  float* start_;
+};
+
+std::vector<Floats> run_update(const Case& rule, Operands of, Where where) {
+  const size_t elements = of.gradient.size();
+  std::vector<Memory> memory;
+  memory.reserve(rule.state);
+  std::vector<const float*> state;
+  std::vector<float*> updated;
+  for (Floats& each : of.state) {
+    memory.emplace_back(elements, where != Where::kUnaligned);
+    state.push_back(each.data());
+    updated.push_back(where == Where::kInPlace ? each.data() : memory.back().data());
+  }
+  if (where == Where::kFirstInGradient) updated[0] = of.gradient.data();
+  update(request_of(rule, static_cast<int64_t>(elements)), state.data(),
+         of.gradient.data(), of.numbers.data(), updated.data());
+  if (where == Where::kInPlace) return of.state;
+  std::vector<Floats> found;
+  for (const Memory& each : memory) found.push_back(each.values());
+  if (where == Where::kFirstInGradient) found[0] = of.gradient;
+  return found;
+}
+
+std::string describe(const Case& rule, int64_t elements) {
+  return std::string(rule.name) + ", " + std::to_string(elements) + " elements, on " +
+         active_kernels().name;
+}
+
+TEST(updates_are_their_formulas) {
+  Random random(11);
+  on_every_level([&] {
+    for (const Case& rule : kCases) {
+      for (const int64_t elements : {0, 1, 3, 16, 31, 67, 65537, 700001}) {
+        const Context context(describe(rule, elements));
+        const Operands of = random_operands(random, rule, elements);
+        CHECK(fault_in(request_of(rule, elements)).empty());
+        for (const Where where : kEverywhere) {
+          const std::vector<Floats> found = run_update(rule, of, where);
+          double worst = 0;
+          for (size_t i = 0; i < of.gradient.size(); ++i) {
+            std::vector<double> before;
+            for (const Floats& each : of.state) before.push_back(each[i]);
+            const auto expected = formula(rule, before, of.gradient[i]);
+            for (size_t s = 0; s < rule.state; ++s) {
+              worst = std::fmax(worst, std::abs(found[s][i] - expected[s]) /
+                                           (1 + std::abs(expected[s])));
+            }
+          }
+          CHECK(worst < 2e-6);
+        }
+      }
+    }
+  });
+}
+
+TEST(an_update_that_is_not_applied_changes_nothing) {
+  Random random(12);
+  on_every_level([&] {
+    for (const Case& rule : kCases) {
+      const Context context(describe(rule, 70001));
+      Operands of = random_operands(random, rule, 70001);
+      of.numbers.back() = 0;
+      for (float& each : of.gradient) each = NAN;
+      for (const Where where : kEverywhere) {
+        CHECK(run_update(rule, of, where) == of.state);
+      }
+    }
+  });
+}
+
+TEST(an_element_is_the_same_wherever_it_is) {
+  Random random(13);
+  on_every_level([&] {
+    for (const Case& rule : kCases) {
+      Operands of = random_operands(random, rule, 1);
+      const std::vector<Floats> alone = run_update(rule, of, Where::kInPlace);
+      for (Floats& each : of.state) each.resize(150001, each[0]);
+      of.gradient.resize(150001, of.gradient[0]);
+      const Context context(describe(rule, 150001));
+      for (const Where where : kEverywhere) {
+        const std::vector<Floats> among = run_update(rule, of, where);
+        for (size_t s = 0; s < rule.state; ++s) {
+          CHECK(among[s] == Floats(150001, alone[s][0]));
+        }
+      }
+    }
+  });
+}
+
+TEST(the_average_with_all_of_the_new_is_the_new) {
+  Random random(14);
+  on_every_level([&] {
+    Operands of = random_operands(random, kCases[3], 37);
+    of.state[0].assign(37, 0.0f);
+    of.numbers = {1, 1};
+    CHECK(run_update(kCases[3], of, Where::kAligned)[0] == of.gradient);
+  });
+}
+
+TEST(rules_have_names) {
+  for (const Case& rule : kCases) {
+    UpdateRule found = UpdateRule::kMomentum;
+    CHECK(find_rule(rule.name, found) && found == rule.rule);
+  }
+  UpdateRule found = UpdateRule::kMomentum;
+  CHECK(!find_rule("", found) && !find_rule("adamw", found));
+}
+
+TEST(shapes_that_an_update_refuses_are_named) {
+  const UpdateRequest good = request_of(kCases[0], 3);
+  std::vector<UpdateRequest> cases(5, good);
+  cases[0].state.pop_back();
+  cases[1].state[1] = {4};
+  cases[2].gradient = {3, 1};
+  cases[3].numbers = {4};
+  cases[4].numbers = {};
+  for (const UpdateRequest& request : cases) {
+    const std::string fault = fault_in(request);
+    CHECK(fault.find("state must hold 2 tensors") != std::string::npos);
+    CHECK(fault.find("got state [3]") != std::string::npos);
+  }
+  const UpdateRequest huge = request_of(kCases[0], int64_t{1} << 62);
+  CHECK(fault_in(huge).find("2^63") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace testing
+}  // namespace keras_alexnet
