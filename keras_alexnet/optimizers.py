@@ -32,9 +32,10 @@ def momentum_step(
     coupled: float = 0.0,
     kept: float | tf.Tensor = 1.0,
     nesterov: bool = False,
+    factor: tf.Tensor | None = None,
     good: tf.Tensor | None = None,
 ) -> None:
-    """v ← m · v − ε · (g + c · w), w ← k · w + v.
+    """v ← m · v − ε · (f · g + c · w), w ← k · w + v.
 
     The step of `PaperSGD` and of the trainer's rules `paper_sgd` and `sgdw`, in one
     pass over memory where the native library runs.
@@ -47,7 +48,9 @@ def momentum_step(
         momentum: m, a scalar of the same type.
         coupled: c, the decay that goes through the momentum.
         kept: k, what a decay beside the momentum leaves of w.
-        nesterov: Whether w takes m · v − ε · (g + c · w) in place of v, with the new v.
+        nesterov: Whether w takes m · v − ε · (f · g + c · w) in place of v, with the
+            new v.
+        factor: f; 1 if None.
         good: Whether to change anything, a boolean scalar; always if None. If it is
             false the gradient may be infinite or not numbers. Not with `nesterov`.
     """
@@ -61,11 +64,14 @@ def momentum_step(
             coupled=coupled,
             kept=kept,
             nesterov=nesterov,
+            factor=1.0 if factor is None else factor,
             applied=1.0 if good is None else good,
         )
         assign(variable, new[0])
         assign(velocity, new[1])
         return
+    if factor is not None:
+        gradient = factor * gradient
     if coupled:
         gradient = gradient + tf.cast(coupled, gradient.dtype) * read(variable)
     gate = 1.0 if good is None else tf.cast(good, gradient.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_alexnet.ops.dense import bias_gradient
 from keras_alexnet.ops.dispatch import on_gpu
 from keras_alexnet.ops.swapping import Function, being_saved, gradient_of, swapped
 from keras_alexnet.reasons import must_be, shown
@@ -71,15 +72,17 @@ def grouped_conv2d(
     inputs = [tf.convert_to_tensor(each) for each in (x, kernel)]
     if bias is not None:
         inputs.append(tf.convert_to_tensor(bias))
-    if groups == 1:
-        return whole(*inputs)
     split = functools.partial(_split, groups=groups, **form)
-    if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
-        return split(*inputs)
     if tf.executing_eagerly():
         # The gradients of the whole convolution are the fastest too.
-        runs = grouped_runs("GPU" if on_gpu() else "CPU", x.dtype)
-        return (whole if runs else split)(*inputs)
+        kind = "GPU" if on_gpu() else "CPU"
+        runs = groups == 1 or grouped_runs(kind, x.dtype)
+        y = (whole if runs else split)(*inputs[:2])
+        return y if bias is None else _with_bias(y, inputs[2])
+    if groups == 1:
+        return whole(*inputs)  # oneDNN fuses it, and sums the bias' gradient in float32
+    if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
+        return split(*inputs)
     devices = tuple(kind for kind in _kinds() if grouped_runs(kind, x.dtype))
     if not devices:
         return split(*inputs)
@@ -92,6 +95,14 @@ def _whole(
 ) -> tf.Tensor:
     y = tf.nn.conv2d(x, kernel, **form)
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+_with_bias = swapped(
+    "keras_alexnet bias",
+    tf.nn.bias_add,
+    tf.nn.bias_add,
+    gradient=lambda _, upstream: [upstream[0], bias_gradient(upstream[0])],
+)
 
 
 def _split(
@@ -135,7 +146,7 @@ def _swapped(
         x, kernel, *bias = inputs
         found = [of_x(x, kernel, *upstream), of_kernel(x, kernel, *upstream)]
         if bias:
-            found.append(tf.raw_ops.BiasAddGrad(out_backprop=upstream[0]))
+            found.append(bias_gradient(upstream[0]))
         return found
 
     return swapped(interface, split, whole, gradient=gradient, devices=devices)

@@ -121,5 +121,25 @@ def _gradient(
         of_x = tf.matmul(dy, kernel, transpose_b=True)
     found = [of_x, tf.matmul(x, dy, transpose_a=True)]
     if bias:
-        found.append(tf.raw_ops.BiasAddGrad(out_backprop=dy))
+        found.append(bias_gradient(dy))
     return found
+
+
+def bias_gradient(dy: tf.Tensor) -> tf.Tensor:
+    """`Σ dy[…, o]` over all rows or positions, as a product with ones on a CPU.
+
+    TensorFlow's BiasAddGrad sums in the type of `dy` there: in bfloat16 the sum over 64
+    maps of 27x27 is wrong by a third of the largest. A product sums in float32, and is
+    faster.
+
+    Args:
+        dy: `[…, out]`.
+
+    Returns:
+        `[out]`.
+    """
+    if on_gpu():
+        return tf.raw_ops.BiasAddGrad(out_backprop=dy)
+    rows = tf.reshape(dy, [-1, dy.shape[-1]])
+    ones = tf.ones([1, tf.shape(rows)[0]], dy.dtype)
+    return tf.matmul(ones, rows)[0]

@@ -153,7 +153,7 @@ def update(
     Args:
         rule: `"momentum"`, `"nesterov"`, `"adam"` or `"average"`.
         state: The weights and what is kept beside them, float32, on a CPU.
-        gradient: Of their shape.
+        gradient: Of their shape, float32 or bfloat16.
         numbers: Those of the rule (`ops/core/update.h`).
 
     Returns:

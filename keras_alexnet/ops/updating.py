@@ -37,9 +37,10 @@ def momentum_update(
     coupled: Number = 0.0,
     kept: Number = 1.0,
     nesterov: bool = False,
+    factor: Number = 1.0,
     applied: Number = 1.0,
 ) -> list[tf.Tensor]:
-    """`v' = m v − ε (g + c w)`, `w' = k w + v'`.
+    """`v' = m v − ε (f g + c w)`, `w' = k w + v'`.
 
     Args:
         weights: w, float32.
@@ -49,14 +50,15 @@ def momentum_update(
         momentum: m.
         coupled: c, decay that goes through the momentum.
         kept: k, what decay beside the momentum leaves of the weights.
-        nesterov: Whether `w' = k w + m v' − ε (g + c w)`.
+        nesterov: Whether `w' = k w + m v' − ε (f g + c w)`.
+        factor: f, of the gradient.
         applied: 0 to leave weights and velocity as they are, whatever the gradient.
 
     Returns:
         w' and v'.
     """
     rule = "nesterov" if nesterov else "momentum"
-    numbers = _numbers(rate, momentum, coupled, kept, applied)
+    numbers = _numbers(factor, rate, momentum, coupled, kept, applied)
     return _run(rule, [weights, velocity], gradient, numbers)
 
 
@@ -71,28 +73,30 @@ def adam_update(
     beta2: Number,
     epsilon: Number,
     kept: Number = 1.0,
+    factor: Number = 1.0,
     applied: Number = 1.0,
 ) -> list[tf.Tensor]:
     """`m' = m + p (g − m)`, `v' = v + q (g² − v)`, `w' = k w − ε m' / (√v' + s)`.
 
-    Here p = 1 − β₁ and q = 1 − β₂.
+    Here p = 1 − β₁ and q = 1 − β₂, and g is the gradient times `factor`.
 
     Args:
         weights: w, float32.
         mean: m, of the same shape.
         square: v, of the same shape.
-        gradient: g, of the same shape.
+        gradient: The gradient, of the same shape.
         rate: ε, with what corrects the bias of m and v.
         beta1: β₁.
         beta2: β₂.
         epsilon: s.
         kept: k, what the decay leaves of the weights.
+        factor: What the gradient is multiplied by.
         applied: 0 to leave all three as they are, whatever the gradient.
 
     Returns:
         w', m' and v'.
     """
-    numbers = _numbers(rate, beta1, beta2, epsilon, kept, applied)
+    numbers = _numbers(factor, rate, beta1, beta2, epsilon, kept, applied)
     return _run("adam", [weights, mean, square], gradient, numbers)
 
 
@@ -113,6 +117,22 @@ def average_update(
     return _run("average", [average], weights, _numbers(part, applied))[0]
 
 
+def unwidened(gradient: tf.Tensor) -> tf.Tensor:
+    """The bfloat16 tensor that a gradient of a graph was widened from, if it was.
+
+    That of a variable which a layer narrows is widened at the end. The native op widens
+    it in registers: then a graph need not do it, and TensorFlow leaves it out.
+    """
+    if not tf.is_symbolic_tensor(gradient):
+        return gradient
+    found = gradient
+    while found.op.type in ("Identity", "IdentityN"):  # of a Keras optimizer
+        found = found.op.inputs[found.value_index]
+    if found.op.type != "Cast" or found.op.inputs[0].dtype != tf.bfloat16:
+        return gradient
+    return found.op.inputs[0]
+
+
 def _numbers(*numbers: Number) -> tf.Tensor:
     return tf.stack([tf.cast(each, tf.float32) for each in numbers])
 
@@ -120,8 +140,9 @@ def _numbers(*numbers: Number) -> tf.Tensor:
 def _run(
     rule: str, state: list[tf.Tensor], gradient: tf.Tensor, numbers: tf.Tensor
 ) -> list[tf.Tensor]:
+    gradient = unwidened(gradient)
     stock = functools.partial(_stock, rule)
-    if not updates_natively(gradient):
+    if not updates_natively(state[0]):
         return stock(*state, gradient, numbers)
     call = swapped(
         f"keras_alexnet update by {rule}",
@@ -140,7 +161,7 @@ def _native(rule: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
 def _stock(rule: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
     *state, gradient, numbers = inputs
     *numbers, applied = tf.unstack(numbers)
-    updated = _FORMULAS[rule](*state, gradient, *numbers)
+    updated = _FORMULAS[rule](*state, tf.cast(gradient, tf.float32), *numbers)
     return [
         tf.where(applied != 0, new, old)
         for new, old in zip(updated, state, strict=True)
@@ -151,13 +172,14 @@ def _momentum(
     w: tf.Tensor,
     v: tf.Tensor,
     g: tf.Tensor,
+    factor: tf.Tensor,
     rate: tf.Tensor,
     momentum: tf.Tensor,
     coupled: tf.Tensor,
     kept: tf.Tensor,
     nesterov: bool = False,
 ) -> list[tf.Tensor]:
-    step = rate * (g + coupled * w)
+    step = rate * (factor * g + coupled * w)
     v = momentum * v - step
     return [kept * w + (momentum * v - step if nesterov else v), v]
 
@@ -167,12 +189,14 @@ def _adam(
     m: tf.Tensor,
     v: tf.Tensor,
     g: tf.Tensor,
+    factor: tf.Tensor,
     rate: tf.Tensor,
     beta1: tf.Tensor,
     beta2: tf.Tensor,
     epsilon: tf.Tensor,
     kept: tf.Tensor,
 ) -> list[tf.Tensor]:
+    g = factor * g
     m += (1 - beta1) * (g - m)
     v += (1 - beta2) * (g * g - v)
     return [kept * w - rate * m / (tf.sqrt(v) + epsilon), m, v]

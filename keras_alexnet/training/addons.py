@@ -62,9 +62,16 @@ class AddonsUpdate:
         """The average of each variable."""
         return self._slot("average")
 
-    def apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+    def apply(
+        self,
+        gradients: Sequence[tf.Tensor],
+        rates: tf.Tensor,
+        factor: tf.Tensor | None = None,
+    ) -> None:
         """Changes the variables; all have the first one's rate."""
         self._inner.learning_rate.assign(rates[0])
+        if factor is not None:
+            gradients = [factor * gradient for gradient in gradients]
         pairs = zip(gradients, self._variables, strict=True)
         self._optimizer.apply_gradients(pairs, **self._arguments)
 

@@ -76,17 +76,18 @@ class TrainState:
         gradients: Sequence[tf.Tensor],
         rates: tf.Tensor,
         average_momentum: tf.Tensor,
+        factor: tf.Tensor | None = None,
         good: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Changes the weights by gradients; called in each replica.
+        """Changes the weights by gradients times `factor`; called in each replica.
 
         With `good`, a boolean scalar, nothing changes where that is false.
         """
-        gate = () if good is None else (good,)
-        self._rule.apply(gradients, rates, *gate)
+        gate = {} if good is None else {"good": good}
+        self._rule.apply(gradients, rates, factor=factor, **gate)
         if isinstance(self._average, MovingAverage):
             count = self._rule.iterations.read_value()
-            self._average.apply(count, average_momentum, *gate)
+            self._average.apply(count, average_momentum, **gate)
         return tf.constant(True)
 
     @property

@@ -14,6 +14,7 @@ from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.data.mixing import Mix, mixed
 from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
+from keras_alexnet.ops.updating import unwidened
 from keras_alexnet.optimizers import assign
 from keras_alexnet.preprocessing import Preprocessing
 from keras_alexnet.reasons import must_be
@@ -266,13 +267,15 @@ class TrainStep:
         if self._scale.dynamic:
             inverse = 1.0 / self._scale.scale.read_value()
             gradients = self._on_devices(lambda each: inverse * each, gradients)
-        finite = _finite(self._on_devices(tf.reduce_sum, gradients))
+        finite = _finite(self._on_devices(_sum, gradients))
+        factor = None
         if self._config.clip_norm is not None:
-            gradients, norm = self._clipped(gradients, self._config.clip_norm)
+            norm = tf.sqrt(2 * tf.add_n(self._on_devices(tf.nn.l2_loss, gradients)))
+            factor = clipping_factor(norm, self._config.clip_norm)
             finite &= tf.math.is_finite(norm)  # squares may overflow before sums do
         finite_loss = tf.math.is_finite(sums[0])
         good = finite_loss & (finite | ~self._scale.exhausted())
-        self._update_if(finite_loss & finite, gradients, inputs, before)
+        self._update_if(finite_loss & finite, gradients, factor, inputs, before)
         self._scale.adapt(finite)
         return sums, good, signals
 
@@ -354,18 +357,11 @@ class TrainStep:
                 results.append(function(gradient))
         return results
 
-    def _clipped(
-        self, gradients: list[tf.Tensor], largest: float
-    ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """The gradients, no longer than that together, and how long they were."""
-        norm = tf.sqrt(2 * tf.add_n(self._on_devices(tf.nn.l2_loss, gradients)))
-        factor = clipping_factor(norm, largest)
-        return self._on_devices(lambda each: factor * each, gradients), norm
-
     def _update_if(
         self,
         good: tf.Tensor,
         gradients: list[tf.Tensor],
+        factor: tf.Tensor | None,
         inputs: dict[str, tf.Tensor],
         before: list[tf.Tensor],
     ) -> None:
@@ -374,11 +370,12 @@ class TrainStep:
         Args:
             good: Whether loss and gradients are finite, a boolean scalar.
             gradients: Of the trained variables.
+            factor: What they are multiplied by; 1 if None.
             inputs: Of the step.
             before: The running statistics before the forward pass.
         """
         state, statistics = self.train_state, self.train_state.statistics
-        how = gradients, inputs["rates"], inputs["average_momentum"]
+        how = gradients, inputs["rates"], inputs["average_momentum"], factor
 
         def undo() -> tf.Tensor:
             for variable, value in zip(statistics, before, strict=True):
@@ -410,6 +407,10 @@ def _added(sums: list[tf.Tensor], values: list[tf.Tensor]) -> list[tf.Tensor]:
     if not sums:
         return values
     return [one + other for one, other in zip(sums, values, strict=True)]
+
+
+def _sum(gradient: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.reduce_sum(unwidened(gradient)), tf.float32)
 
 
 def _finite(sums: list[tf.Tensor]) -> tf.Tensor:

@@ -9,12 +9,30 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
 from keras_alexnet.ops.updating import adam_update, average_update, updates_natively
 from keras_alexnet.optimizers import assign, momentum_step, read
+
+
+class _Change(NamedTuple):
+    """What changes one variable in one step.
+
+    Args:
+        gradient: Its gradient.
+        rate: Its learning rate.
+        count: Number of this step among those that were applied, from 1.
+        factor: Of the gradient; 1 if None.
+        good: Whether to change anything; always if None.
+    """
+
+    gradient: tf.Tensor
+    rate: tf.Tensor
+    count: tf.Tensor
+    factor: tf.Tensor | None
+    good: tf.Tensor | None
 
 
 class UpdateRule(abc.ABC):
@@ -51,6 +69,7 @@ class UpdateRule(abc.ABC):
         gradients: Sequence[tf.Tensor],
         rates: tf.Tensor,
         good: tf.Tensor | None = None,
+        factor: tf.Tensor | None = None,
     ) -> None:
         """Changes the variables of the replica in which this is called.
 
@@ -59,6 +78,7 @@ class UpdateRule(abc.ABC):
             rates: float32 `[variables]`.
             good: Whether to change anything, a boolean scalar; always if None. If it is
                 false the gradients may be infinite or not numbers.
+            factor: What the gradients are multiplied by; 1 if None.
         """
         done = self.iterations.read_value()
         taken = tf.constant(1, tf.int64) if good is None else tf.cast(good, tf.int64)
@@ -66,26 +86,11 @@ class UpdateRule(abc.ABC):
         each = zip(gradients, tf.unstack(rates), strict=True)
         for index, (gradient, rate) in enumerate(each):
             with tf.device(self._variables[index].device):
-                self._update(index, gradient, rate, done + 1, good)
+                self._update(index, _Change(gradient, rate, done + 1, factor, good))
 
     @abc.abstractmethod
-    def _update(
-        self,
-        index: int,
-        gradient: tf.Tensor,
-        rate: tf.Tensor,
-        count: tf.Tensor,
-        good: tf.Tensor | None,
-    ) -> None:
-        """Changes the variable of this index.
-
-        Args:
-            index: Of the variable.
-            gradient: Its gradient.
-            rate: Its learning rate.
-            count: Number of this step among those that were applied, from 1.
-            good: Whether to change anything; always if None.
-        """
+    def _update(self, index: int, change: _Change) -> None:
+        """Changes the variable of this index."""
 
     def _kept(self, index: int, rate: tf.Tensor) -> float | tf.Tensor:
         """1 − ε · λ, what Keras' decay, without the gradient, leaves of a weight."""
@@ -104,9 +109,7 @@ class _MomentumRule(UpdateRule):
     def _step(
         self,
         index: int,
-        gradient: tf.Tensor,
-        rate: tf.Tensor,
-        good: tf.Tensor | None,
+        change: _Change,
         *,
         coupled: float = 0.0,
         kept: float | tf.Tensor = 1.0,
@@ -114,12 +117,13 @@ class _MomentumRule(UpdateRule):
         momentum_step(
             self._variables[index],
             self.slots["velocity"][index],
-            gradient,
-            rate,
-            tf.where(rate > 0, self._momentum, 0.0),
+            change.gradient,
+            change.rate,
+            tf.where(change.rate > 0, self._momentum, 0.0),
             coupled=coupled,
             kept=kept,
-            good=good,
+            factor=change.factor,
+            good=change.good,
         )
 
 
@@ -130,15 +134,8 @@ class PaperUpdate(_MomentumRule):
     rule as an optimizer of Keras; both take `momentum_step`.
     """
 
-    def _update(
-        self,
-        index: int,
-        gradient: tf.Tensor,
-        rate: tf.Tensor,
-        count: tf.Tensor,
-        good: tf.Tensor | None,
-    ) -> None:
-        self._step(index, gradient, rate, good, coupled=self._decays[index])
+    def _update(self, index: int, change: _Change) -> None:
+        self._step(index, change, coupled=self._decays[index])
 
 
 class SGDW(_MomentumRule):
@@ -148,15 +145,8 @@ class SGDW(_MomentumRule):
     momentum (Loshchilov and Hutter 2019).
     """
 
-    def _update(
-        self,
-        index: int,
-        gradient: tf.Tensor,
-        rate: tf.Tensor,
-        count: tf.Tensor,
-        good: tf.Tensor | None,
-    ) -> None:
-        self._step(index, gradient, rate, good, kept=self._kept(index, rate))
+    def _update(self, index: int, change: _Change) -> None:
+        self._step(index, change, kept=self._kept(index, change.rate))
 
 
 class AdamW(UpdateRule):
@@ -171,14 +161,8 @@ class AdamW(UpdateRule):
     _beta2 = 0.999
     _epsilon = 1e-7
 
-    def _update(
-        self,
-        index: int,
-        gradient: tf.Tensor,
-        rate: tf.Tensor,
-        count: tf.Tensor,
-        good: tf.Tensor | None,
-    ) -> None:
+    def _update(self, index: int, change: _Change) -> None:
+        gradient, rate, count, factor, good = change
         variable = self._variables[index]
         slots = [self.slots[name][index] for name in self.slot_names]
         steps = tf.cast(count, tf.float32)
@@ -194,11 +178,14 @@ class AdamW(UpdateRule):
                 beta2=beta2,
                 epsilon=self._epsilon,
                 kept=kept,
+                factor=1.0 if factor is None else factor,
                 applied=1.0 if good is None else good,
             )
             for each, value in zip((variable, *slots), new, strict=True):
                 assign(each, value)
             return
+        if factor is not None:
+            gradient = factor * gradient
         if good is not None:  # with β₁ = β₂ = 1 and no rate nothing changes
             gate = tf.cast(good, tf.float32)
             beta1, beta2 = (tf.where(good, beta, 1.0) for beta in (beta1, beta2))

@@ -125,12 +125,15 @@ DType read_type(TF_OpKernelConstruction* construction) {
   return dtype_of(Attributes(construction).type("T"));
 }
 
-UpdateRule read_rule(TF_OpKernelConstruction* construction) {
-  const std::string name = Attributes(construction).text("rule");
-  UpdateRule rule = UpdateRule::kMomentum;
-  refuse_if(find_rule(name, rule) ? "" : "rule must be momentum, nesterov, adam or "
-                                         "average, got '" + name + "'");
-  return rule;
+UpdateRequest read_update(TF_OpKernelConstruction* construction) {
+  const Attributes attributes(construction);
+  const std::string name = attributes.text("rule");
+  UpdateRequest request;
+  request.type = dtype_of(attributes.type("G"));
+  const bool known = find_rule(name, request.rule);
+  refuse_if(known ? "" : "rule must be momentum, nesterov, adam or average, got '" +
+                             name + "'");
+  return request;
 }
 
 Request read_attributes(TF_OpKernelConstruction* construction) {

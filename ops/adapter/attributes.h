@@ -16,8 +16,9 @@ constexpr char kTypeSpec[] = "T: {half, bfloat16, float, double}";
 // The attribute of `kTypeSpec`, which is the dense op's only one.
 DType read_type(TF_OpKernelConstruction* construction);
 
-// The attribute `rule` of the update. Throws Failure if there is no such rule.
-UpdateRule read_rule(TF_OpKernelConstruction* construction);
+// The attributes of the update: a request without shapes. Throws Failure if there is no
+// such rule.
+UpdateRequest read_update(TF_OpKernelConstruction* construction);
 
 // The attributes of both ops of the seam, in the syntax of op definitions. TensorFlow's
 // float attributes are float32, too coarse for float64 maps, so the three constants are

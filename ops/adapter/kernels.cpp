@@ -109,10 +109,12 @@ void multiply(const DType& dtype, TF_OpKernelContext* context) {
 
 // A variable owns the memory of its value, so the gradient's is what can be used again:
 // for the weights, which then are assigned without a copy.
-void change(const UpdateRule& rule, TF_OpKernelContext* context) {
+void change(const UpdateRequest& attributes, TF_OpKernelContext* context) {
   const int count = TF_NumInputs(context) - 2;
   const Tensor gradient = input(context, count), numbers = input(context, count + 1);
-  UpdateRequest request{rule, {}, shape_of(gradient), shape_of(numbers)};
+  UpdateRequest request = attributes;
+  request.gradient = shape_of(gradient);
+  request.numbers = shape_of(numbers);
   std::vector<const float*> state;
   for (int i = 0; i < count; ++i) {
     const Tensor each = input(context, i);
@@ -127,8 +129,7 @@ void change(const UpdateRule& rule, TF_OpKernelContext* context) {
     outputs.push_back(reuse_or_allocate(context, own, i, request.gradient));
     updated.push_back(static_cast<float*>(TF_TensorData(outputs.back().get())));
   }
-  update(request, state.data(),
-         static_cast<const float*>(TF_TensorData(gradient.get())),
+  update(request, state.data(), TF_TensorData(gradient.get()),
          static_cast<const float*>(TF_TensorData(numbers.get())), updated.data());
 }
 
@@ -178,13 +179,13 @@ void compute_dense(void* kernel, TF_OpKernelContext* context) {
 }
 
 void* create_update_kernel(TF_OpKernelConstruction* construction) {
-  return create(construction, [&] { return new UpdateRule(read_rule(construction)); });
+  return create(construction, [&] { return new UpdateRequest(read_update(construction)); });
 }
 
-void delete_update_kernel(void* kernel) { delete static_cast<UpdateRule*>(kernel); }
+void delete_update_kernel(void* kernel) { delete static_cast<UpdateRequest*>(kernel); }
 
 void compute_update(void* kernel, TF_OpKernelContext* context) {
-  compute<UpdateRule>(kernel, context, change);
+  compute<UpdateRequest>(kernel, context, change);
 }
 
 }  // namespace keras_alexnet

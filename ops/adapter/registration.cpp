@@ -89,8 +89,9 @@ void define_dense() {
 void define_update() {
   TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(kUpdate);
   TF_OpDefinitionBuilderAddAttr(builder, "N: int >= 1");
+  TF_OpDefinitionBuilderAddAttr(builder, "G: {float, bfloat16}");
   TF_OpDefinitionBuilderAddAttr(builder, "rule: string");
-  for (const char* name : {"state: N * float", "gradient: float", "numbers: float"}) {
+  for (const char* name : {"state: N * float", "gradient: G", "numbers: float"}) {
     TF_OpDefinitionBuilderAddInput(builder, name);
   }
   TF_OpDefinitionBuilderAddOutput(builder, "updated: N * float");

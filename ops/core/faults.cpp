@@ -188,6 +188,9 @@ std::string fault_in(const DenseRequest& request) {
 }
 
 std::string fault_in(const UpdateRequest& request) {
+  if (request.type != DType::kFloat32 && request.type != DType::kBfloat16) {
+    return "gradient must be float32 or bfloat16";
+  }
   const UpdateKernel& kernel =
       active_kernels().updates[static_cast<int>(request.rule)];
   bool fit = static_cast<int64_t>(request.state.size()) == kernel.state &&

@@ -32,20 +32,22 @@ bool find_rule(const std::string& name, UpdateRule& rule) {
 }
 
 void update(const UpdateRequest& request, const float* const* state,
-            const float* gradient, const float* numbers, float* const* updated) {
+            const void* gradient, const float* numbers, float* const* updated) {
   const int64_t elements = elements_in(request.gradient);
   if (elements == 0) return;
   const UpdateKernel& chosen =
       active_kernels().updates[static_cast<int>(request.rule)];
   const UpdatePlan plan{state, gradient, numbers, updated};
   const bool applied = numbers[chosen.numbers - 1] != 0;
+  const bool narrow = request.type == DType::kBfloat16;
+  const UpdateKernel::Run run = narrow ? chosen.narrow : chosen.wide;
   ThreadPool& pool = ThreadPool::shared();
   const int64_t bands =
       std::min(pool.threads() * kBandsPerThread, ceiling(elements, kBandElements));
   const int64_t each = rounded_up(ceiling(elements, bands), kWidestVector);
   pool.run(ceiling(elements, each), [&](int64_t i) {
     const int64_t first = i * each, last = std::min(first + each, elements);
-    if (applied) return chosen.run(plan, first, last);
+    if (applied) return run(plan, first, last);
     for (int64_t s = 0; s < chosen.state; ++s) {
       std::memmove(updated[s] + first, state[s] + first,
                    static_cast<size_t>(last - first) * sizeof(float));

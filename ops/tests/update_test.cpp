@@ -23,23 +23,24 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {UpdateRule::kMomentum, "momentum", 2, {0.1f, 0.9f, 0.02f, 0.998f}},
-    {UpdateRule::kNesterov, "nesterov", 2, {0.1f, 0.9f, 0.02f, 0.998f}},
-    {UpdateRule::kAdam, "adam", 3, {0.1f, 0.9f, 0.99f, 1e-3f, 0.998f}},
+    {UpdateRule::kMomentum, "momentum", 2, {0.5f, 0.1f, 0.9f, 0.02f, 0.998f}},
+    {UpdateRule::kNesterov, "nesterov", 2, {0.5f, 0.1f, 0.9f, 0.02f, 0.998f}},
+    {UpdateRule::kAdam, "adam", 3, {0.5f, 0.1f, 0.9f, 0.99f, 1e-3f, 0.998f}},
     {UpdateRule::kAverage, "average", 1, {0.25f}},
 };
 
 std::vector<double> formula(const Case& rule, const std::vector<double>& s, double g) {
   const Floats& n = rule.numbers;
   if (rule.rule == UpdateRule::kAverage) return {s[0] + n[0] * (g - s[0])};
+  g *= n[0];
   if (rule.rule == UpdateRule::kAdam) {
-    const double mean = s[1] + (1.0 - n[1]) * (g - s[1]);
-    const double square = s[2] + (1.0 - n[2]) * (g * g - s[2]);
-    return {n[4] * s[0] - n[0] * mean / (std::sqrt(square) + n[3]), mean, square};
+    const double mean = s[1] + (1.0 - n[2]) * (g - s[1]);
+    const double square = s[2] + (1.0 - n[3]) * (g * g - s[2]);
+    return {n[5] * s[0] - n[1] * mean / (std::sqrt(square) + n[4]), mean, square};
   }
-  const double step = n[0] * (g + n[2] * s[0]), velocity = n[1] * s[1] - step;
+  const double step = n[1] * (g + n[3] * s[0]), velocity = n[2] * s[1] - step;
   const bool nesterov = rule.rule == UpdateRule::kNesterov;
-  return {n[3] * s[0] + (nesterov ? n[1] * velocity - step : velocity), velocity};
+  return {n[4] * s[0] + (nesterov ? n[2] * velocity - step : velocity), velocity};
 }
 
 struct Operands {
@@ -64,8 +65,8 @@ Operands random_operands(Random& random, const Case& rule, int64_t elements) {
 }
 
 UpdateRequest request_of(const Case& rule, int64_t elements) {
-  return {rule.rule, std::vector<Shape>(rule.state, Shape{elements}), {elements},
-          {static_cast<int64_t>(rule.numbers.size() + 1)}};
+  return {rule.rule, std::vector<Shape>(rule.state, Shape{elements}), DType::kFloat32,
+          {elements}, {static_cast<int64_t>(rule.numbers.size() + 1)}};
 }
 
 // Where the updated tensors are, which decides how they are stored.
@@ -186,6 +187,31 @@ TEST(the_average_with_all_of_the_new_is_the_new) {
   });
 }
 
+TEST(a_narrow_gradient_is_as_if_it_were_widened) {
+  Random random(15);
+  on_every_level([&] {
+    for (const Case& rule : kCases) {
+      for (const size_t elements : {1, 31, 70001}) {
+        const Context context(describe(rule, static_cast<int64_t>(elements)));
+        Operands of = random_operands(random, rule, static_cast<int64_t>(elements));
+        const Numbers rounded_gradient = rounded(
+            DType::kBfloat16, Numbers(of.gradient.begin(), of.gradient.end()));
+        of.gradient.assign(rounded_gradient.begin(), rounded_gradient.end());
+        const std::vector<Floats> wide = run_update(rule, of, Where::kInPlace);
+        UpdateRequest request = request_of(rule, static_cast<int64_t>(elements));
+        request.type = DType::kBfloat16;
+        const Storage narrow = encode(DType::kBfloat16, rounded_gradient);
+        std::vector<float*> updated;
+        for (Floats& each : of.state) updated.push_back(each.data());
+        const std::vector<const float*> state(updated.begin(), updated.end());
+        update(request, state.data(), narrow.data(), of.numbers.data(),
+               updated.data());
+        CHECK(of.state == wide);
+      }
+    }
+  });
+}
+
 TEST(rules_have_names) {
   for (const Case& rule : kCases) {
     UpdateRule found = UpdateRule::kMomentum;
@@ -201,13 +227,16 @@ TEST(shapes_that_an_update_refuses_are_named) {
   cases[0].state.pop_back();
   cases[1].state[1] = {4};
   cases[2].gradient = {3, 1};
-  cases[3].numbers = {4};
+  cases[3].numbers = {5};
   cases[4].numbers = {};
   for (const UpdateRequest& request : cases) {
     const std::string fault = fault_in(request);
     CHECK(fault.find("state must hold 2 tensors") != std::string::npos);
     CHECK(fault.find("got state [3]") != std::string::npos);
   }
+  UpdateRequest half = good;
+  half.type = DType::kFloat16;
+  CHECK(fault_in(half).find("float32 or bfloat16") != std::string::npos);
   const UpdateRequest huge = request_of(kCases[0], int64_t{1} << 62);
   CHECK(fault_in(huge).find("2^63") != std::string::npos);
 }

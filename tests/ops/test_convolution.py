@@ -50,6 +50,29 @@ def test_each_group_reads_its_own_channels(groups: int, stride: int) -> None:
 
 
 @pytest.mark.compat
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_biases_are_sums_in_float32(groups: int, compiled: bool) -> None:
+    """In bfloat16 each of 11,664 sums would be lost in the ones before it."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(16, 27, 27, 8)), "bfloat16")
+    kernel = tf.constant(rng.normal(size=(3, 3, 8 // groups, 64)), "bfloat16")
+    upstream = tf.constant(rng.normal(size=(16, 27, 27, 64)), "bfloat16")
+    bias = tf.zeros([64], "bfloat16")
+
+    def gradients(kernel: tf.Tensor, bias: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([kernel, bias])
+            y = grouped_conv2d(x, kernel, groups, 1, "SAME", bias=bias)
+        return tape.gradient(y, [kernel, bias], upstream)
+
+    _, found = (tf.function(gradients) if compiled else gradients)(kernel, bias)
+    expected = np.asarray(upstream, np.float64).sum(axis=(0, 1, 2))
+    worst = np.abs(np.asarray(found, np.float64) - expected).max()
+    assert worst <= 0.005 * np.abs(expected).max()
+
+
+@pytest.mark.compat
 def test_gradients_are_those_of_a_dense_kernel_with_zero_blocks() -> None:
     x, kernel = (tf.constant(each, "float32") for each in operands(2))
     dense = tf.concat(

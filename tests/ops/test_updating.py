@@ -14,29 +14,31 @@ from keras_alexnet.ops.updating import (
     adam_update,
     average_update,
     momentum_update,
+    unwidened,
     updates_natively,
 )
 
 KERNELS = pytest.mark.parametrize("kernels", ["auto", "native", "composite"])
 SHAPES = pytest.mark.parametrize("shape", [[], [0], [5], [3, 67], [3, 3, 256, 97]])
 RATE, M, C, K = 0.1, 0.9, 0.02, 0.998
-BETA2, EPSILON, PART = 0.99, 1e-3, 0.25
+BETA2, EPSILON, PART, F = 0.99, 1e-3, 0.25, 0.5
 
 Numbers = list[np.ndarray]
 
 
 def momentum(w: np.ndarray, v: np.ndarray, g: np.ndarray) -> Numbers:
-    v = M * v - RATE * (g + C * w)
+    v = M * v - RATE * (F * g + C * w)
     return [K * w + v, v]
 
 
 def nesterov(w: np.ndarray, v: np.ndarray, g: np.ndarray) -> Numbers:
-    step = RATE * (g + C * w)
+    step = RATE * (F * g + C * w)
     v = M * v - step
     return [K * w + M * v - step, v]
 
 
 def adam(w: np.ndarray, m: np.ndarray, v: np.ndarray, g: np.ndarray) -> Numbers:
+    g = F * g
     m, v = M * m + (1 - M) * g, BETA2 * v + (1 - BETA2) * g * g
     return [K * w - RATE * m / (np.sqrt(v) + EPSILON), m, v]
 
@@ -46,13 +48,13 @@ def average(a: np.ndarray, w: np.ndarray) -> Numbers:
 
 
 def by_momentum(*tensors: tf.Tensor, **how: object) -> list[tf.Tensor]:
-    given = {"rate": RATE, "momentum": M, "coupled": C, "kept": K}
+    given = {"rate": RATE, "momentum": M, "coupled": C, "kept": K, "factor": F}
     return momentum_update(*tensors, **given, **how)
 
 
 def by_adam(*tensors: tf.Tensor, **how: object) -> list[tf.Tensor]:
-    given = {"rate": RATE, "beta1": M, "beta2": BETA2, "epsilon": EPSILON, "kept": K}
-    return adam_update(*tensors, **given, **how)
+    given = {"rate": RATE, "beta1": M, "beta2": BETA2, "epsilon": EPSILON}
+    return adam_update(*tensors, **given, kept=K, factor=F, **how)
 
 
 def by_average(*tensors: tf.Tensor, **how: object) -> list[tf.Tensor]:
@@ -99,6 +101,29 @@ def test_updates_are_their_formulas(
         for found, theirs in zip(run(*tensors), expected, strict=True):
             assert found.shape == shape
             np.testing.assert_allclose(found, theirs, rtol=2e-6)
+
+
+@pytest.mark.compat
+@KERNELS
+@pytest.mark.parametrize("rule", ["momentum", "nesterov", "adam"])
+def test_a_gradient_in_bfloat16_is_widened_in_the_op_to_the_same_bits(
+    kernels: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_ALEXNET_KERNELS", kernels)
+    _, update, count = RULES[rule]
+    *state, gradient = operands([7, 67], count)
+    narrow = tf.cast(gradient, tf.bfloat16)
+    wide = tf.cast(narrow, tf.float32)
+
+    @tf.function
+    def widened(*state: tf.Tensor) -> list[tf.Tensor]:
+        same = tf.identity_n([tf.cast(narrow, tf.float32), state[0]])
+        assert unwidened(same[0]).dtype == tf.bfloat16
+        assert unwidened(same[1]) is same[1]
+        return update(*state, same[0])
+
+    for one, other in zip(widened(*state), update(*state, wide), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-7 if kernels != "auto" else 0)
 
 
 @pytest.mark.compat
@@ -180,10 +205,10 @@ def test_a_saved_graph_holds_stock_ops(rule: str, tmp_path: Path) -> None:
     ("rule", "shapes", "numbers", "said"),
     [
         ("adamw", [[3], [3]], 5, "rule must be momentum, nesterov, adam or average"),
-        ("momentum", [[3]], 5, "state must hold 2 tensors"),
-        ("momentum", [[3], [4]], 5, r"got state \[3\] \[4\]"),
-        ("momentum", [[3], [3]], 4, r"numbers \[4\]"),
-        ("momentum", [[1, 3], [1, 3]], 5, r"gradient \[3\]"),
+        ("momentum", [[3]], 6, "state must hold 2 tensors"),
+        ("momentum", [[3], [4]], 6, r"got state \[3\] \[4\]"),
+        ("momentum", [[3], [3]], 5, r"numbers \[5\]"),
+        ("momentum", [[1, 3], [1, 3]], 6, r"gradient \[3\]"),
     ],
 )
 def test_the_native_op_refuses_what_does_not_fit(

@@ -61,7 +61,8 @@ template <class S>
 constexpr DenseKernel dense_for = {dense_columns<S>, kWidth<S>};
 
 template <class Rule>
-constexpr UpdateKernel update_by = {update_elements<Rule>, Rule::kState,
+constexpr UpdateKernel update_by = {update_elements<Rule, float>,
+                                    update_elements<Rule, Bfloat16>, Rule::kState,
                                     Rule::kNumbers};
 
 #define KERAS_ALEXNET_UPDATES                                                      \

@@ -93,19 +93,21 @@ struct DenseKernel {
   int64_t width;
 };
 
-// Tensors of float32, all of the same number of elements; those of `updated` may be the
-// same memory as those that are read.
+// Tensors of the same number of elements; those of `updated` may be the same memory as
+// those that are read.
 struct UpdatePlan {
   const float* const* state;
-  const float* gradient;
+  const void* gradient;
   const float* numbers;
   float* const* updated;
 };
 
-// Computes elements first ... last-1. `state` tensors are updated, by `numbers` numbers,
-// the last of which says whether to do it at all.
+// Computes elements first ... last-1, with a gradient in float32 or in bfloat16. `state`
+// tensors are updated, by `numbers` numbers, the last of which says whether to do it at
+// all.
 struct UpdateKernel {
-  void (*run)(const UpdatePlan&, int64_t first, int64_t last);
+  using Run = void (*)(const UpdatePlan&, int64_t first, int64_t last);
+  Run wide, narrow;
   int64_t state, numbers;
 };
 

@@ -14,34 +14,37 @@ namespace KERAS_ALEXNET_LEVEL {
 
 template <bool kNesterov>
 struct Momentum {
-  static constexpr int64_t kState = 2, kNumbers = 5;
-  const Pack<float> rate, momentum, coupled, kept;
+  static constexpr int64_t kState = 2, kNumbers = 6;
+  const Pack<float> factor, rate, momentum, coupled, kept;
 
   explicit Momentum(const float* numbers)
-      : rate(all(numbers[0])),
-        momentum(all(numbers[1])),
-        coupled(all(numbers[2])),
-        kept(all(numbers[3])) {}
+      : factor(all(numbers[0])),
+        rate(all(numbers[1])),
+        momentum(all(numbers[2])),
+        coupled(all(numbers[3])),
+        kept(all(numbers[4])) {}
 
   KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
-    const Pack<float> step = rate * (gradient + coupled * state[0]);
+    const Pack<float> step = rate * (factor * gradient + coupled * state[0]);
     state[1] = momentum * state[1] - step;
     state[0] = kept * state[0] + (kNesterov ? momentum * state[1] - step : state[1]);
   }
 };
 
 struct Adam {
-  static constexpr int64_t kState = 3, kNumbers = 6;
-  const Pack<float> rate, first, second, small, kept;
+  static constexpr int64_t kState = 3, kNumbers = 7;
+  const Pack<float> factor, rate, first, second, small, kept;
 
   explicit Adam(const float* numbers)
-      : rate(all(numbers[0])),
-        first(all(1 - numbers[1])),
-        second(all(1 - numbers[2])),
-        small(all(numbers[3])),
-        kept(all(numbers[4])) {}
+      : factor(all(numbers[0])),
+        rate(all(numbers[1])),
+        first(all(1 - numbers[2])),
+        second(all(1 - numbers[3])),
+        small(all(numbers[4])),
+        kept(all(numbers[5])) {}
 
   KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
+    gradient *= factor;
     state[1] += first * (gradient - state[1]);
     state[2] += second * (gradient * gradient - state[2]);
     state[0] = kept * state[0] - rate * state[1] / (square_root(state[2]) + small);
@@ -60,15 +63,16 @@ struct Average {
 };
 
 // The elements that fill whole vectors. Returns the first of the rest.
-template <class Rule, bool kStreams>
+template <bool kStreams, class Rule, class G>
 KERAS_ALEXNET_INLINE int64_t update_vectors(const UpdatePlan& plan, const Rule& rule,
-                                            int64_t first, int64_t last) {
+                                            const G* gradient, int64_t first,
+                                            int64_t last) {
   constexpr int64_t lanes = kLanes<float>;
   Pack<float> state[Rule::kState];
   int64_t i = first;
   for (; i + lanes <= last; i += lanes) {
     for (int64_t s = 0; s < Rule::kState; ++s) state[s] = load(plan.state[s] + i);
-    rule.apply(state, load(plan.gradient + i));
+    rule.apply(state, load(gradient + i));
     for (int64_t s = 0; s < Rule::kState; ++s) {
       if constexpr (kStreams) {
         stream(plan.updated[s] + i, state[s]);
@@ -81,9 +85,10 @@ KERAS_ALEXNET_INLINE int64_t update_vectors(const UpdatePlan& plan, const Rule& 
 }
 
 // What is updated is far larger than the caches, and is read again in the next step.
-template <class Rule>
+template <class Rule, class G>
 void update_elements(const UpdatePlan& plan, int64_t first, int64_t last) {
   const Rule rule(plan.numbers);
+  const G* gradient = static_cast<const G*>(plan.gradient);
   bool streams = true;
   for (int64_t s = 0; s < Rule::kState; ++s) {
     const uintptr_t to = (uintptr_t)(plan.updated[s] + first);
@@ -91,10 +96,10 @@ void update_elements(const UpdatePlan& plan, int64_t first, int64_t last) {
   }
   int64_t i = first;
   if (streams) {
-    i = update_vectors<Rule, true>(plan, rule, first, last);
+    i = update_vectors<true>(plan, rule, gradient, first, last);
     end_streams();
   } else {
-    i = update_vectors<Rule, false>(plan, rule, first, last);
+    i = update_vectors<false>(plan, rule, gradient, first, last);
   }
   Pack<float> state[Rule::kState];
   const int64_t left = last - i;
@@ -102,7 +107,7 @@ void update_elements(const UpdatePlan& plan, int64_t first, int64_t last) {
   for (int64_t s = 0; s < Rule::kState; ++s) {
     state[s] = load_first(plan.state[s] + i, left);
   }
-  rule.apply(state, load_first(plan.gradient + i, left));
+  rule.apply(state, load_first(gradient + i, left));
   for (int64_t s = 0; s < Rule::kState; ++s) {
     store_first(plan.updated[s] + i, state[s], left);
   }
