@@ -185,7 +185,8 @@ class PaperSGD(keras.optimizers.SGD):
         decays = name not in WITHOUT_DECAY and self._use_weight_decay(variable)
         decay = self.decay if decays else 0.0
         if self.momentum == 0:  # for which Keras 3 keeps no velocity
-            gradient = gradient + tf.cast(decay, variable.dtype) * variable
+            if decay:
+                gradient = gradient + tf.cast(decay, variable.dtype) * variable
             variable.assign_sub(rate * gradient)
             return
         momentum_step(

@@ -9,6 +9,7 @@ copy; the new weights are in the gradient's memory, which nothing needs any more
 from __future__ import annotations
 
 import functools
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -16,7 +17,7 @@ from keras_alexnet.ops import native
 from keras_alexnet.ops.dispatch import native_in_graphs, use_native
 from keras_alexnet.ops.swapping import Function, swapped
 
-Number = float | tf.Tensor
+Number: TypeAlias = float | tf.Tensor
 
 
 def updates_natively(like: tf.Tensor | tf.Variable) -> bool:

@@ -170,8 +170,11 @@ class AdamW(UpdateRule):
         beta1, beta2 = tf.constant(self._momentum), tf.constant(self._beta2)
         kept = self._kept(index, rate)
         if updates_natively(gradient):
+            mean, square = (read(slot) for slot in slots)
             new = adam_update(
-                *(read(each) for each in (variable, *slots)),
+                read(variable),
+                mean,
+                square,
                 gradient,
                 rate=rate * tf.sqrt(1 - powers[1]) / (1 - powers[0]),
                 beta1=beta1,
