@@ -1,17 +1,17 @@
-"""Our export against one of stock Keras and ONNX Runtime, by batch size.
+"""Our exports against one of stock Keras, ONNX Runtime and OpenVINO, by batch size.
 
 python benchmarks/serving.py [--repetitions=15] [--batches=1,2,4,8,16,32,64]
 
 The same network with the same weights on the same prepared pictures (227×227,
-float32, softmax included), three times: exported by `model.export` from `AlexNet` and
-from the stock layers of `benchmarks/network.py` (`Conv2D(groups=2)`,
-`tf.nn.local_response_normalization`), both in a session as in a server; and in ONNX
-Runtime. Then the time of our export from JPEG files to class names, and that of a
-server's first request after warm-up.
+float32, softmax included): exported by `model.export` from `AlexNet`, with its weights
+in float32 and in bfloat16, and from the stock layers of `benchmarks/network.py`
+(`Conv2D(groups=2)`, `tf.nn.local_response_normalization`), each in a session as in a
+server; and our ONNX file in ONNX Runtime and in OpenVINO. Then the time of our export
+from JPEG files to class names, and that of a server's first request after warm-up.
 
-Besides the package it needs `onnx` and `onnxruntime` (without them that row is skipped)
-and, for the warm-up requests, `keras-alexnet[serving]`. Measured with onnx 1.23 and
-onnxruntime 1.32.
+Besides the package it needs `keras-alexnet[onnx,openvino]` and `onnxruntime` (without
+them those rows are skipped) and, for the warm-up requests, `keras-alexnet[serving]`.
+Measured with onnxruntime 1.32 and OpenVINO 2026.4.
 """
 
 from __future__ import annotations
@@ -30,11 +30,15 @@ from interleaved import interleaved, ratio, show
 from servables import Servable, decoded, jpegs, networks, pictures
 
 import keras_alexnet
+from keras_alexnet.half_precision import in_half_precision
 
-OURS, STOCK, ONNX = "keras_alexnet", "stock Keras", "ONNX Runtime"
+OURS, STOCK = "keras_alexnet", "stock Keras"
+NARROW = f"{OURS}, bfloat16"
+ONNX, OPENVINO = "ONNX Runtime", "OpenVINO"
+OPENVINO_NARROW = f"{OPENVINO}, bfloat16"
+CHANNELS_FIRST = (ONNX, OPENVINO, OPENVINO_NARROW)
 WHOLE = "keras_alexnet, predict_images"
 _FRESH = 3  # processes that measure their first request
-_CHANNELS_FIRST = (0, 3, 1, 2)  # the layout of pictures in ONNX
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -43,24 +47,63 @@ def exported(model: keras.Model, path: Path) -> Network:
     return Servable(path).network()
 
 
+def in_onnx_runtime(path: Path) -> dict[str, Network]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Threads that spin while they wait would slow down the case that runs next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(
+        path, options, providers=["CPUExecutionProvider"]
+    )
+    return {ONNX: lambda images: session.run(None, {"images": images})[0]}
+
+
+def in_openvino(path: Path) -> dict[str, Network]:
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(path)
+
+    def compiled(hint: str) -> Network:
+        settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        request = core.compile_model(model, "CPU", settings).create_infer_request()
+        return lambda images: request.infer([images], share_inputs=True)[0]
+
+    return {OPENVINO: compiled("f32"), OPENVINO_NARROW: compiled("bf16")}
+
+
+def in_other_runtimes(model: keras.Model, path: Path) -> dict[str, Network]:
+    """Our ONNX file in what is installed of the runtimes that read it."""
+    names = [f"class {index}" for index in range(model.output_shape[1])]
+    keras_alexnet.export_onnx(
+        model, path, class_names=names, preprocessing="paper", inputs="prepared"
+    )
+    found = {}
+    for runtime in (in_onnx_runtime, in_openvino):
+        try:
+            found |= runtime(path)
+        except ImportError as error:
+            print(f"left out: {error}")
+    return found
+
+
 def networks_compared(
     ours: keras.Model, stock: keras.Model, folder: Path
 ) -> dict[str, Network]:
-    """The three networks on prepared pictures; their scores are checked to be equal."""
+    """The networks on prepared pictures; their scores are checked to be equal."""
+    narrow = in_half_precision(ours, "bfloat16")
     found = {
         OURS: exported(ours, folder / "ours"),
+        NARROW: exported(narrow, folder / "narrow"),
         STOCK: exported(stock, folder / "stock"),
+        **in_other_runtimes(ours, folder / "alexnet.onnx"),
     }
-    try:
-        from serving_onnx import onnx_network
-    except ImportError as error:
-        print(f"without ONNX Runtime: {error}")
-    else:
-        found[ONNX] = onnx_network(ours)
     expected = found[STOCK](pictures(2))
     for name, network in found.items():
-        scores = network(prepared(name, 2))
-        np.testing.assert_allclose(scores, expected, atol=1e-5, err_msg=name)
+        scores = np.asarray(network(prepared(name, 2)), np.float32)
+        bound = 2e-2 if "bfloat16" in name else 1e-5
+        np.testing.assert_allclose(scores, expected, atol=bound, err_msg=name)
     return found
 
 
@@ -75,8 +118,8 @@ def prepared(name: str, batch: int) -> np.ndarray:
     if name == WHOLE:
         return decoded(batch)
     images = pictures(batch)
-    if name == ONNX:
-        return np.ascontiguousarray(images.transpose(_CHANNELS_FIRST))
+    if name in CHANNELS_FIRST:
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     return images
 
 
@@ -92,9 +135,14 @@ def compare(found: dict[str, Network], batch: int, repetitions: int) -> None:
         repetitions * max(1, 16 // batch),
     )
     show(f"batch of {batch}", times)
-    for name in (STOCK, ONNX):
+    for name, of_ours in (
+        (STOCK, OURS),
+        (ONNX, OURS),
+        (OPENVINO, OURS),
+        (OPENVINO_NARROW, NARROW),
+    ):
         if name in times:
-            ratio(times, name, OURS, 1.0 if name == STOCK else None)
+            ratio(times, name, of_ours, 1.0 if name == STOCK else None)
     print(f"  {OURS}: {1e3 * batch / np.median(times[OURS]):.1f} pictures/s")
 
 
