@@ -125,7 +125,8 @@ void change(const UpdateRequest& attributes, TF_OpKernelContext* context) {
   std::vector<Tensor> outputs;
   std::vector<float*> updated;
   for (int i = 0; i < count; ++i) {
-    const std::vector<int> own = i == 0 ? std::vector<int>{0, count} : std::vector<int>{i};
+    std::vector<int> own = {i};
+    if (i == 0) own.push_back(count);
     outputs.push_back(reuse_or_allocate(context, own, i, request.gradient));
     updated.push_back(static_cast<float*>(TF_TensorData(outputs.back().get())));
   }
@@ -179,7 +180,8 @@ void compute_dense(void* kernel, TF_OpKernelContext* context) {
 }
 
 void* create_update_kernel(TF_OpKernelConstruction* construction) {
-  return create(construction, [&] { return new UpdateRequest(read_update(construction)); });
+  return create(construction,
+                [&] { return new UpdateRequest(read_update(construction)); });
 }
 
 void delete_update_kernel(void* kernel) { delete static_cast<UpdateRequest*>(kernel); }

@@ -206,7 +206,15 @@ TEST(a_narrow_gradient_is_as_if_it_were_widened) {
         const std::vector<const float*> state(updated.begin(), updated.end());
         update(request, state.data(), narrow.data(), of.numbers.data(),
                updated.data());
-        CHECK(of.state == wide);
+        // Which products are fused with sums is up to the compiler.
+        double worst = 0;
+        for (size_t s = 0; s < rule.state; ++s) {
+          for (size_t i = 0; i < elements; ++i) {
+            worst = std::fmax(worst, std::abs(of.state[s][i] - wide[s][i]) /
+                                         (1 + std::abs(wide[s][i])));
+          }
+        }
+        CHECK(worst < 1e-6);
       }
     }
   });
