@@ -18,22 +18,19 @@ import functools
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import onnxruntime
-import openvino
 import tensorflow as tf
 from interleaved import interleaved, ratio, show
+from runtimes import Run, onnx_session, openvino_model
 
 import keras_alexnet
 from keras_alexnet.export.runtimes import opened
 
 TURNS = 9
-Run = Callable[[np.ndarray], np.ndarray]
 
 
 def drawn_model(variant: str) -> keras.Model:
@@ -51,21 +48,6 @@ def drawn_model(variant: str) -> keras.Model:
     return model
 
 
-def onnx_session(path: Path) -> Run:
-    options = onnxruntime.SessionOptions()
-    # Threads that spin while they wait would slow down the form that runs next.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(path, options, providers=providers)
-    return lambda images: session.run(None, {"images": images})[0]
-
-
-def openvino_by_default(path: Path) -> Run:
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(path / "alexnet.xml"), "CPU")
-    return lambda images: compiled(images)[0]
-
-
 def saved_model(path: Path) -> Run:
     predict = tf.saved_model.load(str(path)).signatures["predict_images"]
     return lambda images: predict(images=tf.constant(images))["probabilities"].numpy()
@@ -80,7 +62,7 @@ def forms(model: keras.Model, root: Path) -> dict[str, Run]:
         "SavedModel": saved_model(saved),
         "ONNX Runtime": onnx_session(onnx),
         "OpenVINO, float32": opened(vino).run,
-        "OpenVINO": openvino_by_default(vino),
+        "OpenVINO": openvino_model(vino / "alexnet.xml"),
     }
     pictures = [*np.random.default_rng(1).integers(0, 256, [50, 256, 256, 3], np.uint8)]
     kinds: dict[str, dict[str, Any]] = {

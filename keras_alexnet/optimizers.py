@@ -30,7 +30,7 @@ def momentum_step(
     momentum: tf.Tensor,
     *,
     coupled: float = 0.0,
-    kept: float | tf.Tensor = 1.0,
+    kept: tf.Tensor | None = None,
     nesterov: bool = False,
     factor: tf.Tensor | None = None,
     good: tf.Tensor | None = None,
@@ -47,7 +47,7 @@ def momentum_step(
         rate: ε, a scalar of the same type.
         momentum: m, a scalar of the same type.
         coupled: c, the decay that goes through the momentum.
-        kept: k, what a decay beside the momentum leaves of w.
+        kept: k, what a decay beside the momentum leaves of w; 1 if None.
         nesterov: Whether w takes m · v − ε · (f · g + c · w) in place of v, with the
             new v.
         factor: f; 1 if None.
@@ -64,8 +64,8 @@ def momentum_step(
             coupled=coupled,
             kept=kept,
             nesterov=nesterov,
-            factor=1.0 if factor is None else factor,
-            applied=1.0 if good is None else good,
+            factor=factor,
+            applied=good,
         )
         assign(variable, new[0])
         assign(velocity, new[1])
@@ -74,9 +74,20 @@ def momentum_step(
         gradient = factor * gradient
     if coupled:
         gradient = gradient + tf.cast(coupled, gradient.dtype) * read(variable)
-    gate = 1.0 if good is None else tf.cast(good, gradient.dtype)
-    if isinstance(kept, tf.Tensor):
-        assign(variable, read(variable) * (1 - (1 - kept) * gate))
+    decay(variable, kept, good)
+    _in_place(variable, velocity, gradient, rate, momentum, nesterov, good)
+
+
+def _in_place(
+    variable: Any,
+    velocity: Any,
+    gradient: tf.Tensor,
+    rate: tf.Tensor,
+    momentum: tf.Tensor,
+    nesterov: bool,
+    good: tf.Tensor | None,
+) -> None:
+    """v ← m · v − ε · g, w ← w + v, by TensorFlow's ops on variables."""
     if good is None:
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
@@ -90,6 +101,7 @@ def momentum_step(
         return
     # v ← m · v + g, w ← w − ε · v, with −ε · g for g and −1 for ε, or 1 for m and 0 for
     # both: one op has the numbers for either.
+    gate = tf.cast(good, gradient.dtype)
     tf.raw_ops.ResourceApplyMomentum(
         var=variable.handle,
         accum=velocity.handle,
@@ -98,6 +110,13 @@ def momentum_step(
         momentum=tf.where(good, momentum, 1.0),
         use_locking=True,
     )
+
+
+def decay(variable: Any, kept: tf.Tensor | None, good: tf.Tensor | None) -> None:
+    """w ← k · w, unless k is None, or `good` is given and false."""
+    if kept is not None:
+        factor = kept if good is None else tf.where(good, kept, 1.0)
+        assign(variable, read(variable) * factor)
 
 
 def read(variable: Any) -> tf.Tensor:
@@ -183,10 +202,10 @@ class PaperSGD(keras.optimizers.SGD):
         if name == "bias":
             rate = rate * tf.cast(self.bias_rate, rate.dtype)
         decays = name not in WITHOUT_DECAY and self._use_weight_decay(variable)
-        decay = self.decay if decays else 0.0
+        coupled = self.decay if decays else 0.0
         if self.momentum == 0:  # for which Keras 3 keeps no velocity
-            if decay:
-                gradient = gradient + tf.cast(decay, variable.dtype) * variable
+            if coupled:
+                gradient = gradient + tf.cast(coupled, variable.dtype) * variable
             variable.assign_sub(rate * gradient)
             return
         momentum_step(
@@ -195,7 +214,7 @@ class PaperSGD(keras.optimizers.SGD):
             gradient,
             rate,
             tf.cast(self.momentum, variable.dtype),
-            coupled=decay,
+            coupled=coupled,
             nesterov=bool(self.nesterov),
         )
 

@@ -80,7 +80,8 @@ def grouped_conv2d(
         y = (whole if runs else split)(*inputs[:2])
         return y if bias is None else _with_bias(y, inputs[2])
     if groups == 1:
-        return whole(*inputs)  # oneDNN fuses it, and sums the bias' gradient in float32
+        # oneDNN fuses it, and sums the bias' gradient with the kernel's, in float32.
+        return whole(*inputs)
     if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
         return split(*inputs)
     devices = tuple(kind for kind in _kinds() if grouped_runs(kind, x.dtype))

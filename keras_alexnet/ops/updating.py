@@ -17,7 +17,7 @@ from keras_alexnet.ops import native
 from keras_alexnet.ops.dispatch import native_in_graphs, use_native
 from keras_alexnet.ops.swapping import Function, swapped
 
-Number: TypeAlias = float | tf.Tensor
+Number: TypeAlias = float | tf.Tensor | None  # None stands for 1
 
 
 def updates_natively(like: tf.Tensor | tf.Variable) -> bool:
@@ -36,10 +36,10 @@ def momentum_update(
     rate: Number,
     momentum: Number,
     coupled: Number = 0.0,
-    kept: Number = 1.0,
+    kept: Number = None,
     nesterov: bool = False,
-    factor: Number = 1.0,
-    applied: Number = 1.0,
+    factor: Number = None,
+    applied: Number = None,
 ) -> list[tf.Tensor]:
     """`v' = m v − ε (f g + c w)`, `w' = k w + v'`.
 
@@ -73,9 +73,9 @@ def adam_update(
     beta1: Number,
     beta2: Number,
     epsilon: Number,
-    kept: Number = 1.0,
-    factor: Number = 1.0,
-    applied: Number = 1.0,
+    kept: Number = None,
+    factor: Number = None,
+    applied: Number = None,
 ) -> list[tf.Tensor]:
     """`m' = m + p (g − m)`, `v' = v + q (g² − v)`, `w' = k w − ε m' / (√v' + s)`.
 
@@ -102,7 +102,7 @@ def adam_update(
 
 
 def average_update(
-    average: tf.Tensor, weights: tf.Tensor, *, part: Number, applied: Number = 1.0
+    average: tf.Tensor, weights: tf.Tensor, *, part: Number, applied: Number = None
 ) -> tf.Tensor:
     """`a' = a + p (w − a)`.
 
@@ -135,7 +135,8 @@ def unwidened(gradient: tf.Tensor) -> tf.Tensor:
 
 
 def _numbers(*numbers: Number) -> tf.Tensor:
-    return tf.stack([tf.cast(each, tf.float32) for each in numbers])
+    given = [1.0 if each is None else each for each in numbers]
+    return tf.stack([tf.cast(each, tf.float32) for each in given])
 
 
 def _run(

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from keras_alexnet.ops.updating import adam_update, average_update, updates_natively
-from keras_alexnet.optimizers import assign, momentum_step, read
+from keras_alexnet.optimizers import assign, decay, momentum_step, read
 
 
 class _Change(NamedTuple):
@@ -92,9 +92,9 @@ class UpdateRule(abc.ABC):
     def _update(self, index: int, change: _Change) -> None:
         """Changes the variable of this index."""
 
-    def _kept(self, index: int, rate: tf.Tensor) -> float | tf.Tensor:
+    def _kept(self, index: int, rate: tf.Tensor) -> tf.Tensor | None:
         """1 − ε · λ, what Keras' decay, without the gradient, leaves of a weight."""
-        return 1.0 - rate * self._decays[index] if self._decays[index] else 1.0
+        return 1.0 - rate * self._decays[index] if self._decays[index] else None
 
 
 class _MomentumRule(UpdateRule):
@@ -112,7 +112,7 @@ class _MomentumRule(UpdateRule):
         change: _Change,
         *,
         coupled: float = 0.0,
-        kept: float | tf.Tensor = 1.0,
+        kept: tf.Tensor | None = None,
     ) -> None:
         momentum_step(
             self._variables[index],
@@ -181,8 +181,8 @@ class AdamW(UpdateRule):
                 beta2=beta2,
                 epsilon=self._epsilon,
                 kept=kept,
-                factor=1.0 if factor is None else factor,
-                applied=1.0 if good is None else good,
+                factor=factor,
+                applied=good,
             )
             for each, value in zip((variable, *slots), new, strict=True):
                 assign(each, value)
@@ -193,9 +193,8 @@ class AdamW(UpdateRule):
             gate = tf.cast(good, tf.float32)
             beta1, beta2 = (tf.where(good, beta, 1.0) for beta in (beta1, beta2))
             gradient = tf.math.multiply_no_nan(gradient, gate)
-            rate, kept = rate * gate, 1 - (1 - kept) * gate
-        if isinstance(kept, tf.Tensor):
-            assign(variable, read(variable) * kept)
+            rate = rate * gate
+        decay(variable, kept, good)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self.slots["mean"][index].handle,
@@ -235,16 +234,16 @@ class MovingAverage:
             good: Whether to change anything, a boolean scalar; always if None.
         """
         part = 1 - tf.where(count == 1, 0.0, momentum)
-        if good is not None:
-            part = tf.where(good, part, 0.0)
         for average, variable in zip(self.averages, self._variables, strict=True):
             with tf.device(variable.device):
                 held, weights = read(average), read(variable)
                 if updates_natively(variable):
-                    assign(average, average_update(held, weights, part=part))
+                    new = average_update(held, weights, part=part, applied=good)
+                    assign(average, new)
                     continue
+                taken = part if good is None else tf.where(good, part, 0.0)
                 tf.raw_ops.AssignSubVariableOp(
-                    resource=average.handle, value=part * (held - weights)
+                    resource=average.handle, value=taken * (held - weights)
                 )
 
 

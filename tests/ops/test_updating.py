@@ -163,8 +163,19 @@ def test_variables_keep_what_others_have_read(rule: str) -> None:
         np.testing.assert_array_equal(found, given)
 
 
-def test_it_is_the_native_op_that_runs_on_a_cpu() -> None:
-    x = tf.ones([3])
+def test_it_is_the_native_op_that_runs_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, rules, run = tf.ones([3]), [], native.update
+
+    def recorded(rule: str, *given: object) -> list[tf.Tensor]:
+        rules.append(rule)
+        return run(rule, *given)
+
+    monkeypatch.setattr(native, "update", recorded)
+    for _, update, count in RULES.values():
+        update(*operands([3], count))
+    assert rules == list(RULES)
     assert updates_natively(x)
     assert not updates_natively(tf.ones([3], tf.float64))
     on_a_gpu: list[bool] = []
