@@ -1,4 +1,4 @@
-"""Memory of a training step: ours, through the trainer, and in stock Keras layers.
+"""Memory of a training step: ours, through the trainer, and in stock Keras.
 
 python benchmarks/step_memory.py [--batch_size=128] [--precision=float32]
     [--accumulate=1]
@@ -31,7 +31,8 @@ def resident(what: str) -> float:
 
 
 def of_model(stock: bool, batch: int) -> Callable[[], object]:
-    """A bare step of a model on a batch in memory."""
+    """A bare step of a model on a batch in memory; each side has its own optimizer."""
+    import keras
     import tensorflow as tf
     from network import stock_network, training
 
@@ -40,7 +41,10 @@ def of_model(stock: bool, batch: int) -> Callable[[], object]:
     shape = (SIDE, SIDE, 3)
     ours = {"input_shape": shape, "classifier_activation": None}
     x = tf.random.stateless_normal([batch, *shape], [0, 1]) * 60
-    return training(stock_network() if stock else AlexNet(**ours), x)
+    if not stock:
+        return training(AlexNet(**ours), x)
+    sgd = keras.optimizers.SGD(1e-4, momentum=0.9, weight_decay=5e-4)
+    return training(stock_network(), x, optimizer=sgd)
 
 
 def of_trainer(batch: int, precision: str, parts: int) -> Callable[[], object]:

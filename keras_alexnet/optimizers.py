@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_alexnet.ops.updating import momentum_update, updates_natively
+from keras_alexnet.ops.updating import update_by_momentum, updates_natively
 from keras_alexnet.whole_numbers import number
 
 __all__ = ["PaperSGD", "momentum_step"]
@@ -37,8 +37,8 @@ def momentum_step(
 ) -> None:
     """v ← m · v − ε · (f · g + c · w), w ← k · w + v.
 
-    The step of `PaperSGD` and of the trainer's rules `paper_sgd` and `sgdw`, in one
-    pass over memory where the native library runs.
+    The step of `PaperSGD` and of the trainer's rules `paper_sgd` and `sgdw`, in seven
+    reads and writes of memory where the native library runs.
 
     Args:
         variable: w, a variable of TensorFlow or Keras, or a replica's.
@@ -55,9 +55,9 @@ def momentum_step(
             false the gradient may be infinite or not numbers. Not with `nesterov`.
     """
     if updates_natively(gradient):
-        new = momentum_update(
-            read(variable),
-            read(velocity),
+        update_by_momentum(
+            variable,
+            velocity,
             gradient,
             rate=rate,
             momentum=momentum,
@@ -67,8 +67,6 @@ def momentum_step(
             factor=factor,
             applied=good,
         )
-        assign(variable, new[0])
-        assign(velocity, new[1])
         return
     if factor is not None:
         gradient = factor * gradient

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 from tensorflow.python.eager import context
@@ -14,6 +16,7 @@ from keras_alexnet.ops.swapping import being_saved
 
 KERNELS = ("auto", "native", "composite")
 VARIABLE = "KERAS_ALEXNET_KERNELS"
+_thread = threading.local()
 
 
 def check_kernels(kernels: str) -> str:
@@ -38,8 +41,29 @@ def resolved(kernels: str) -> str:
 
 
 def native_in_graphs(kernels: str) -> bool:
-    """Whether graphs shall hold the native op itself: `kernels` is `"native"`."""
-    return resolved(kernels) == "native"
+    """Whether graphs shall hold the native op itself.
+
+    If `kernels` is `"native"`, or if the graph stays in this process.
+    """
+    return getattr(_thread, "stays", False) or resolved(kernels) == "native"
+
+
+@contextlib.contextmanager
+def graph_that_stays() -> Iterator[None]:
+    """The graph that is traced within never leaves this process: a trainer's step.
+
+    So it may hold native ops themselves. A call of a function keeps its arguments until
+    it returns; without one, an op can write its result over an input that nothing needs
+    any more. In a step of the network this saves the memory of its largest gradients.
+
+    Only this thread's: each replica traces in a thread of its own.
+    """
+    before = getattr(_thread, "stays", False)
+    _thread.stays = True
+    try:
+        yield
+    finally:
+        _thread.stays = before
 
 
 def use_native(kernels: str, tensors: Sequence[tf.Tensor]) -> bool:

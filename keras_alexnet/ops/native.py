@@ -146,19 +146,25 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.
 
 
 def update(
-    rule: str, state: list[tf.Tensor], gradient: tf.Tensor, numbers: tf.Tensor
+    rule: str,
+    state: list[tf.Tensor],
+    beside: tf.Tensor,
+    gradient: tf.Tensor,
+    numbers: tf.Tensor,
 ) -> list[tf.Tensor]:
     """Runs the native op `KerasAlexnet>Update`.
 
     Args:
-        rule: `"momentum"`, `"nesterov"`, `"adam"` or `"average"`.
-        state: The weights and what is kept beside them, float32, on a CPU.
-        gradient: Of their shape, float32 or bfloat16.
-        numbers: Those of the rule (`ops/core/update.h`).
+        rule: `"velocity"`, `"moved"`, `"nesterov"`, `"adam"` or `"average"`: what each
+            computes, and from what, is in `ops/core/update.h`.
+        state: What is updated, float32, on a CPU. All that follows has its shape.
+        beside: What the rule only reads, float32; any if it reads nothing.
+        gradient: float32 or bfloat16.
+        numbers: Those of the rule, and whether to update.
 
     Returns:
         The new state.
     """
     return _load()[0].keras_alexnet_update(
-        state=state, gradient=gradient, numbers=numbers, rule=rule
+        state=state, beside=beside, gradient=gradient, numbers=numbers, rule=rule
     )

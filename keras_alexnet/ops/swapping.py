@@ -45,7 +45,7 @@ def swapped(
     devices: Sequence[str] = ("CPU",),
     in_graphs: bool = False,
 ) -> Function:
-    """A function that runs `fast` in this process while its graphs hold `stock`.
+    """A differentiable function: `fast` in this process, while its graphs hold `stock`.
 
     Its gradient is `gradient`. The gradient of `gradient` is that of the ops in it, so
     higher derivatives work; forward-mode derivatives are those of `stock`.
@@ -64,15 +64,13 @@ def swapped(
         A function of the same inputs and outputs.
     """
 
+    compute = swapped_changes(
+        interface, stock, fast, devices=devices, in_graphs=in_graphs
+    )
+
     def forward(*inputs: tf.Tensor) -> Any:
         # The gradient is `back` alone: nothing may differentiate the ops in here.
-        held = [tf.stop_gradient(x) for x in inputs]
-        if in_graphs or tf.executing_eagerly():
-            return fast(*held)
-        if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
-            return stock(*held)
-        specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in held)
-        return _traced(interface, specs, stock, fast, devices)(*held)
+        return compute(*[tf.stop_gradient(x) for x in inputs])
 
     def back(
         inputs: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor]
@@ -88,6 +86,30 @@ def swapped(
         if has_tangents(inputs):
             return stock(*inputs)
         return run(*inputs)
+
+    return call
+
+
+def swapped_changes(
+    interface: str,
+    stock: Function,
+    fast: Function,
+    *,
+    devices: Sequence[str] = ("CPU",),
+    in_graphs: bool = False,
+) -> Function:
+    """As `swapped`, without a gradient of its own: for functions that change variables.
+
+    Their handles are among the inputs.
+    """
+
+    def call(*inputs: tf.Tensor) -> Any:
+        if in_graphs or tf.executing_eagerly():
+            return fast(*inputs)
+        if being_saved() or not tf.compat.v1.executing_eagerly_outside_functions():
+            return stock(*inputs)
+        specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in inputs)
+        return _traced(interface, specs, stock, fast, devices)(*inputs)
 
     return call
 

@@ -1,23 +1,29 @@
-"""Update rules as functions: new weights and state by a gradient, in one pass.
+"""Update rules: they change weights, and what is kept beside them, by a gradient.
 
 TensorFlow's own ops change variables in place, and there is none for decay or for an
-average of weights: each takes two to four passes over memory more. The native op reads
-weights, state and gradient once. What it returns is assigned to the variables without a
-copy; the new weights are in the gradient's memory, which nothing needs any more.
+average of weights: each takes two to four passes over memory more. What the native op
+returns is assigned to the variables without a copy, and is in memory that nothing needs
+any more, if it can: the new velocity in that of the gradient, and then the new weights
+in that of the old velocity.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from keras_alexnet.ops import native
 from keras_alexnet.ops.dispatch import native_in_graphs, use_native
-from keras_alexnet.ops.swapping import Function, swapped
+from keras_alexnet.ops.swapping import Function, swapped_changes
 
 Number: TypeAlias = float | tf.Tensor | None  # None stands for 1
+# Rule, state, what is beside it, gradient, numbers -> the new state (`native.update`).
+_Update: TypeAlias = Callable[
+    [str, list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor], list[tf.Tensor]
+]
 
 
 def updates_natively(like: tf.Tensor | tf.Variable) -> bool:
@@ -28,9 +34,9 @@ def updates_natively(like: tf.Tensor | tf.Variable) -> bool:
     return like.dtype == tf.float32 and use_native("auto", [like])
 
 
-def momentum_update(
-    weights: tf.Tensor,
-    velocity: tf.Tensor,
+def update_by_momentum(
+    weights: Any,
+    velocity: Any,
     gradient: tf.Tensor,
     *,
     rate: Number,
@@ -40,33 +46,38 @@ def momentum_update(
     nesterov: bool = False,
     factor: Number = None,
     applied: Number = None,
-) -> list[tf.Tensor]:
-    """`v' = m v − ε (f g + c w)`, `w' = k w + v'`.
+) -> None:
+    """`v ← m v − ε (f g + c w)`, `w ← k w + v`.
 
     Args:
-        weights: w, float32.
-        velocity: v, of the same shape.
+        weights: w, a variable of TensorFlow, float32.
+        velocity: v, a variable of the same shape.
         gradient: g, of the same shape.
         rate: ε.
         momentum: m.
         coupled: c, decay that goes through the momentum.
         kept: k, what decay beside the momentum leaves of the weights.
-        nesterov: Whether `w' = k w + m v' − ε (f g + c w)`.
+        nesterov: Whether `w ← k w + m v − ε (f g + c w)`, with the new v. Computed as
+            `k w + v + m (v − u)`, with u the velocity before.
         factor: f, of the gradient.
-        applied: 0 to leave weights and velocity as they are, whatever the gradient.
-
-    Returns:
-        w' and v'.
+        applied: 0 to leave both as they are, whatever the gradient.
     """
-    rule = "nesterov" if nesterov else "momentum"
-    numbers = _numbers(factor, rate, momentum, coupled, kept, applied)
-    return _run(rule, [weights, velocity], gradient, numbers)
+    rule = "nesterov" if nesterov else "moved"
+    of_weights = [kept, momentum, applied] if nesterov else [kept, applied]
+    _run(
+        functools.partial(_momentum_step, rule),
+        f"momentum, {rule}",
+        [weights, velocity],
+        gradient,
+        _numbers(factor, rate, momentum, coupled, applied),
+        _numbers(*of_weights),
+    )
 
 
-def adam_update(
-    weights: tf.Tensor,
-    mean: tf.Tensor,
-    square: tf.Tensor,
+def update_by_adam(
+    weights: Any,
+    mean: Any,
+    square: Any,
     gradient: tf.Tensor,
     *,
     rate: Number,
@@ -76,15 +87,15 @@ def adam_update(
     kept: Number = None,
     factor: Number = None,
     applied: Number = None,
-) -> list[tf.Tensor]:
-    """`m' = m + p (g − m)`, `v' = v + q (g² − v)`, `w' = k w − ε m' / (√v' + s)`.
+) -> None:
+    """`m ← m + p (g − m)`, `v ← v + q (g² − v)`, `w ← k w − ε m / (√v + s)`.
 
     Here p = 1 − β₁ and q = 1 − β₂, and g is the gradient times `factor`.
 
     Args:
-        weights: w, float32.
-        mean: m, of the same shape.
-        square: v, of the same shape.
+        weights: w, a variable of TensorFlow, float32.
+        mean: m, a variable of the same shape.
+        square: v, a variable of the same shape.
         gradient: The gradient, of the same shape.
         rate: ε, with what corrects the bias of m and v.
         beta1: β₁.
@@ -93,29 +104,23 @@ def adam_update(
         kept: k, what the decay leaves of the weights.
         factor: What the gradient is multiplied by.
         applied: 0 to leave all three as they are, whatever the gradient.
-
-    Returns:
-        w', m' and v'.
     """
     numbers = _numbers(factor, rate, beta1, beta2, epsilon, kept, applied)
-    return _run("adam", [weights, mean, square], gradient, numbers)
+    _run(_adam_step, "adam", [weights, mean, square], gradient, numbers)
 
 
-def average_update(
-    average: tf.Tensor, weights: tf.Tensor, *, part: Number, applied: Number = None
-) -> tf.Tensor:
-    """`a' = a + p (w − a)`.
+def update_average(
+    average: Any, weights: tf.Tensor, *, part: Number, applied: Number = None
+) -> None:
+    """`a ← a + p (w − a)`.
 
     Args:
-        average: a, float32.
+        average: a, a variable of TensorFlow, float32.
         weights: w, of the same shape.
         part: p.
         applied: 0 to leave the average as it is.
-
-    Returns:
-        a'.
     """
-    return _run("average", [average], weights, _numbers(part, applied))[0]
+    _run(_average_step, "average", [average], weights, _numbers(part, applied))
 
 
 def unwidened(gradient: tf.Tensor) -> tf.Tensor:
@@ -140,56 +145,108 @@ def _numbers(*numbers: Number) -> tf.Tensor:
 
 
 def _run(
-    rule: str, state: list[tf.Tensor], gradient: tf.Tensor, numbers: tf.Tensor
+    step: Function,
+    name: str,
+    variables: list[Any],
+    gradient: tf.Tensor,
+    *numbers: tf.Tensor,
+) -> None:
+    stock, fast = (functools.partial(step, run) for run in (_formula, native.update))
+    if updates_natively(gradient):
+        stock = swapped_changes(
+            f"keras_alexnet update by {name}",
+            stock,
+            fast,
+            in_graphs=native_in_graphs("auto"),
+        )
+    stock(*[each.handle for each in variables], unwidened(gradient), *numbers)
+
+
+def _momentum_step(
+    rule: str,
+    update: _Update,
+    weights: tf.Tensor,
+    velocity: tf.Tensor,
+    gradient: tf.Tensor,
+    of_velocity: tf.Tensor,
+    of_weights: tf.Tensor,
+) -> None:
+    w, v = _read(weights), _read(velocity)
+    _assign(velocity, update("velocity", [v], w, gradient, of_velocity)[0])
+    # Read again, so that the next update waits until the variable has left v's memory.
+    moved = update(rule, [w], _read(velocity), v, of_weights)
+    _assign(weights, moved[0])
+
+
+def _adam_step(
+    update: _Update,
+    weights: tf.Tensor,
+    mean: tf.Tensor,
+    square: tf.Tensor,
+    gradient: tf.Tensor,
+    numbers: tf.Tensor,
+) -> None:
+    handles = [weights, mean, square]
+    state = [_read(each) for each in handles]
+    new = update("adam", state, state[0], gradient, numbers)
+    for handle, value in zip(handles, new, strict=True):
+        _assign(handle, value)
+
+
+def _average_step(
+    update: _Update, average: tf.Tensor, weights: tf.Tensor, numbers: tf.Tensor
+) -> None:
+    held = _read(average)
+    _assign(average, update("average", [held], held, weights, numbers)[0])
+
+
+def _read(handle: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+
+
+def _assign(handle: tf.Tensor, value: tf.Tensor) -> None:
+    tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+
+def _formula(
+    rule: str,
+    state: list[tf.Tensor],
+    beside: tf.Tensor,
+    gradient: tf.Tensor,
+    numbers: tf.Tensor,
 ) -> list[tf.Tensor]:
-    gradient = unwidened(gradient)
-    stock = functools.partial(_stock, rule)
-    if not updates_natively(state[0]):
-        return stock(*state, gradient, numbers)
-    call = swapped(
-        f"keras_alexnet update by {rule}",
-        stock,
-        functools.partial(_native, rule),
-        in_graphs=native_in_graphs("auto"),
-    )
-    return call(*state, gradient, numbers)
-
-
-def _native(rule: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
-    *state, gradient, numbers = inputs
-    return native.update(rule, state, gradient, numbers)
-
-
-def _stock(rule: str, *inputs: tf.Tensor) -> list[tf.Tensor]:
-    *state, gradient, numbers = inputs
-    *numbers, applied = tf.unstack(numbers)
-    updated = _FORMULAS[rule](*state, tf.cast(gradient, tf.float32), *numbers)
+    """`native.update` in stock ops."""
+    *given, applied = tf.unstack(numbers)
+    updated = _FORMULAS[rule](*state, beside, tf.cast(gradient, tf.float32), *given)
     return [
         tf.where(applied != 0, new, old)
         for new, old in zip(updated, state, strict=True)
     ]
 
 
-def _momentum(
-    w: tf.Tensor,
+def _velocity(
     v: tf.Tensor,
+    w: tf.Tensor,
     g: tf.Tensor,
     factor: tf.Tensor,
     rate: tf.Tensor,
     momentum: tf.Tensor,
     coupled: tf.Tensor,
-    kept: tf.Tensor,
-    nesterov: bool = False,
 ) -> list[tf.Tensor]:
-    step = rate * (factor * g + coupled * w)
-    v = momentum * v - step
-    return [kept * w + (momentum * v - step if nesterov else v), v]
+    return [momentum * v - rate * (factor * g + coupled * w)]
+
+
+def _nesterov(
+    w: tf.Tensor, v: tf.Tensor, before: tf.Tensor, kept: tf.Tensor, momentum: tf.Tensor
+) -> list[tf.Tensor]:
+    return [kept * w + (v + momentum * (v - before))]
 
 
 def _adam(
     w: tf.Tensor,
     m: tf.Tensor,
     v: tf.Tensor,
+    beside: tf.Tensor,
     g: tf.Tensor,
     factor: tf.Tensor,
     rate: tf.Tensor,
@@ -205,8 +262,9 @@ def _adam(
 
 
 _FORMULAS: dict[str, Function] = {
-    "momentum": _momentum,
-    "nesterov": functools.partial(_momentum, nesterov=True),
+    "velocity": _velocity,
+    "moved": lambda w, v, before, kept: [kept * w + v],
+    "nesterov": _nesterov,
     "adam": _adam,
-    "average": lambda a, w, part: [a + part * (w - a)],
+    "average": lambda a, beside, w, part: [a + part * (w - a)],
 }

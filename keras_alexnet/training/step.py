@@ -14,6 +14,7 @@ from keras_alexnet.data import ColourNoise, ColourStatistics
 from keras_alexnet.data.mixing import Mix, mixed
 from keras_alexnet.evaluation import Evaluator
 from keras_alexnet.layers.stateless_dropout import Place, dropout_at
+from keras_alexnet.ops.dispatch import graph_that_stays
 from keras_alexnet.ops.updating import unwidened
 from keras_alexnet.optimizers import assign
 from keras_alexnet.preprocessing import Preprocessing
@@ -245,6 +246,7 @@ class TrainStep:
             return finished
         return mixed(finished, Mix(batch["amount"], batch["box"]))
 
+    @graph_that_stays()
     def _replica_step(
         self, batch: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
-from keras_alexnet.ops.updating import adam_update, average_update, updates_natively
+from keras_alexnet.ops.updating import update_average, update_by_adam, updates_natively
 from keras_alexnet.optimizers import assign, decay, momentum_step, read
 
 
@@ -170,11 +170,9 @@ class AdamW(UpdateRule):
         beta1, beta2 = tf.constant(self._momentum), tf.constant(self._beta2)
         kept = self._kept(index, rate)
         if updates_natively(gradient):
-            mean, square = (read(slot) for slot in slots)
-            new = adam_update(
-                read(variable),
-                mean,
-                square,
+            update_by_adam(
+                variable,
+                *slots,
                 gradient,
                 rate=rate * tf.sqrt(1 - powers[1]) / (1 - powers[0]),
                 beta1=beta1,
@@ -184,8 +182,6 @@ class AdamW(UpdateRule):
                 factor=factor,
                 applied=good,
             )
-            for each, value in zip((variable, *slots), new, strict=True):
-                assign(each, value)
             return
         if factor is not None:
             gradient = factor * gradient
@@ -236,14 +232,13 @@ class MovingAverage:
         part = 1 - tf.where(count == 1, 0.0, momentum)
         for average, variable in zip(self.averages, self._variables, strict=True):
             with tf.device(variable.device):
-                held, weights = read(average), read(variable)
+                weights = read(variable)
                 if updates_natively(variable):
-                    new = average_update(held, weights, part=part, applied=good)
-                    assign(average, new)
+                    update_average(average, weights, part=part, applied=good)
                     continue
                 taken = part if good is None else tf.where(good, part, 0.0)
                 tf.raw_ops.AssignSubVariableOp(
-                    resource=average.handle, value=taken * (held - weights)
+                    resource=average.handle, value=taken * (read(average) - weights)
                 )
 
 

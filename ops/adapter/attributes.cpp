@@ -131,7 +131,7 @@ UpdateRequest read_update(TF_OpKernelConstruction* construction) {
   UpdateRequest request;
   request.type = dtype_of(attributes.type("G"));
   const bool known = find_rule(name, request.rule);
-  refuse_if(known ? "" : "rule must be momentum, nesterov, adam or average, got '" +
+  refuse_if(known ? "" : "rule must be velocity, moved, nesterov, adam or average, got '" +
                              name + "'");
   return request;
 }

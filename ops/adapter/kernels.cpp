@@ -30,8 +30,20 @@ Shape shape_of(const Tensor& tensor) {
   return shape;
 }
 
-// `data` stays valid without the tensor handles: the context owns the inputs until
-// the computation ends.
+// An input, whose data stays valid without a handle: the context owns the inputs until
+// the computation ends. A handle would keep an output from using the input's memory.
+struct Input {
+  Input(TF_OpKernelContext* context, int index) {
+    const Tensor tensor = input(context, index);
+    shape = shape_of(tensor);
+    data = TF_TensorData(tensor.get());
+  }
+  const float* floats() const { return static_cast<const float*>(data); }
+
+  Shape shape;
+  const void* data;
+};
+
 struct Maps {
   Request request;
   std::vector<const void*> data;
@@ -40,9 +52,9 @@ struct Maps {
 Maps read_maps(const Kernel& kernel, TF_OpKernelContext* context, int count) {
   Maps maps{kernel, {}};
   for (int i = 0; i < count; ++i) {
-    const Tensor tensor = input(context, i);
-    maps.request.maps.push_back(shape_of(tensor));
-    maps.data.push_back(TF_TensorData(tensor.get()));
+    const Input each(context, i);
+    maps.request.maps.push_back(each.shape);
+    maps.data.push_back(each.data);
   }
   refuse_if(fault_in(maps.request));
   return maps;
@@ -82,8 +94,8 @@ void forward(const Kernel& kernel, TF_OpKernelContext* context) {
 void backward(const Kernel& kernel, TF_OpKernelContext* context) {
   const int count = TF_NumInputs(context) - 1;
   const Maps maps = read_maps(kernel, context, count);
-  const Tensor gradient = input(context, count);
-  refuse_if(fault_in_gradient(maps.request, shape_of(gradient)));
+  const Input gradient(context, count);
+  refuse_if(fault_in_gradient(maps.request, gradient.shape));
   std::vector<Tensor> outputs;
   std::vector<void*> data;
   const bool in_place = gradient_works_in_place(maps.request);
@@ -93,45 +105,44 @@ void backward(const Kernel& kernel, TF_OpKernelContext* context) {
         maps.request.maps[static_cast<size_t>(i)]));
     data.push_back(TF_TensorData(outputs.back().get()));
   }
-  cross_connect_gradient(maps.request, maps.data.data(),
-                         TF_TensorData(gradient.get()), data.data());
+  cross_connect_gradient(maps.request, maps.data.data(), gradient.data, data.data());
 }
 
 void multiply(const DType& dtype, TF_OpKernelContext* context) {
-  const Tensor x = input(context, 0), kernel = input(context, 1),
-               bias = input(context, 2);
-  const DenseRequest request{dtype, shape_of(x), shape_of(kernel), shape_of(bias)};
+  const Input x(context, 0), kernel(context, 1), bias(context, 2);
+  const DenseRequest request{dtype, x.shape, kernel.shape, bias.shape};
   refuse_if(fault_in(request));
   const Tensor y = allocate(context, dtype, dense_shape(request));
-  dense(request, TF_TensorData(x.get()), TF_TensorData(kernel.get()),
-        TF_TensorData(bias.get()), TF_TensorData(y.get()));
+  dense(request, x.data, kernel.data, bias.data, TF_TensorData(y.get()));
 }
 
 // A variable owns the memory of its value, so the gradient's is what can be used again:
-// for the weights, which then are assigned without a copy.
+// for what is then assigned without a copy.
 void change(const UpdateRequest& attributes, TF_OpKernelContext* context) {
-  const int count = TF_NumInputs(context) - 2;
-  const Tensor gradient = input(context, count), numbers = input(context, count + 1);
+  const int count = TF_NumInputs(context) - 3;
+  const Input beside(context, count), gradient(context, count + 1),
+      numbers(context, count + 2);
   UpdateRequest request = attributes;
-  request.gradient = shape_of(gradient);
-  request.numbers = shape_of(numbers);
+  request.beside = beside.shape;
+  request.gradient = gradient.shape;
+  request.numbers = numbers.shape;
   std::vector<const float*> state;
   for (int i = 0; i < count; ++i) {
-    const Tensor each = input(context, i);
-    request.state.push_back(shape_of(each));
-    state.push_back(static_cast<const float*>(TF_TensorData(each.get())));
+    const Input each(context, i);
+    request.state.push_back(each.shape);
+    state.push_back(each.floats());
   }
   refuse_if(fault_in(request));
   std::vector<Tensor> outputs;
   std::vector<float*> updated;
   for (int i = 0; i < count; ++i) {
     std::vector<int> own = {i};
-    if (i == 0) own.push_back(count);
-    outputs.push_back(reuse_or_allocate(context, own, i, request.gradient));
+    if (i == 0) own.push_back(count + 1);
+    outputs.push_back(reuse_or_allocate(context, own, i, gradient.shape));
     updated.push_back(static_cast<float*>(TF_TensorData(outputs.back().get())));
   }
-  update(request, state.data(), TF_TensorData(gradient.get()),
-         static_cast<const float*>(TF_TensorData(numbers.get())), updated.data());
+  update(request, state.data(), beside.floats(), gradient.data, numbers.floats(),
+         updated.data());
 }
 
 template <class Kept, class Work>

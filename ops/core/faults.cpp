@@ -132,7 +132,7 @@ std::string described(const DenseRequest& request) {
 std::string described(const UpdateRequest& request) {
   std::string text = "state";
   for (const Shape& shape : request.state) text += " " + shape_text(shape);
-  return text + ", gradient " + shape_text(request.gradient) + ", numbers " +
+  return text + ", beside " + shape_text(request.beside) + ", gradient " + shape_text(request.gradient) + ", numbers " +
          shape_text(request.numbers);
 }
 
@@ -194,12 +194,13 @@ std::string fault_in(const UpdateRequest& request) {
   const UpdateKernel& kernel =
       active_kernels().updates[static_cast<int>(request.rule)];
   bool fit = static_cast<int64_t>(request.state.size()) == kernel.state &&
+             request.beside == request.gradient &&
              request.numbers == Shape{kernel.numbers};
   for (const Shape& shape : request.state) fit = fit && shape == request.gradient;
   if (!fit) {
     return "state must hold " + number(kernel.state) +
-           " tensors of the gradient's shape, and numbers " + number(kernel.numbers) +
-           ", got " + described(request);
+           " tensors of the gradient's shape, beside must have it too, and numbers must hold " +
+           number(kernel.numbers) + ", got " + described(request);
   }
   try {
     product(elements_in(request.gradient), int64_t{sizeof(float)});

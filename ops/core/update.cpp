@@ -18,7 +18,7 @@ constexpr int64_t kBandsPerThread = 4;
 // Bands begin at multiples of it, so that all are aligned as the tensors are.
 constexpr int64_t kWidestVector = 16;
 
-const char* const kNames[] = {"momentum", "nesterov", "adam", "average"};
+const char* const kNames[] = {"velocity", "moved", "nesterov", "adam", "average"};
 
 }  // namespace
 
@@ -32,12 +32,13 @@ bool find_rule(const std::string& name, UpdateRule& rule) {
 }
 
 void update(const UpdateRequest& request, const float* const* state,
-            const void* gradient, const float* numbers, float* const* updated) {
+            const float* beside, const void* gradient, const float* numbers,
+            float* const* updated) {
   const int64_t elements = elements_in(request.gradient);
   if (elements == 0) return;
   const UpdateKernel& chosen =
       active_kernels().updates[static_cast<int>(request.rule)];
-  const UpdatePlan plan{state, gradient, numbers, updated};
+  const UpdatePlan plan{state, beside, gradient, numbers, updated};
   const bool applied = numbers[chosen.numbers - 1] != 0;
   const bool narrow = request.type == DType::kBfloat16;
   const UpdateKernel::Run run = narrow ? chosen.narrow : chosen.wide;

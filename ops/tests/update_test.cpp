@@ -23,29 +23,41 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {UpdateRule::kMomentum, "momentum", 2, {0.5f, 0.1f, 0.9f, 0.02f, 0.998f}},
-    {UpdateRule::kNesterov, "nesterov", 2, {0.5f, 0.1f, 0.9f, 0.02f, 0.998f}},
+    {UpdateRule::kVelocity, "velocity", 1, {0.5f, 0.1f, 0.9f, 0.02f}},
+    {UpdateRule::kMoved, "moved", 1, {0.998f}},
+    {UpdateRule::kNesterov, "nesterov", 1, {0.998f, 0.9f}},
     {UpdateRule::kAdam, "adam", 3, {0.5f, 0.1f, 0.9f, 0.99f, 1e-3f, 0.998f}},
     {UpdateRule::kAverage, "average", 1, {0.25f}},
 };
 
-std::vector<double> formula(const Case& rule, const std::vector<double>& s, double g) {
+// b is what is beside.
+std::vector<double> formula(const Case& rule, const std::vector<double>& s, double b,
+                            double g) {
   const Floats& n = rule.numbers;
-  if (rule.rule == UpdateRule::kAverage) return {s[0] + n[0] * (g - s[0])};
-  g *= n[0];
-  if (rule.rule == UpdateRule::kAdam) {
-    const double mean = s[1] + (1.0 - n[2]) * (g - s[1]);
-    const double square = s[2] + (1.0 - n[3]) * (g * g - s[2]);
-    return {n[5] * s[0] - n[1] * mean / (std::sqrt(square) + n[4]), mean, square};
+  switch (rule.rule) {
+    case UpdateRule::kVelocity:
+      return {n[2] * s[0] - n[1] * (n[0] * g + n[3] * b)};
+    case UpdateRule::kMoved:
+      return {n[0] * s[0] + b};
+    case UpdateRule::kNesterov: {
+      const double step = n[1] * g - b;  // m v - v'
+      return {n[0] * s[0] + n[1] * b - step};
+    }
+    case UpdateRule::kAdam: {
+      g *= n[0];
+      const double mean = s[1] + (1.0 - n[2]) * (g - s[1]);
+      const double square = s[2] + (1.0 - n[3]) * (g * g - s[2]);
+      return {n[5] * s[0] - n[1] * mean / (std::sqrt(square) + n[4]), mean, square};
+    }
+    case UpdateRule::kAverage:
+      return {s[0] + n[0] * (g - s[0])};
   }
-  const double step = n[1] * (g + n[3] * s[0]), velocity = n[2] * s[1] - step;
-  const bool nesterov = rule.rule == UpdateRule::kNesterov;
-  return {n[4] * s[0] + (nesterov ? n[2] * velocity - step : velocity), velocity};
+  return {};
 }
 
 struct Operands {
   std::vector<Floats> state;
-  Floats gradient, numbers;
+  Floats beside, gradient, numbers;
 };
 
 Operands random_operands(Random& random, const Case& rule, int64_t elements) {
@@ -58,6 +70,7 @@ Operands random_operands(Random& random, const Case& rule, int64_t elements) {
     return found;
   };
   for (size_t s = 0; s < rule.state; ++s) of.state.push_back(numbers());
+  of.beside = numbers();
   of.gradient = numbers();
   of.numbers = rule.numbers;
   of.numbers.push_back(1);
@@ -65,8 +78,8 @@ Operands random_operands(Random& random, const Case& rule, int64_t elements) {
 }
 
 UpdateRequest request_of(const Case& rule, int64_t elements) {
-  return {rule.rule, std::vector<Shape>(rule.state, Shape{elements}), DType::kFloat32,
-          {elements}, {static_cast<int64_t>(rule.numbers.size() + 1)}};
+  return {rule.rule, std::vector<Shape>(rule.state, Shape{elements}), {elements},
+          DType::kFloat32, {elements}, {static_cast<int64_t>(rule.numbers.size() + 1)}};
 }
 
 // Where the updated tensors are, which decides how they are stored.
@@ -103,7 +116,7 @@ std::vector<Floats> run_update(const Case& rule, Operands of, Where where) {
   }
   if (where == Where::kFirstInGradient) updated[0] = of.gradient.data();
   update(request_of(rule, static_cast<int64_t>(elements)), state.data(),
-         of.gradient.data(), of.numbers.data(), updated.data());
+         of.beside.data(), of.gradient.data(), of.numbers.data(), updated.data());
   if (where == Where::kInPlace) return of.state;
   std::vector<Floats> found;
   for (const Memory& each : memory) found.push_back(each.values());
@@ -130,7 +143,7 @@ TEST(updates_are_their_formulas) {
           for (size_t i = 0; i < of.gradient.size(); ++i) {
             std::vector<double> before;
             for (const Floats& each : of.state) before.push_back(each[i]);
-            const auto expected = formula(rule, before, of.gradient[i]);
+            const auto expected = formula(rule, before, of.beside[i], of.gradient[i]);
             for (size_t s = 0; s < rule.state; ++s) {
               worst = std::fmax(worst, std::abs(found[s][i] - expected[s]) /
                                            (1 + std::abs(expected[s])));
@@ -165,6 +178,7 @@ TEST(an_element_is_the_same_wherever_it_is) {
       Operands of = random_operands(random, rule, 1);
       const std::vector<Floats> alone = run_update(rule, of, Where::kInPlace);
       for (Floats& each : of.state) each.resize(150001, each[0]);
+      of.beside.resize(150001, of.beside[0]);
       of.gradient.resize(150001, of.gradient[0]);
       const Context context(describe(rule, 150001));
       for (const Where where : kEverywhere) {
@@ -180,10 +194,11 @@ TEST(an_element_is_the_same_wherever_it_is) {
 TEST(the_average_with_all_of_the_new_is_the_new) {
   Random random(14);
   on_every_level([&] {
-    Operands of = random_operands(random, kCases[3], 37);
+    const Case& average = kCases[4];
+    Operands of = random_operands(random, average, 37);
     of.state[0].assign(37, 0.0f);
     of.numbers = {1, 1};
-    CHECK(run_update(kCases[3], of, Where::kAligned)[0] == of.gradient);
+    CHECK(run_update(average, of, Where::kAligned)[0] == of.gradient);
   });
 }
 
@@ -204,8 +219,8 @@ TEST(a_narrow_gradient_is_as_if_it_were_widened) {
         std::vector<float*> updated;
         for (Floats& each : of.state) updated.push_back(each.data());
         const std::vector<const float*> state(updated.begin(), updated.end());
-        update(request, state.data(), narrow.data(), of.numbers.data(),
-               updated.data());
+        update(request, state.data(), of.beside.data(), narrow.data(),
+               of.numbers.data(), updated.data());
         // Which products are fused with sums is up to the compiler.
         double worst = 0;
         for (size_t s = 0; s < rule.state; ++s) {
@@ -222,24 +237,25 @@ TEST(a_narrow_gradient_is_as_if_it_were_widened) {
 
 TEST(rules_have_names) {
   for (const Case& rule : kCases) {
-    UpdateRule found = UpdateRule::kMomentum;
+    UpdateRule found = UpdateRule::kVelocity;
     CHECK(find_rule(rule.name, found) && found == rule.rule);
   }
-  UpdateRule found = UpdateRule::kMomentum;
+  UpdateRule found = UpdateRule::kVelocity;
   CHECK(!find_rule("", found) && !find_rule("adamw", found));
 }
 
 TEST(shapes_that_an_update_refuses_are_named) {
-  const UpdateRequest good = request_of(kCases[0], 3);
-  std::vector<UpdateRequest> cases(5, good);
+  const UpdateRequest good = request_of(kCases[3], 3);
+  std::vector<UpdateRequest> cases(6, good);
   cases[0].state.pop_back();
   cases[1].state[1] = {4};
   cases[2].gradient = {3, 1};
   cases[3].numbers = {5};
   cases[4].numbers = {};
+  cases[5].beside = {1};
   for (const UpdateRequest& request : cases) {
     const std::string fault = fault_in(request);
-    CHECK(fault.find("state must hold 2 tensors") != std::string::npos);
+    CHECK(fault.find("state must hold 3 tensors") != std::string::npos);
     CHECK(fault.find("got state [3]") != std::string::npos);
   }
   UpdateRequest half = good;

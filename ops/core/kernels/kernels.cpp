@@ -67,7 +67,7 @@ constexpr UpdateKernel update_by = {update_elements<Rule, float>,
 
 #define KERAS_ALEXNET_UPDATES                                                      \
   {                                                                                \
-    update_by<Momentum<false>>, update_by<Momentum<true>>, update_by<Adam>,        \
+    update_by<Velocity>, update_by<Moved>, update_by<Nesterov>, update_by<Adam>,   \
         update_by<Average>                                                         \
   }
 

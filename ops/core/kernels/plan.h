@@ -97,6 +97,7 @@ struct DenseKernel {
 // those that are read.
 struct UpdatePlan {
   const float* const* state;
+  const float* beside;
   const void* gradient;
   const float* numbers;
   float* const* updated;
@@ -111,7 +112,7 @@ struct UpdateKernel {
   int64_t state, numbers;
 };
 
-constexpr int kUpdateRules = 4;
+constexpr int kUpdateRules = 5;
 
 struct KernelTable {
   const char* name;

@@ -1,5 +1,5 @@
-// The update rules, on some elements. Each of weights, state and gradient is read once
-// and written once, so the time is that of the memory.
+// The update rules, on some elements. What a rule reads is read once, and what it updates
+// is written once, so the time is that of the memory.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_
 #define KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_
@@ -10,24 +10,46 @@
 namespace keras_alexnet {
 namespace KERAS_ALEXNET_LEVEL {
 
-// A rule has its numbers in the order of `UpdateRequest`, and changes a state in place.
+// A rule has its numbers in the order of `UpdateRule`, and changes a state in place.
 
-template <bool kNesterov>
-struct Momentum {
-  static constexpr int64_t kState = 2, kNumbers = 6;
-  const Pack<float> factor, rate, momentum, coupled, kept;
+struct Velocity {
+  static constexpr int64_t kState = 1, kNumbers = 5;
+  const Pack<float> factor, rate, momentum, coupled;
 
-  explicit Momentum(const float* numbers)
+  explicit Velocity(const float* numbers)
       : factor(all(numbers[0])),
         rate(all(numbers[1])),
         momentum(all(numbers[2])),
-        coupled(all(numbers[3])),
-        kept(all(numbers[4])) {}
+        coupled(all(numbers[3])) {}
 
-  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
-    const Pack<float> step = rate * (factor * gradient + coupled * state[0]);
-    state[1] = momentum * state[1] - step;
-    state[0] = kept * state[0] + (kNesterov ? momentum * state[1] - step : state[1]);
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> beside,
+                                  Pack<float> gradient) const {
+    state[0] = momentum * state[0] - rate * (factor * gradient + coupled * beside);
+  }
+};
+
+struct Moved {
+  static constexpr int64_t kState = 1, kNumbers = 2;
+  const Pack<float> kept;
+
+  explicit Moved(const float* numbers) : kept(all(numbers[0])) {}
+
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> beside,
+                                  Pack<float>) const {
+    state[0] = kept * state[0] + beside;
+  }
+};
+
+struct Nesterov {
+  static constexpr int64_t kState = 1, kNumbers = 3;
+  const Pack<float> kept, momentum;
+
+  explicit Nesterov(const float* numbers)
+      : kept(all(numbers[0])), momentum(all(numbers[1])) {}
+
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> beside,
+                                  Pack<float> before) const {
+    state[0] = kept * state[0] + (beside + momentum * (beside - before));
   }
 };
 
@@ -43,7 +65,8 @@ struct Adam {
         small(all(numbers[4])),
         kept(all(numbers[5])) {}
 
-  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float>,
+                                  Pack<float> gradient) const {
     gradient *= factor;
     state[1] += first * (gradient - state[1]);
     state[2] += second * (gradient * gradient - state[2]);
@@ -57,7 +80,8 @@ struct Average {
 
   explicit Average(const float* numbers) : part(all(numbers[0])) {}
 
-  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float> gradient) const {
+  KERAS_ALEXNET_INLINE void apply(Pack<float>* state, Pack<float>,
+                                  Pack<float> gradient) const {
     state[0] += part * (gradient - state[0]);
   }
 };
@@ -72,7 +96,7 @@ KERAS_ALEXNET_INLINE int64_t update_vectors(const UpdatePlan& plan, const Rule& 
   int64_t i = first;
   for (; i + lanes <= last; i += lanes) {
     for (int64_t s = 0; s < Rule::kState; ++s) state[s] = load(plan.state[s] + i);
-    rule.apply(state, load(gradient + i));
+    rule.apply(state, load(plan.beside + i), load(gradient + i));
     for (int64_t s = 0; s < Rule::kState; ++s) {
       if constexpr (kStreams) {
         stream(plan.updated[s] + i, state[s]);
@@ -107,7 +131,7 @@ void update_elements(const UpdatePlan& plan, int64_t first, int64_t last) {
   for (int64_t s = 0; s < Rule::kState; ++s) {
     state[s] = load_first(plan.state[s] + i, left);
   }
-  rule.apply(state, load_first(gradient + i, left));
+  rule.apply(state, load_first(plan.beside + i, left), load_first(gradient + i, left));
   for (int64_t s = 0; s < Rule::kState; ++s) {
     store_first(plan.updated[s] + i, state[s], left);
   }
