@@ -151,15 +151,15 @@ def _run(
     gradient: tf.Tensor,
     *numbers: tf.Tensor,
 ) -> None:
-    stock, fast = (functools.partial(step, run) for run in (_formula, native.update))
+    run: Function = functools.partial(step, _formula)
     if updates_natively(gradient):
-        stock = swapped_changes(
+        run = swapped_changes(
             f"keras_alexnet update by {name}",
-            stock,
-            fast,
+            run,
+            functools.partial(step, native.update),
             in_graphs=native_in_graphs("auto"),
         )
-    stock(*[each.handle for each in variables], unwidened(gradient), *numbers)
+    run(*[each.handle for each in variables], unwidened(gradient), *numbers)
 
 
 def _momentum_step(

@@ -164,7 +164,7 @@ class AdamW(UpdateRule):
     def _update(self, index: int, change: _Change) -> None:
         gradient, rate, count, factor, good = change
         variable = self._variables[index]
-        slots = [self.slots[name][index] for name in self.slot_names]
+        mean, square = (self.slots[name][index] for name in self.slot_names)
         steps = tf.cast(count, tf.float32)
         powers = tf.pow(self._momentum, steps), tf.pow(self._beta2, steps)
         beta1, beta2 = tf.constant(self._momentum), tf.constant(self._beta2)
@@ -172,7 +172,8 @@ class AdamW(UpdateRule):
         if updates_natively(gradient):
             update_by_adam(
                 variable,
-                *slots,
+                mean,
+                square,
                 gradient,
                 rate=rate * tf.sqrt(1 - powers[1]) / (1 - powers[0]),
                 beta1=beta1,
@@ -193,8 +194,8 @@ class AdamW(UpdateRule):
         decay(variable, kept, good)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self.slots["mean"][index].handle,
-            v=self.slots["square"][index].handle,
+            m=mean.handle,
+            v=square.handle,
             beta1_power=powers[0],
             beta2_power=powers[1],
             lr=rate,

@@ -131,8 +131,8 @@ UpdateRequest read_update(TF_OpKernelConstruction* construction) {
   UpdateRequest request;
   request.type = dtype_of(attributes.type("G"));
   const bool known = find_rule(name, request.rule);
-  refuse_if(known ? "" : "rule must be velocity, moved, nesterov, adam or average, got '" +
-                             name + "'");
+  const char* const rules = "velocity, moved, nesterov, adam or average";
+  refuse_if(known ? "" : std::string("rule must be ") + rules + ", got '" + name + "'");
   return request;
 }
 

@@ -91,7 +91,8 @@ void define_update() {
   TF_OpDefinitionBuilderAddAttr(builder, "N: int >= 1");
   TF_OpDefinitionBuilderAddAttr(builder, "G: {float, bfloat16}");
   TF_OpDefinitionBuilderAddAttr(builder, "rule: string");
-  for (const char* name : {"state: N * float", "beside: float", "gradient: G", "numbers: float"}) {
+  for (const char* name :
+       {"state: N * float", "beside: float", "gradient: G", "numbers: float"}) {
     TF_OpDefinitionBuilderAddInput(builder, name);
   }
   TF_OpDefinitionBuilderAddOutput(builder, "updated: N * float");

@@ -118,8 +118,8 @@ void infer_dense_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetOutput(context, 0, y.get(), status);
 }
 
-// Each of the state keeps its shape. After it come what is beside, the
-// gradient and the numbers.
+// Each of the state keeps its shape. After it come what is beside, the gradient and the
+// numbers.
 void infer_state_shapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   const int64_t state = TF_ShapeInferenceContextNumInputs(context) - 3;
   for (int i = 0; i < state; ++i) {

@@ -132,8 +132,8 @@ std::string described(const DenseRequest& request) {
 std::string described(const UpdateRequest& request) {
   std::string text = "state";
   for (const Shape& shape : request.state) text += " " + shape_text(shape);
-  return text + ", beside " + shape_text(request.beside) + ", gradient " + shape_text(request.gradient) + ", numbers " +
-         shape_text(request.numbers);
+  return text + ", beside " + shape_text(request.beside) + ", gradient " +
+         shape_text(request.gradient) + ", numbers " + shape_text(request.numbers);
 }
 
 }  // namespace
@@ -199,7 +199,8 @@ std::string fault_in(const UpdateRequest& request) {
   for (const Shape& shape : request.state) fit = fit && shape == request.gradient;
   if (!fit) {
     return "state must hold " + number(kernel.state) +
-           " tensors of the gradient's shape, beside must have it too, and numbers must hold " +
+           " tensors of the gradient's shape, beside must have it too, and numbers "
+           "must hold " +
            number(kernel.numbers) + ", got " + described(request);
   }
   try {

@@ -1,5 +1,5 @@
-// The update rules, on some elements. What a rule reads is read once, and what it updates
-// is written once, so the time is that of the memory.
+// The update rules, on some elements. What a rule reads is read once, and what it
+// updates is written once, so the time is that of the memory.
 
 #ifndef KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_
 #define KERAS_ALEXNET_CORE_KERNELS_UPDATE_H_
