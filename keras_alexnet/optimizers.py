@@ -52,7 +52,7 @@ def momentum_step(
             new v.
         factor: f; 1 if None.
         good: Whether to change anything, a boolean scalar; always if None. If it is
-            false the gradient may be infinite or not numbers. Not with `nesterov`.
+            false the gradient may be infinite or not numbers.
     """
     if updates_natively(gradient):
         update_by_momentum(
@@ -97,8 +97,8 @@ def _in_place(
             use_nesterov=nesterov,
         )
         return
-    # v ← m · v + g, w ← w − ε · v, with −ε · g for g and −1 for ε, or 1 for m and 0 for
-    # both: one op has the numbers for either.
+    # v ← m · v + g, w ← w − ε · v (for Nesterov w − ε · (g + m · v)), with −ε · g for g
+    # and −1 for ε, or 1 for m and 0 for both: one op has the numbers for either.
     gate = tf.cast(good, gradient.dtype)
     tf.raw_ops.ResourceApplyMomentum(
         var=variable.handle,
@@ -107,6 +107,7 @@ def _in_place(
         grad=tf.math.multiply_no_nan(gradient, -rate * gate),
         momentum=tf.where(good, momentum, 1.0),
         use_locking=True,
+        use_nesterov=nesterov,
     )
 
 

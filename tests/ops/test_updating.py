@@ -210,6 +210,40 @@ def test_momentum_needs_no_memory_that_is_not_there(how: dict[str, object]) -> N
         assert [address(each) for each in (weights, velocity)] == before
 
 
+@pytest.mark.compat
+@pytest.mark.parametrize("kernels", ["auto", "composite"])
+@pytest.mark.parametrize("rule", [momentum, nesterov])
+@pytest.mark.parametrize("good", [None, True, False])
+def test_a_step_of_momentum_is_the_formula(
+    kernels: str, rule: Callable, good: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_ALEXNET_KERNELS", kernels)
+    tensors = operands([7, 67], 3)
+    weights, velocity = (tf.Variable(x) for x in tensors[:-1])
+    gradient = tensors[-1] if good is not False else tf.fill([7, 67], np.inf)
+    momentum_step(
+        weights,
+        velocity,
+        gradient,
+        tf.constant(RATE),
+        tf.constant(M),
+        coupled=C if good is None else 0.0,
+        kept=tf.constant(K),
+        nesterov=rule is nesterov,
+        factor=tf.constant(F),
+        good=None if good is None else tf.constant(good),
+    )
+    w, v, g = wide(tensors)
+    if good is None:
+        expected = rule(w, v, g)
+    elif good:
+        expected = rule(w, v, g - C / F * w)  # without the decay through the momentum
+    else:
+        expected = [w, v]
+    for found, theirs in zip([weights, velocity], expected, strict=True):
+        np.testing.assert_allclose(found, theirs, rtol=3e-6)
+
+
 def address(variable: tf.Variable) -> int:
     value = np.asarray(memoryview(variable.read_value()))
     return value.__array_interface__["data"][0]
