@@ -25,8 +25,9 @@ def check_kernels(kernels: str) -> str:
     `"composite"` computes the op with stock TensorFlow ops, on every device.
     `"native"` uses the kernel of the native library, on a CPU; graphs hold it too.
     `"auto"` runs the native kernel where it can, while graphs hold the composite (see
-    `swapping`). The environment variable `KERAS_ALEXNET_KERNELS`, where it is set,
-    takes the place of `"auto"`.
+    `swapping`), unless they never leave this process (`graph_that_stays`). The
+    environment variable `KERAS_ALEXNET_KERNELS`, where it is set, takes the place of
+    `"auto"`.
     """
     if kernels not in KERNELS:
         raise ValueError(f"kernels must be one of {KERNELS}. Received: {kernels=}")

@@ -12,12 +12,14 @@ import pytest
 import tensorflow as tf
 
 from keras_alexnet import architectures
+from keras_alexnet.data.colour import IMAGENET
 from keras_alexnet.optimizers import PaperSGD
 from keras_alexnet.training import TrainingConfig
 from keras_alexnet.training.addons import AddonsUpdate
 from keras_alexnet.training.loss import LossScale
 from keras_alexnet.training.network import network_of
 from keras_alexnet.training.state import TrainState
+from keras_alexnet.training.step import StepInputs, TrainStep
 from keras_alexnet.training.updates import RULES, MovingAverage
 
 STEPS, RATES = 8, (0.1, 0.1, 0.05, 0.05, 0.05, 0.01, 0.01, 0.01)
@@ -150,6 +152,31 @@ def test_what_is_frozen_stands_still_at_once(rule: str) -> None:
     for _ in range(2):
         update.apply([tf.constant([1.0])], tf.constant([0.0]))
         assert float(variable[0]) == moved
+
+
+@pytest.mark.compat
+def test_the_graph_of_a_step_holds_native_updates_itself(
+    request: pytest.FixtureRequest,
+) -> None:
+    """Not calls of functions, which would keep the gradients in memory."""
+    narrow = dataclasses.replace(architectures.get("paper"), dense=(16,))
+    config = TrainingConfig(image_size=64, batch_size=2)
+    network = network_of(config, narrow)
+    step = TrainStep(network, 3, IMAGENET, tf.distribute.get_strategy())
+    pictures = {
+        "image": tf.zeros([2, 64, 64, 3], tf.uint8),
+        "label": tf.zeros([2], tf.int64),
+        "noise": tf.zeros([2, 3]),
+    }
+    rates = np.zeros(len(step.train_state.trained), np.float32)
+    inputs = StepInputs(1, rates).tensors()
+    graph = step._step.get_concrete_function(pictures, inputs).graph.as_graph_def()
+    # With those of the branch in which a good batch is applied.
+    branches = [node for each in graph.library.function for node in each.node_def]
+    nodes = [*graph.node, *branches]
+    updates = [node for node in nodes if node.op == "KerasAlexnet>Update"]
+    natively = request.node.callspec.params["kernels"] == "auto"
+    assert len(updates) == (2 * len(rates) if natively else 0)
 
 
 @pytest.fixture
